@@ -1,0 +1,139 @@
+"""One experiment: a frozen spec of a run, named by its content."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lrcourse import provenance
+from lrcourse.history import History
+from lrcourse.plateau import plateau
+from lrcourse.records import key_of
+from lrcourse.schedule import Schedule
+
+
+class Options(dict):
+    """A small dictionary that can stand in a frozen, hashable spec; it is never changed."""
+
+    def __hash__(self) -> int:
+        return hash(tuple(sorted(self.items())))
+
+    def _refuse(self, *_: Any, **__: Any) -> None:
+        raise TypeError("the options of an experiment do not change; use experiment.but(...)")
+
+    __setitem__ = __delitem__ = update = pop = popitem = clear = setdefault = __ior__ = _refuse
+
+    def __reduce__(self) -> tuple:
+        return Options, (dict(self),)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is to be run. Equal specs are one experiment and have one record.
+
+    Attributes:
+        data: a name that ``lrcourse.data.load`` knows; ``images`` takes that many of its training
+            images (None: all), ``valid`` sets that many (or that fraction) aside for validation.
+        model, model_options: a name and options for ``lrcourse.models.build``.
+        optimizer, optimizer_options: a name and options for ``lrcourse.optimizers.torch_optimizer``.
+        lr: the peak LR.
+        schedule, when: as in ``lrcourse.training.fit``; a shape or a plateau, or None.
+        epochs, batch_size, evaluate: as in ``fit``.
+        seed: of the initial weights and of the data order.
+    """
+
+    data: str = "digits"
+    images: int | None = None
+    valid: int | float = 0
+    model: str = "lenet"
+    model_options: Mapping[str, Any] = Options()
+    optimizer: str = "sgd"
+    optimizer_options: Mapping[str, Any] = Options()
+    lr: float = 0.1
+    schedule: Schedule | plateau | None = None
+    when: str = "update"
+    epochs: int = 10
+    batch_size: int = 32
+    evaluate: str | int | None = "epoch"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("model_options", "optimizer_options"):
+            object.__setattr__(self, name, Options(getattr(self, name)))
+        # numpy's numbers come out of grids; a spec holds plain ones
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if hasattr(value, "item") and not hasattr(value, "__len__"):
+                object.__setattr__(self, field.name, value.item())
+        if isinstance(self.lr, int) and not isinstance(self.lr, bool):
+            object.__setattr__(self, "lr", float(self.lr))
+        if not (isinstance(self.lr, float) and math.isfinite(self.lr) and self.lr > 0):
+            raise ValueError(f"lr is a number above 0, not {self.lr!r}")
+        if not isinstance(self.seed, int) or self.seed < 0:
+            raise ValueError(f"seed is a whole number from 0 on, not {self.seed!r}")
+        if self.schedule is not None and not isinstance(self.schedule, Schedule | plateau):
+            raise TypeError(
+                f"the schedule of an experiment is a value (a shape, a plateau or None), "
+                f"not {type(self.schedule).__name__}"
+            )
+
+    def but(self, **changes: Any) -> Experiment:
+        """This experiment with some fields changed. TypeError for an unknown field."""
+        known = [field.name for field in dataclasses.fields(self)]
+        unknown = sorted(set(changes) - set(known))
+        if unknown:
+            raise TypeError(
+                f"an Experiment has no {', '.join(unknown)}; its fields are {', '.join(known)}"
+            )
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The spec as plain data: the schedule by its repr."""
+        spec = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        spec["model_options"] = dict(self.model_options)
+        spec["optimizer_options"] = dict(self.optimizer_options)
+        spec["schedule"] = None if self.schedule is None else repr(self.schedule)
+        return spec | {"numerics": provenance.NUMERICS}
+
+    @property
+    def key(self) -> str:
+        """The name of its record: a digest of the spec and of the package's numerics."""
+        return key_of(self.to_dict())
+
+    def run(self, device: str | None = None, progress: bool | None = False) -> History:
+        """Train once, from fresh weights, and return the record."""
+        from lrcourse import models, optimizers, training
+
+        data = _load(self.data, self.valid, self.images, device)
+        net = models.build(self.model, seed=self.seed, data=data, **self.model_options)
+        net.to(data.device)
+        optimizer = optimizers.torch_optimizer(
+            self.optimizer, net.parameters(), lr=self.lr, **self.optimizer_options
+        )
+        history = training.fit(
+            net,
+            data,
+            optimizer,
+            self.schedule,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            when=self.when,
+            evaluate=self.evaluate,
+            progress=progress,
+        )
+        history.provenance["spec"] = self.to_dict()
+        return history
+
+
+@functools.lru_cache(maxsize=4)
+def _load(name: str, valid: int | float, images: int | None, device: str | None) -> Any:
+    """The tensors of a data set, read once in a process."""
+    from lrcourse import data
+
+    loaded = data.load(name, device=device, valid=valid, progress=False)
+    return loaded if images is None else loaded.subset(images)

@@ -1,0 +1,36 @@
+"""Where a number comes from: versions, device, threads. Plain data, nothing about the user."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+
+# Raised whenever a change of the code changes the numbers of a run, so that old records are
+# computed again instead of being mixed with new ones.
+NUMERICS = 1
+
+
+def machine(device: object = "cpu") -> dict:
+    """Versions, device and threads of this process, as strings and integers."""
+    import numpy
+    import torch
+
+    from lrcourse import __version__
+
+    device = torch.device(device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return {
+        "lrcourse": __version__,
+        "numerics": NUMERICS,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "device": device.type,
+        "device_name": name,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def now() -> str:
+    """The time in UTC, to the second, as ISO 8601."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

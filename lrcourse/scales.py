@@ -1,0 +1,38 @@
+"""How much a figure may cost: the same cells on small real images, or at the published budget."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What figure cells run on. Checked cells never look at this: they run one fixed spec.
+
+    Attributes:
+        name: "small" or "full".
+        data: the data set's name.
+        epochs, batch_size: of a run.
+        seeds: how many runs stand behind a line.
+    """
+
+    name: str
+    data: str
+    epochs: int
+    batch_size: int
+    seeds: int
+
+
+SCALES = {
+    "small": Scale("small", data="digits", epochs=30, batch_size=32, seeds=2),
+    "full": Scale("full", data="fashion-mnist", epochs=30, batch_size=256, seeds=3),
+}
+
+
+def scale(name: str | None = None) -> Scale:
+    """The scale of this name, else of ``LRCOURSE_SCALE``, else "small". ValueError if unknown."""
+    name = name or os.environ.get("LRCOURSE_SCALE") or "small"
+    if name not in SCALES:
+        raise ValueError(f"no scale {name!r}; there are {' and '.join(SCALES)}")
+    return SCALES[name]

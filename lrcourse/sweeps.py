@@ -1,0 +1,180 @@
+"""Many runs: grids of experiments, run side by side, each kept as soon as it is finished."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lrcourse import progress as bars
+from lrcourse.experiments import Experiment
+from lrcourse.history import History
+from lrcourse.records import Records
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["Experiment", "Run", "Runs", "grid", "log_space", "run"]
+
+
+def log_space(low: float, high: float, count: int) -> list[float]:
+    """``count`` numbers from ``low`` to ``high`` at equal ratios, both ends exact."""
+    if not (0 < low < high < float("inf")):
+        raise ValueError(f"log_space needs 0 < low < high, not low={low!r}, high={high!r}")
+    if count < 2:
+        raise ValueError(f"log_space needs a count of 2 or more, not {count!r}")
+    inner = np.exp(np.linspace(np.log(low), np.log(high), count)).tolist()
+    # three more digits than a float32 holds: the same numbers on every machine
+    return [float(low), *(float(f"{value:.10g}") for value in inner[1:-1]), float(high)]
+
+
+def grid(base: Experiment, **axes: Iterable[Any]) -> list[Experiment]:
+    """Every combination of the values in ``axes``, the last axis running fastest.
+
+    ``grid(base, lr=log_space(1e-3, 1, 13), seed=range(10))`` gives 130 experiments.
+    """
+    values = {name: list(axis) for name, axis in axes.items()}
+    empty = [name for name, axis in values.items() if not axis]
+    if empty:
+        raise ValueError(f"no values for {', '.join(empty)}: the grid would be empty")
+    return [
+        base.but(**dict(zip(values, point, strict=True)))
+        for point in itertools.product(*values.values())
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """An experiment and what it gave."""
+
+    experiment: Experiment
+    history: History
+
+
+class Runs(Sequence[Run]):
+    """Finished runs, in the order in which they were asked for."""
+
+    def __init__(self, runs: Iterable[Run]) -> None:
+        self._runs = list(runs)
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __getitem__(self, index: int | slice) -> Any:
+        return Runs(self._runs[index]) if isinstance(index, slice) else self._runs[index]
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self._runs)
+
+    def __repr__(self) -> str:
+        diverged = sum(run.history.diverged_at is not None for run in self)
+        return f"<{len(self)} runs{f', {diverged} diverged' if diverged else ''}>"
+
+    def where(self, **fields: Any) -> Runs:
+        """The runs whose experiment has these values: ``runs.where(lr=0.1)``."""
+        return Runs(
+            run
+            for run in self
+            if all(getattr(run.experiment, name) == value for name, value in fields.items())
+        )
+
+    @property
+    def histories(self) -> list[History]:
+        """The records alone."""
+        return [run.history for run in self]
+
+    def values(self, column: str) -> dict[int, float]:
+        """Last value of a column of each run by its seed. ValueError if a seed occurs twice."""
+        seeds = [run.experiment.seed for run in self]
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("a seed occurs more than once: choose one arm with where(...) first")
+        return {run.experiment.seed: run.history.final(column) for run in self}
+
+    def frame(self) -> pandas.DataFrame:
+        """One row a run: the fields of the experiment, then the last value of each column."""
+        import pandas
+
+        rows = []
+        for run in self:
+            row = run.experiment.to_dict()
+            row |= {f"final_{name}": run.history.final(name) for name in run.history.epochs}
+            row |= {"diverged_at": run.history.diverged_at, "seconds": run.history.seconds}
+            rows.append(row)
+        return pandas.DataFrame(rows)
+
+
+def run(
+    experiments: Iterable[Experiment],
+    *,
+    records: str | Path | None = None,
+    jobs: int | None = None,
+    device: str | None = None,
+    progress: bool | None = None,
+) -> Runs:
+    """Run what has no record yet, keep each run as soon as it is finished, return them all.
+
+    Args:
+        experiments: any number; equal ones are run once.
+        records: the folder; default ``$LRCOURSE_RECORDS``, else the cache folder.
+        jobs: processes side by side on the CPU, each with one thread; default: the backend and
+            count of an active ``joblib.parallel_config``, else one per core.
+        device: "cpu" or "cuda"; default: CUDA where there is one. On CUDA the runs go one after
+            another in this process.
+        progress: a bar that shows what is left; None decides by itself.
+
+    A killed sweep loses the runs that were under way; the next call runs only what is missing.
+    """
+    experiments = list(experiments)
+    store = Records(records)
+    wanted = {experiment.key: experiment for experiment in experiments}
+    histories = {key: _read(store, key) for key in wanted}
+    missing = [experiment for key, experiment in wanted.items() if histories[key] is None]
+    done = _run_missing(missing, store.folder, jobs, device)
+    for key, record in bars.bar(done, total=len(missing), label="run", progress=progress):
+        histories[key] = History.from_dict(record)
+    return Runs(Run(experiment, histories[experiment.key]) for experiment in experiments)
+
+
+def _read(store: Records, key: str) -> History | None:
+    record = store.read(key)
+    return None if record is None else History.from_dict(record["history"])
+
+
+def _run_missing(
+    missing: list[Experiment], folder: Path, jobs: int | None, device: str | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    import joblib
+    import torch
+
+    if not missing:
+        return
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if device != "cpu" or len(missing) == 1:
+        jobs = 1
+    elif jobs is None and joblib.parallel.get_active_backend()[1] == 1:
+        jobs = -1
+    work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+    yield from work(joblib.delayed(_run_and_keep)(one, folder, device) for one in missing)
+
+
+def _run_and_keep(
+    experiment: Experiment, folder: Path, device: str
+) -> tuple[str, dict[str, Any]]:
+    """In a worker: train with one thread, write the record, send it back as plain data."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        history = experiment.run(device)
+    finally:
+        torch.set_num_threads(threads)
+    if history.interrupted:
+        raise KeyboardInterrupt  # half a run is no record
+    record = history.to_dict()
+    Records(folder).write(experiment.key, experiment.to_dict(), record)
+    return experiment.key, record

@@ -1,0 +1,301 @@
+"""The training loop: one net, one data set, one optimizer, one schedule, and a record of it all.
+
+The loop is the only place that writes a learning rate, and what it records is read back from the
+optimizer inside each update, so that a figure of a run's LR shows what the run did.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from lrcourse import progress as bars
+from lrcourse import provenance
+from lrcourse.history import History
+from lrcourse.pacing import Pace, ScheduleWarning, TorchScheduler, describe
+from lrcourse.plateau import plateau
+from lrcourse.recorder import Recorder
+from lrcourse.schedule import Schedule
+
+if TYPE_CHECKING:
+    from lrcourse.data import Data, Split
+
+__all__ = ["ScheduleWarning", "evaluate_on", "fit"]
+
+EVALUATION_BATCH = 2000
+CUDA_CHECKS_EVERY = 50  # updates; reading the loss back from the device each time would stall it
+
+
+def fit(
+    net: nn.Module,
+    data: Data,
+    optimizer: torch.optim.Optimizer,
+    schedule: Schedule | plateau | TorchScheduler | None = None,
+    *,
+    epochs: int,
+    batch_size: int = 256,
+    seed: int = 0,
+    when: str = "update",
+    evaluate: str | int | None = "epoch",
+    progress: bool | None = None,
+    loss_fn: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = functional.cross_entropy,
+) -> History:
+    """Train ``net`` in place and return the record of the run.
+
+    Args:
+        net: any classifier; its parameters must be on the device of ``data``.
+        data: what ``lrcourse.data.load`` gives: the whole set in memory on the device.
+        optimizer: any torch optimizer over ``net``. The ``lr`` of each of its parameter groups is
+            that group's peak LR; it has the same value again after the run.
+        schedule: a shape from ``lrcourse.schedules``, which multiplies each group's peak LR by
+            ``schedule(t)``; a ``plateau``; a torch scheduler, which is stepped as torch asks, after
+            the update or the epoch; or None for a constant LR.
+        epochs: passes over the training images.
+        batch_size: images in a batch; the last batch of an epoch may be smaller.
+        seed: of the data order and of random layers. The order is drawn on the CPU, so it is the
+            same on every device. The global random state is left as it was.
+        when: what the schedule's t counts, "update" or "epoch": the number of updates (epochs)
+            already made, so that the first has t = 0.
+        evaluate: "epoch" measures validation and test data after each epoch, a number k after
+            every k-th, "end" after the last only, None never.
+        progress: a bar for people; None decides by itself (see ``lrcourse.progress``).
+        loss_fn: from (logits (batch, classes), labels (batch,)) to a mean, as cross_entropy.
+
+    Returns:
+        A ``History``. A run whose loss becomes NaN or infinite stops and says so in
+        ``diverged_at``. A run that is interrupted (Ctrl-C, Stop in Jupyter) returns what was
+        recorded until then. On the CPU one seed gives the same bits twice.
+
+    Raises:
+        ValueError: for arguments that cannot be meant, saying what would be right.
+    """
+    _check(net, data, optimizer, schedule, epochs, batch_size, when, evaluate)
+    device = data.train.X.device
+    samples = len(data.train.X)
+    per_epoch = math.ceil(samples / batch_size)
+    pace = Pace(schedule, optimizer, data, when, epochs, per_epoch)
+    order = torch.Generator().manual_seed(seed)
+    losses = torch.zeros(epochs * per_epoch, device=device)
+    rows: list[dict[str, float]] = []
+    diverged_at, interrupted, was_training = None, False, net.training
+    check_every = CUDA_CHECKS_EVERY if device.type == "cuda" else 1
+    started = time.perf_counter()
+
+    with Recorder(optimizer) as log, _own_random_state(seed, device):
+        try:
+            for epoch in bars.bar(range(epochs), total=epochs, label="epoch", progress=progress):
+                net.train()
+                shuffled = torch.randperm(samples, generator=order).to(device)
+                running = torch.zeros(2, device=device, dtype=torch.float64)
+                for t, batch in enumerate(shuffled.split(batch_size), start=epoch * per_epoch):
+                    pace.before_update(t, epoch)
+                    logits, loss = _update(net, optimizer, data.train, batch, loss_fn)
+                    pace.after_update()
+                    losses[t] = loss
+                    running[0] += loss * len(batch)
+                    running[1] += (logits.argmax(1) == data.train.y[batch]).sum()
+                    if (t + 1) % check_every == 0 or t + 1 == (epoch + 1) * per_epoch:
+                        diverged_at = _first_not_finite(losses, t + 1 - check_every, t + 1)
+                        if diverged_at is not None:
+                            break
+                done = diverged_at is not None or epoch + 1 == epochs
+                rows.append({"epoch": epoch + 1, "update": t + 1})
+                seen = min((t + 1 - epoch * per_epoch) * batch_size, samples)
+                train_loss, train_acc = (running / seen).tolist()
+                rows[-1] |= {"train_loss": train_loss, "train_acc": train_acc}
+                rows[-1] |= _measure(net, data, loss_fn, _is_due(evaluate, epoch, done))
+                if done:
+                    break
+                pace.after_epoch(rows[-1])
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            pace.restore()
+            net.train(was_training)
+
+    made = len(log) if diverged_at is None else diverged_at + 1
+    lr = log.lr[:made]
+    return History(
+        lr=lr[:, 0] if lr.shape[1] == 1 else lr,
+        loss=losses[:made].cpu().numpy(),
+        epochs={name: np.array([row[name] for row in rows], float) for name in rows[0]}
+        if rows
+        else {name: np.empty(0) for name in ("epoch", "update", "train_loss", "train_acc")},
+        batches_per_epoch=per_epoch,
+        diverged_at=diverged_at,
+        interrupted=interrupted,
+        seconds=time.perf_counter() - started,
+        provenance={
+            "net": type(net).__name__,
+            "parameters": sum(p.numel() for p in net.parameters()),
+            "data": data.name,
+            "data_fingerprint": data.fingerprint,
+            "optimizer": type(optimizer).__name__,
+            "peak_lr": pace.peaks,
+            "schedule": describe(schedule),
+            "when": when,
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "seed": seed,
+            "finished": provenance.now(),
+            **provenance.machine(device),
+        },
+    )
+
+
+def evaluate_on(
+    net: nn.Module,
+    split: Split,
+    loss_fn: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = functional.cross_entropy,
+) -> tuple[float, float]:
+    """Mean loss and accuracy of ``net`` on a split, in eval mode; the net's mode is kept."""
+    was_training = net.training
+    net.eval()
+    total = torch.zeros(2, device=split.X.device, dtype=torch.float64)
+    with torch.inference_mode():
+        for X, y in zip(
+            split.X.split(EVALUATION_BATCH), split.y.split(EVALUATION_BATCH), strict=True
+        ):
+            logits = net(X)
+            total[0] += loss_fn(logits, y) * len(y)
+            total[1] += (logits.argmax(1) == y).sum()
+    net.train(was_training)
+    loss, accuracy = (total / len(split.y)).tolist()
+    return loss, accuracy
+
+
+# -- one update -------------------------------------------------------------------------------
+
+
+def _update(
+    net: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    train: Split,
+    batch: torch.Tensor,
+    loss_fn: Callable,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """One optimizer step on the images ``batch``; their logits and loss before the step."""
+    logits = net(train.X[batch])
+    loss = loss_fn(logits, train.y[batch])
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    return logits.detach(), loss.detach()
+
+
+def _first_not_finite(losses: torch.Tensor, start: int, stop: int) -> int | None:
+    start = max(start, 0)
+    broken = ~torch.isfinite(losses[start:stop])
+    return start + int(broken.int().argmax()) if bool(broken.any()) else None
+
+
+# -- measuring --------------------------------------------------------------------------------
+
+
+def _is_due(evaluate: str | int | None, epoch: int, last: bool) -> bool:
+    if evaluate is None:
+        return False
+    if evaluate == "end":
+        return last
+    return last or (epoch + 1) % (1 if evaluate == "epoch" else evaluate) == 0
+
+
+def _measure(net: nn.Module, data: Data, loss_fn: Callable, due: bool) -> dict[str, float]:
+    row: dict[str, float] = {}
+    for name, split in (("valid", data.valid), ("test", data.test)):
+        if split is not None:
+            values = evaluate_on(net, split, loss_fn) if due else (math.nan, math.nan)
+            row[f"{name}_loss"], row[f"{name}_acc"] = values
+    with torch.no_grad():
+        row["norm"] = float(torch.stack([p.norm() for p in net.parameters()]).norm())
+    return row
+
+
+class _own_random_state:
+    """Random layers draw from ``seed``; the global random state comes back afterwards."""
+
+    def __init__(self, seed: int, device: torch.device):
+        cuda = [device.index or 0] if device.type == "cuda" else []
+        self._fork = torch.random.fork_rng(devices=cuda)
+        self._seed = seed
+
+    def __enter__(self):
+        self._fork.__enter__()
+        torch.manual_seed(self._seed)
+
+    def __exit__(self, *error):
+        self._fork.__exit__(*error)
+
+
+# -- checking ---------------------------------------------------------------------------------
+
+
+def _check(net, data, optimizer, schedule, epochs, batch_size, when, evaluate) -> None:
+    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} is a whole number from 1 on, not {value!r}")
+    if batch_size > len(data.train.X):
+        raise ValueError(
+            f"batch_size {batch_size} is larger than the training set of {len(data.train.X)} "
+            f"images; give at most that many"
+        )
+    if when not in ("update", "epoch"):
+        raise ValueError(f'when says what t counts: "update" or "epoch", not {when!r}')
+    is_count = isinstance(evaluate, int) and not isinstance(evaluate, bool) and evaluate >= 1
+    if evaluate not in (None, "epoch", "end") and not is_count:
+        raise ValueError(f'evaluate is "epoch", "end", a number of epochs or None: {evaluate!r}')
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise TypeError(f"optimizer is a torch optimizer, not {type(optimizer).__name__}")
+    _check_parameters(net, data, optimizer)
+    for g, group in enumerate(optimizer.param_groups):
+        lr = float(group["lr"])
+        if not (math.isfinite(lr) and lr > 0):
+            raise ValueError(f"the LR of parameter group {g} is {lr}; it must be above 0")
+    if isinstance(schedule, Schedule | plateau) or schedule is None:
+        _check_watch(schedule, data, evaluate)
+        return
+    if not isinstance(schedule, TorchScheduler):
+        raise TypeError(
+            f"schedule is a shape from lrcourse.schedules, a plateau, a torch scheduler or None, "
+            f"not {type(schedule).__name__}; wrap a function as schedules.from_function(f)"
+        )
+    if getattr(schedule, "optimizer", None) is not optimizer:
+        raise ValueError(
+            "this torch scheduler belongs to another optimizer and would change nothing here; "
+            "build it on the optimizer that is given to fit"
+        )
+    if isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau) and when == "update":
+        raise ValueError('ReduceLROnPlateau looks at epochs: call fit(..., when="epoch")')
+
+
+def _check_parameters(net, data, optimizer) -> None:
+    parameters = list(net.parameters())
+    if not parameters:
+        raise ValueError("the net has no parameters to train")
+    homes = {p.device for p in parameters}
+    if homes != {data.train.X.device}:
+        where = ", ".join(sorted(map(str, homes)))
+        raise ValueError(
+            f"the net is on {where} and the data are on {data.train.X.device}; "
+            f"move one of them: net.to(...) before the optimizer is built, or data.to(...)"
+        )
+    own = set(map(id, parameters))
+    if not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
+        raise ValueError("this optimizer holds no parameter of this net; build it on net")
+
+
+def _check_watch(schedule, data, evaluate) -> None:
+    if not isinstance(schedule, plateau) or schedule.watch is None:
+        return
+    if schedule.watch.startswith("valid") and (not data.valid or evaluate != "epoch"):
+        raise ValueError(
+            f"the plateau watches {schedule.watch}, which needs validation data after each epoch: "
+            f'data.load(..., valid=0.1) and evaluate="epoch"'
+        )

@@ -1,0 +1,201 @@
+"""Sweeps: what is asked for is run once, kept, and read back the same; a kill loses little."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+
+from lrcourse import schedules as s
+from lrcourse import sweeps
+from lrcourse.records import Records
+from lrcourse.sweeps import Experiment
+
+BASE = Experiment(
+    images=160, model="mlp", model_options={"depth": 2, "width": 8}, epochs=2, evaluate="end"
+)
+
+
+# -- specs ------------------------------------------------------------------------------------
+
+
+def test_equal_specs_have_equal_keys():
+    assert BASE.but(lr=1).key == BASE.but(lr=1.0).key == BASE.but(lr=np.float64(1)).key
+    assert BASE.but(schedule=s.cosine(5)).key == BASE.but(schedule=s.cosine(5, floor=0.0)).key
+    assert hash(BASE) == hash(BASE.but(lr=0.1))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lr": 0.2},
+        {"seed": 1},
+        {"schedule": s.cosine(5)},
+        {"when": "epoch"},
+        {"optimizer_options": {"momentum": 0.9}},
+        {"model_options": {"depth": 3, "width": 8}},
+    ],
+    ids=str,
+)
+def test_other_specs_have_other_keys(change):
+    assert BASE.but(**change).key != BASE.key
+
+
+def test_the_key_knows_the_numerics_of_the_package(monkeypatch):
+    key = BASE.key
+    monkeypatch.setattr("lrcourse.provenance.NUMERICS", 999)
+    assert BASE.key != key
+
+
+def test_specs_can_be_pickled_and_not_changed():
+    assert pickle.loads(pickle.dumps(BASE)) == BASE
+    with pytest.raises(TypeError, match="do not change"):
+        BASE.model_options["depth"] = 5
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"lr": 0}, ValueError, "above 0"),
+        ({"lr": float("nan")}, ValueError, "above 0"),
+        ({"lr": "0.1"}, ValueError, "above 0"),
+        ({"seed": -1}, ValueError, "from 0 on"),
+        ({"schedule": lambda t: 1}, TypeError, "is a value"),
+        ({"learning_rate": 1}, TypeError, "its fields are"),
+    ],
+)
+def test_bad_specs(change, error, message):
+    with pytest.raises(error, match=message):
+        BASE.but(**change)
+
+
+def test_grid_and_log_space():
+    points = sweeps.grid(BASE, lr=sweeps.log_space(1e-3, 1, 4), seed=range(2))
+    assert [(p.lr, p.seed) for p in points[:3]] == [(1e-3, 0), (1e-3, 1), (1e-2, 0)]
+    assert len(points) == 8
+    assert sweeps.log_space(1e-3, 1, 4) == [1e-3, 1e-2, 1e-1, 1.0]
+    with pytest.raises(ValueError, match="no values for seed"):
+        sweeps.grid(BASE, seed=[])
+    for bad in [(0, 1, 3), (1, 1, 3), (2, 1, 3), (1, 2, 1)]:
+        with pytest.raises(ValueError, match="log_space"):
+            sweeps.log_space(*bad)
+
+
+# -- running ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("records")
+    points = sweeps.grid(BASE, lr=[0.01, 0.1], seed=range(3))
+    return folder, points, sweeps.run(points, records=folder, jobs=1)
+
+
+def test_a_sweep_gives_what_single_runs_give(finished):
+    _, points, runs = finished
+    assert [run.experiment for run in runs] == points
+    alone = points[4].run("cpu")
+    np.testing.assert_array_equal(runs[4].history.loss, alone.loss)
+    np.testing.assert_array_equal(runs[4].history.lr, alone.lr)
+    assert runs[4].history.final("test_acc") == alone.final("test_acc")
+
+
+def test_processes_side_by_side_give_the_same(finished, tmp_path):
+    _, points, runs = finished
+    side_by_side = sweeps.run(points, records=tmp_path, jobs=2)
+    for one, other in zip(runs, side_by_side, strict=True):
+        np.testing.assert_array_equal(one.history.loss, other.history.loss)
+
+
+def test_a_second_call_trains_nothing(finished, monkeypatch):
+    folder, points, runs = finished
+    monkeypatch.setattr(Experiment, "run", None)
+    again = sweeps.run(points, records=folder)
+    for one, other in zip(runs, again, strict=True):
+        assert one.history.to_dict() == other.history.to_dict()
+
+
+def test_equal_experiments_are_run_once(tmp_path):
+    runs = sweeps.run([BASE, BASE, BASE], records=tmp_path, jobs=1)
+    assert len(runs) == 3
+    assert len(Records(tmp_path).keys()) == 1
+
+
+def test_a_damaged_record_is_run_again(tmp_path):
+    first = sweeps.run([BASE], records=tmp_path)
+    Records(tmp_path).path(BASE.key).write_text("{")
+    with pytest.warns(UserWarning, match="damaged"):
+        again = sweeps.run([BASE], records=tmp_path)
+    np.testing.assert_array_equal(first[0].history.loss, again[0].history.loss)
+
+
+def test_reading_runs(finished):
+    _, _, runs = finished
+    arm = runs.where(lr=0.1)
+    assert len(arm) == 3
+    assert list(arm.values("test_acc")) == [0, 1, 2]
+    with pytest.raises(ValueError, match="more than once"):
+        runs.values("test_acc")
+    frame = runs.frame()
+    assert len(frame) == 6
+    assert set(frame["lr"]) == {0.01, 0.1}
+    assert frame["final_test_acc"].between(0, 1).all()
+    assert repr(runs) == "<6 runs>"
+    assert len(runs[:2]) == 2
+
+
+@pytest.mark.slow
+def test_a_killed_sweep_goes_on_where_it_was(tmp_path):
+    """SIGKILL the whole process group at several moments; nothing is lost or doubled."""
+    base = BASE.but(images=640, epochs=3)
+    points = sweeps.grid(base, lr=[0.01, 0.03, 0.1], seed=range(8))
+    unbroken = sweeps.run(points, records=tmp_path / "unbroken", jobs=1)
+    script = textwrap.dedent(
+        f"""
+        from lrcourse import sweeps
+        base = sweeps.Experiment(
+            images=640, model="mlp", model_options={{"depth": 2, "width": 8}},
+            epochs=3, evaluate="end",
+        )
+        points = sweeps.grid(base, lr=[0.01, 0.03, 0.1], seed=range(8))
+        sweeps.run(points, records={str(tmp_path / "killed")!r}, jobs=1)
+        """
+    )
+    store, kept = Records(tmp_path / "killed"), set()
+    for wanted in (1, 9, 17):
+        child = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
+        deadline = time.monotonic() + 60
+        while len(store.keys()) < wanted and child.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        assert kept <= store.keys()
+        kept = store.keys()
+    assert len(kept) < len(points), "the last kill came too late to interrupt anything"
+    times = {key: store.path(key).stat().st_mtime_ns for key in kept}
+    resumed = sweeps.run(points, records=store.folder, jobs=1)
+    assert store.keys() == {point.key for point in points}
+    assert all(store.path(key).stat().st_mtime_ns == then for key, then in times.items())
+    for one, other in zip(unbroken, resumed, strict=True):
+        np.testing.assert_array_equal(one.history.loss, other.history.loss)
+        np.testing.assert_array_equal(one.history.lr, other.history.lr)
+
+
+def test_an_interrupted_run_is_not_kept(tmp_path, monkeypatch):
+    original = Experiment.run
+
+    def interrupted(self, *arguments, **options):
+        history = original(self, *arguments, **options)
+        history.interrupted = True
+        return history
+
+    monkeypatch.setattr(Experiment, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sweeps.run([BASE], records=tmp_path)
+    assert Records(tmp_path).keys() == set()
