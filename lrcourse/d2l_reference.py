@@ -16,8 +16,10 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
+from lrcourse import models, training
 from lrcourse import schedules as s
 from lrcourse.data import Data
+from lrcourse.recorder import Recorder
 
 
 def loop(
@@ -122,6 +124,44 @@ APPLIED = {
     "cosine": (0.3, lagged(s.cosine(20, floor=1 / 30))),
     "warmup + cosine": (0.3, lagged(s.warmup(5, start=0.0).then(s.cosine(15, floor=1 / 30)))),
 }
+
+
+def side_by_side(data: Data, *, epochs: int, batch_size: int, seed: int = 0) -> tuple[float, float]:
+    """Train one LeNet by ``loop`` and one by ``fit`` at the notebook's warmup-and-cosine rates.
+
+    Same initial weights and batches. Returns the largest difference between the two in the LR of
+    any update, and in any weight at the end.
+    """
+    peak, shape = APPLIED["warmup + cosine"]
+    theirs, ours = models.lenet(seed=seed), models.lenet(seed=seed)
+    trainer = torch.optim.SGD(theirs.parameters(), lr=peak)
+    late = INTENDED["warmup + cosine"][1]
+    with Recorder(trainer) as log:
+        loop(
+            theirs,
+            *iterators(data, batch_size, seed),
+            epochs,
+            nn.CrossEntropyLoss(),
+            trainer,
+            data.train.X.device,
+            scheduler=lambda epoch: peak * late(epoch),
+        )
+    history = training.fit(
+        ours.to(data.device),
+        data,
+        torch.optim.SGD(ours.parameters(), lr=peak),
+        shape,
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        when="epoch",
+        progress=False,
+    )
+    weights = zip(theirs.parameters(), ours.parameters(), strict=True)
+    return (
+        float(abs(log.lr[:, 0] - history.lr).max()),
+        max(float((one - other).detach().abs().max()) for one, other in weights),
+    )
 
 
 class _SeededOrder(Sampler[int]):

@@ -39,7 +39,8 @@ class Experiment:
         data: a name that ``lrcourse.data.load`` knows; ``images`` takes that many of its training
             images (None: all), ``valid`` sets that many (or that fraction) aside for validation.
         model, model_options: a name and options for ``lrcourse.models.build``.
-        optimizer, optimizer_options: a name and options for ``lrcourse.optimizers.torch_optimizer``.
+        optimizer, optimizer_options: a name and options for
+            ``lrcourse.optimizers.torch_optimizer``.
         lr: the peak LR.
         schedule, when: as in ``lrcourse.training.fit``; a shape or a plateau, or None.
         epochs, batch_size, evaluate: as in ``fit``.

@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from lrcourse import outputs
 from lrcourse.history import History
@@ -136,33 +137,36 @@ def compare(
         _finish(figure, name, _origin(arms))
 
 
-def applied(
-    runs: Mapping[str, History | Schedule],
-    *,
-    epochs: int | None = None,
-    peak: float = 1.0,
-    title: str = "",
-    name: str = "applied",
-    log: bool = False,
+def traces(
+    panels: Mapping[str, Mapping[str, History]], *, title: str = "", name: str = "traces"
 ) -> None:
-    """LR traces over each other: what runs really used, and what shapes in epochs promise."""
+    """One small panel for each pair (or more) of runs, with the LR that each really used."""
+    columns = 2
+    rows = -(-len(panels) // columns)
     with plt.rc_context(LOOK):
-        figure, axes = plt.subplots(figsize=(6.4, 3.0))
-        for k, (label, trace) in enumerate(runs.items()):
-            if isinstance(trace, History):
-                _draw_applied(axes, trace, _colour(k), "-", label)
-            else:
-                t = np.arange((epochs or 30) + 1)
-                values = peak * np.append(trace(t[:-1]), trace(t[-2]))
-                axes.plot(t, values, "--", color=_colour(k), drawstyle="steps-post", label=label)
-        if log:
-            _label_lr(axes)
-        else:
-            axes.set(xlabel="epoch", ylabel="learning rate")
+        figure, grid = plt.subplots(
+            rows, columns, figsize=(7.2, 2.2 * rows), sharex=True, squeeze=False
+        )
+        labels: dict[str, Line2D] = {}
+        for axes, (panel, runs) in zip(grid.flat, panels.items(), strict=False):
+            for k, (label, history) in enumerate(runs.items()):
+                line = _draw_applied(axes, history, _colour(k), _dash(4 * k), label)
+                line.set_linewidth(2.4 - 0.8 * k)
+                labels.setdefault(label, line)
+            axes.set_title(panel)
             axes.set_ylim(bottom=0)
-        axes.set_title(title)
-        _name_lines(axes)
-        _finish(figure, name, _origin({k: v for k, v in runs.items() if isinstance(v, History)}))
+        for axes in list(grid.flat)[len(panels) :]:
+            axes.set_visible(False)
+        figure.supxlabel("epoch", fontsize=9.5)
+        figure.supylabel("learning rate applied", fontsize=9.5)
+        figure.suptitle(title, x=0.02, ha="left", fontsize=10.5)
+        figure.legend(labels.values(), labels, loc="outside upper right", ncols=len(labels))
+        flat = {
+            f"{panel}, {label}": run
+            for panel, runs in panels.items()
+            for label, run in runs.items()
+        }
+        _finish(figure, name, _origin(flat))
 
 
 # -- parts ------------------------------------------------------------------------------------
@@ -206,11 +210,11 @@ def _band(
         axes.fill_between(epoch, low, high, color=colour, alpha=0.16, linewidth=0)
 
 
-def _draw_applied(axes: Axes, history: History, colour: str, dash: str, label: str) -> None:
+def _draw_applied(axes: Axes, history: History, colour: str, dash: str, label: str) -> Line2D:
     """The recorded LR of each update over the epochs, first parameter group."""
     lr = history.lr.reshape(history.updates, -1)[:, 0]
     epoch = np.arange(len(lr) + 1) / history.batches_per_epoch
-    axes.plot(
+    (line,) = axes.plot(
         epoch,
         np.append(lr, lr[-1:]),
         dash,
@@ -219,6 +223,7 @@ def _draw_applied(axes: Axes, history: History, colour: str, dash: str, label: s
         label=label,
         gid="applied",
     )
+    return line
 
 
 def _label_lr(axes: Axes) -> None:
@@ -236,8 +241,15 @@ def _label_lr(axes: Axes) -> None:
             at = np.asarray(line.get_xdata())[zero]
             foot = axes.get_xaxis_transform()
             axes.plot(at, np.zeros(len(at)), "v", color=line.get_color(), transform=foot, ms=4)
-            axes.annotate("LR 0", (at[0], 0), xytext=(4, 4), xycoords=foot,
-                          textcoords="offset points", fontsize=8, color=line.get_color())  # fmt: skip
+            axes.annotate(
+                "LR 0",
+                (at[0], 0),
+                xytext=(4, 4),
+                xycoords=foot,
+                textcoords="offset points",
+                fontsize=8,
+                color=line.get_color(),
+            )
 
 
 def _name_lines(axes: Axes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from lrcourse.records import Records
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Experiment", "Run", "Runs", "grid", "log_space", "run"]
+__all__ = ["Experiment", "Run", "Runs", "grid", "log_space", "run", "run_arms"]
 
 
 def log_space(low: float, high: float, count: int) -> list[float]:
@@ -87,12 +87,17 @@ class Runs(Sequence[Run]):
         """The records alone."""
         return [run.history for run in self]
 
-    def values(self, column: str) -> dict[int, float]:
-        """Last value of a column of each run by its seed. ValueError if a seed occurs twice."""
+    def values(self, column: str, epoch: int | None = None) -> dict[int, float]:
+        """A column's last value (or its value after ``epoch``, from 1 on) of each run by its seed.
+
+        ValueError if a seed occurs twice: two arms cannot be one sample.
+        """
         seeds = [run.experiment.seed for run in self]
         if len(set(seeds)) < len(seeds):
             raise ValueError("a seed occurs more than once: choose one arm with where(...) first")
-        return {run.experiment.seed: run.history.final(column) for run in self}
+        if epoch is None:
+            return {run.experiment.seed: run.history.final(column) for run in self}
+        return {run.experiment.seed: float(run.history.epochs[column][epoch - 1]) for run in self}
 
     def frame(self) -> pandas.DataFrame:
         """One row a run: the fields of the experiment, then the last value of each column."""
@@ -139,6 +144,19 @@ def run(
     return Runs(Run(experiment, histories[experiment.key]) for experiment in experiments)
 
 
+def run_arms(
+    arms: Mapping[str, Experiment], *, seeds: Iterable[int], **options: Any
+) -> dict[str, Runs]:
+    """Run several arms over the same seeds, all side by side; the runs of each arm by its name.
+
+    ``options`` go to ``run``.
+    """
+    seeds = list(seeds)
+    points = {name: grid(arm, seed=seeds) for name, arm in arms.items()}
+    done = iter(run([point for arm in points.values() for point in arm], **options))
+    return {name: Runs(next(done) for _ in arm) for name, arm in points.items()}
+
+
 def _read(store: Records, key: str) -> History | None:
     record = store.read(key)
     return None if record is None else History.from_dict(record["history"])
@@ -161,9 +179,7 @@ def _run_missing(
     yield from work(joblib.delayed(_run_and_keep)(one, folder, device) for one in missing)
 
 
-def _run_and_keep(
-    experiment: Experiment, folder: Path, device: str
-) -> tuple[str, dict[str, Any]]:
+def _run_and_keep(experiment: Experiment, folder: Path, device: str) -> tuple[str, dict[str, Any]]:
     """In a worker: train with one thread, write the record, send it back as plain data."""
     import torch
 

@@ -120,6 +120,15 @@ def test_a_second_call_trains_nothing(finished, monkeypatch):
         assert one.history.to_dict() == other.history.to_dict()
 
 
+def test_arms_keep_their_names(finished):
+    folder, _, runs = finished
+    arms = sweeps.run_arms(
+        {"low": BASE.but(lr=0.01), "high": BASE.but(lr=0.1)}, seeds=range(3), records=folder
+    )
+    assert list(arms) == ["low", "high"]
+    assert arms["high"].values("test_acc") == runs.where(lr=0.1).values("test_acc")
+
+
 def test_equal_experiments_are_run_once(tmp_path):
     runs = sweeps.run([BASE, BASE, BASE], records=tmp_path, jobs=1)
     assert len(runs) == 3
@@ -141,6 +150,7 @@ def test_reading_runs(finished):
     assert list(arm.values("test_acc")) == [0, 1, 2]
     with pytest.raises(ValueError, match="more than once"):
         runs.values("test_acc")
+    assert arm.values("train_loss", epoch=1)[2] == arm[2].history.train_loss[0]
     frame = runs.frame()
     assert len(frame) == 6
     assert set(frame["lr"]) == {0.01, 0.1}

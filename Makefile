@@ -1,0 +1,56 @@
+# Relative paths only: it works in any folder, also in one with spaces in its path.
+SCALE = small
+PYTHON ?= python3
+ARGS =
+
+VENV_PYTHON = .venv/bin/python
+# A Python that was asked for replaces another one in .venv; the default makes do with what is there.
+CHOSEN = $(if $(filter file,$(origin PYTHON)),,--python-chosen)
+PYTEST = OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n 2 --dist loadscope
+NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout=600 \
+	--nbval-sanitize-with=tests/nbval_sanitize.cfg
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check lab bench lock clean lint
+
+help:
+	@echo "make run     execute every chapter; leaves notebooks, figures and tables in build/"
+	@echo "             SCALE=full: at the published budget (at most an hour a chapter, resumable)"
+	@echo "             ARGS=2: one chapter only"
+	@echo "make test    every test, the notebooks included; ARGS=... for pytest instead"
+	@echo "make check   the quick tests"
+	@echo "make lab     JupyterLab on the notebooks"
+	@echo "make bench   speed beside the usual tools, as ratios"
+	@echo "make setup   only make or refresh .venv; PYTHON=python3.12: with that Python"
+	@echo "             PEERS=1: with the other libraries that some tests compare with"
+	@echo "make lock    pin the dependencies again; ARGS=--upgrade: at their newest versions"
+	@echo "make clean   remove what was built, but not finished runs nor .venv"
+
+setup:
+	@$(PYTHON) tools/setup_venv.py $(CHOSEN) $(if $(PEERS),--peers)
+
+run: setup
+	@$(VENV_PYTHON) -m lrcourse run --scale $(SCALE) $(ARGS)
+
+lint: setup
+	@$(VENV_PYTHON) -m ruff check --quiet
+
+test: lint
+	@$(PYTEST) $(NBVAL) $(if $(ARGS),$(ARGS),tests notebooks)
+
+check: lint
+	@$(PYTEST) -m "not slow" $(if $(ARGS),$(ARGS),tests)
+
+lab: setup
+	@$(VENV_PYTHON) -m lrcourse lab $(ARGS)
+
+bench: setup
+	@for script in $(if $(ARGS),$(ARGS),benchmarks/*.py); do $(VENV_PYTHON) $$script || exit 1; done
+
+lock:
+	@$(PYTHON) tools/lock.py $(ARGS)
+
+clean:
+	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name records ! -name cache -exec rm -rf {} +; fi
+	@rm -rf .pytest_cache .ruff_cache .hypothesis
+	@echo "kept: .venv, and under build/ the records of finished runs and the caches"

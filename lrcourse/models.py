@@ -1,0 +1,243 @@
+"""The nets of the course: `lenet`, `mlp`, `plain` and `resnet`, each from a seed.
+
+Every net is a module that takes images of shape (n, channels, height, width) and gives logits of
+shape (n, classes). Its weights are drawn on the CPU from the seed that is given, so they are alike
+on every device, and drawing them leaves torch's own random numbers as they were. Move the net with
+`net.to(device)` before the optimizer is built. Convolutions are kept in channels_last order, which
+gives the same numbers and is quicker on a CPU.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from operator import index
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from lrcourse.data import Data
+
+
+def lenet(
+    norm: bool = False, *, channels: int = 1, classes: int = 10, size: int = 28, seed: int = 0
+) -> nn.Sequential:
+    """LeNet as the course's source has it: ReLU and max pooling; 61,706 weights for 28x28 images.
+
+    Two 5x5 convolutions of 6 (padded by 2) and 16 channels, each pooled by two, then linear layers
+    of 120, 84 and `classes`; PyTorch's default initialisation. `norm` adds BatchNorm after each
+    convolution and each hidden linear layer, and draws the same weights otherwise.
+
+    ReLU stands after the pooling: it commutes with the maximum, so outputs and gradients are those
+    of ReLU before the pooling, on a quarter of the numbers. The linear and convolutional layers
+    have the places 0, 3, 7, 9, 11 of the usual nn.Sequential, so state dicts fit without `norm`.
+
+    Args:
+        size: height and width of the images, at least 12.
+
+    Source: LeCun et al. 1998 (doi 10.1109/5.726791); Dive into Deep Learning, "Learning Rate
+    Scheduling" (d2l.ai).
+    """
+    norm = _flag("norm", norm)
+    channels, classes = _whole("channels", channels), _whole("classes", classes)
+    pixels = (_whole("size", size, 12) // 2 - 4) // 2
+
+    def spatial(before: int, after: int, padding: int) -> list[nn.Module]:
+        conv = nn.Conv2d(before, after, kernel_size=5, padding=padding)
+        return [conv, *[nn.BatchNorm2d(after)] * norm, nn.MaxPool2d(2), nn.ReLU()]
+
+    def hidden(before: int, after: int) -> list[nn.Module]:
+        return [nn.Linear(before, after), *[nn.BatchNorm1d(after)] * norm, nn.ReLU()]
+
+    with _drawn_from(seed):
+        net = nn.Sequential(
+            *spatial(channels, 6, padding=2),
+            *spatial(6, 16, padding=0),
+            nn.Flatten(),
+            *hidden(16 * pixels**2, 120),
+            *hidden(120, 84),
+            nn.Linear(84, classes),
+        )
+    return net.to(memory_format=torch.channels_last)
+
+
+def mlp(
+    depth: int, width: int, *, inputs: int = 784, classes: int = 10, seed: int = 0
+) -> nn.Sequential:
+    """`depth` linear layers with ReLU between them, on the flattened images.
+
+    Hidden layers have `width` units; depth 1 is softmax regression. PyTorch's default
+    initialisation.
+
+    Args:
+        inputs: numbers per image: channels x height x width.
+    """
+    depth, width = _whole("depth", depth), _whole("width", width)
+    sides = [_whole("inputs", inputs), *[width] * (depth - 1), _whole("classes", classes)]
+    layers: list[nn.Module] = [nn.Flatten()]
+    with _drawn_from(seed):
+        for before, after in pairwise(sides):
+            layers += [nn.Linear(before, after), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def plain(
+    depth: int, width: int = 16, *, channels: int = 1, classes: int = 10, seed: int = 0
+) -> nn.Sequential:
+    """A deep convolutional net with neither normalisation nor shortcuts.
+
+    `depth` counts layers with weights: depth - 1 convolutions of 3x3, each with ReLU, and one
+    linear layer after global average pooling. One third and two thirds of the way the convolutions
+    take strides of 2 and double their channels, which begin at `width`. He initialisation (Kaiming
+    normal, biases 0), without which a deep net of this kind does not start to learn.
+
+    Source: the plain nets of He et al. 2015, "Deep Residual Learning for Image Recognition"
+    (arXiv 1512.03385), section 4.2, less their BatchNorm; initialisation arXiv 1502.01852.
+    """
+    convolutions, width = _whole("depth", depth, 4) - 1, _whole("width", width)
+    stages = [3 * place // convolutions for place in range(convolutions)]
+    before, layers = _whole("channels", channels), []
+    with _drawn_from(seed):
+        for stage, last in zip(stages, [0, *stages], strict=False):
+            after = width * 2**stage
+            layers += [nn.Conv2d(before, after, 3, stride=1 + stage - last, padding=1), nn.ReLU()]
+            before = after
+        layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        layers.append(nn.Linear(before, _whole("classes", classes)))
+        return _he(nn.Sequential(*layers))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions around which the input passes unchanged.
+
+    Where the block halves the image and adds channels, the shortcut takes every other pixel and
+    fills up with zeros ("option A"), so it has no weights.
+    """
+
+    def __init__(self, before: int, after: int, norm: bool):
+        super().__init__()
+        self.stride, self.added = (2 if after > before else 1), after - before
+        self.conv1 = nn.Conv2d(before, after, 3, self.stride, padding=1, bias=not norm)
+        self.norm1 = nn.BatchNorm2d(after) if norm else nn.Identity()
+        self.conv2 = nn.Conv2d(after, after, 3, padding=1, bias=not norm)
+        self.norm2 = nn.BatchNorm2d(after) if norm else nn.Identity()
+
+    def forward(self, X: Tensor) -> Tensor:
+        Y = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(X)))))
+        if self.added:
+            X = F.pad(X[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.added))
+        return F.relu(X + Y)
+
+
+def resnet(
+    depth: int = 20,
+    width: int = 16,
+    norm: bool = True,
+    *,
+    channels: int = 3,
+    classes: int = 10,
+    seed: int = 0,
+) -> nn.Sequential:
+    """The residual net for CIFAR: 269,722 weights at depth 20, and good for 28x28 images too.
+
+    `depth` is 6n + 2: a convolution, three stages of n residual blocks with `width`, 2 `width` and
+    4 `width` channels, global average pooling and a linear layer. He initialisation (Kaiming
+    normal). Without `norm` there is no BatchNorm; the convolutions then have biases, and the
+    activations grow with each block, so that large rates fail sooner.
+
+    Source: He et al. 2015 (arXiv 1512.03385), section 4.2, with the shortcuts of option A.
+    """
+    blocks, rest = divmod(_whole("depth", depth, 8) - 2, 6)
+    if rest:
+        raise ValueError(f"depth must be 6n + 2, such as 8, 14, 20, 32 or 56, not {depth}")
+    width, norm = _whole("width", width), _flag("norm", norm)
+    with _drawn_from(seed):
+        layers: list[nn.Module] = [
+            nn.Conv2d(_whole("channels", channels), width, 3, padding=1, bias=not norm),
+            *[nn.BatchNorm2d(width)] * norm,
+            nn.ReLU(),
+        ]
+        sides = [width, *[width * 2**stage for stage in range(3) for _ in range(blocks)]]
+        for before, after in pairwise(sides):
+            layers.append(ResidualBlock(before, after, norm))
+        layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        layers.append(nn.Linear(4 * width, _whole("classes", classes)))
+        return _he(nn.Sequential(*layers))
+
+
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "lenet": lenet,
+    "mlp": mlp,
+    "plain": plain,
+    "resnet": resnet,
+}
+
+
+def build(name: str, seed: int = 0, data: "Data | None" = None, **options: Any) -> nn.Module:
+    """The net that a spec names: `build("mlp", seed=3, depth=4, width=64)`.
+
+    Args:
+        name: "lenet", "mlp", "plain" or "resnet".
+        data: fit channels, size and classes of this data, where `options` do not give them.
+        options: the arguments of the function of that name.
+
+    Raises:
+        ValueError: an unknown name or option, one that is missing, or a value that cannot be.
+    """
+    if name not in MODELS:
+        raise ValueError(f"no model is named {name!r}; there are {', '.join(MODELS)}")
+    known = dict(inspect.signature(MODELS[name]).parameters)
+    del known["seed"]
+    if unknown := [option for option in options if option not in known]:
+        raise ValueError(f"{name} has no option {', '.join(unknown)}; it has {', '.join(known)}")
+    if data is not None:
+        channels, height, width = data.train.X.shape[1:]
+        if "size" in known and height != width and "size" not in options:
+            raise ValueError(f"{name} takes square images, not {height}x{width}")
+        shape = {"channels": channels, "size": height, "inputs": channels * height * width}
+        fitting = {**shape, "classes": len(data.classes)}
+        options = {option: fitting[option] for option in fitting if option in known} | options
+    needed = [option for option in known if known[option].default is inspect.Parameter.empty]
+    if missing := [option for option in needed if option not in options]:
+        raise ValueError(f"{name} needs {', '.join(missing)}; it has {', '.join(known)}")
+    return MODELS[name](seed=seed, **options)
+
+
+def parameters(net: nn.Module) -> int:
+    """How many numbers the net learns; running statistics of BatchNorm are not among them."""
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+@contextmanager
+def _drawn_from(seed: int) -> Iterator[None]:
+    """Draw on the CPU as after torch.manual_seed(seed), and leave every generator as it was."""
+    seed = _whole("seed", seed, 0)
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        # torch.manual_seed would reseed the GPUs too, which fork_rng is not asked to restore.
+        torch.random.default_generator.manual_seed(seed)
+        yield
+
+
+def _he(net: nn.Module) -> nn.Module:
+    """Draw all weights from N(0, 2 / inputs), set biases to 0, and order for channels_last."""
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    return net.to(memory_format=torch.channels_last)
+
+
+def _whole(name: str, value: int, least: int = 1) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or index(value) < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
+    return index(value)
+
+
+def _flag(name: str, value: bool) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, not {value!r}")
+    return value

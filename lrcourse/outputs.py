@@ -1,0 +1,109 @@
+"""Where a headless run leaves its figures and tables.
+
+Two environment variables say it, and whoever executes the notebooks sets them:
+
+- ``LRCOURSE_OUT``: the folder for everything. Unset (or empty), as in Jupyter, nothing is kept.
+- ``LRCOURSE_CHAPTER``: the stem of the notebook that runs, for instance ``02-schedulers``.
+
+A figure then goes to ``$LRCOURSE_OUT/figures/<chapter>/NN-<name>.png``, where NN counts the
+figures of this process, so that the files sort as a reader meets them. A table goes to
+``$LRCOURSE_OUT/tables/<chapter>/<name>.csv``; it carries no number, because texts cite tables by
+name and a new one must not rename the others.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_NO_CHAPTER = "notebook"
+
+# (folder of the chapter's figures, name) -> running number, counted from 1 in each folder.
+_figure_numbers: dict[tuple[Path, str], int] = {}
+
+
+def figure_path(name: str) -> Path | None:
+    """Path of the PNG for the figure ``name``, or None where nothing is to be kept.
+
+    Its folder exists on return. The same name gives the same path throughout a process.
+
+    Raises
+    ------
+    ValueError
+        ``name`` (or the chapter) is not made of letters, digits, ``-`` and ``_``.
+    """
+    folder = _folder("figures", name)
+    if folder is None:
+        return None
+    if (folder, name) not in _figure_numbers:
+        already = sum(known == folder for known, _ in _figure_numbers)
+        _figure_numbers[folder, name] = already + 1
+    return folder / f"{_figure_numbers[folder, name]:02d}-{name}.png"
+
+
+def table_path(name: str) -> Path | None:
+    """Path of the CSV for the table ``name``, or None where nothing is to be kept.
+
+    Its folder exists on return. Raises ValueError as `figure_path` does.
+    """
+    folder = _folder("tables", name)
+    return None if folder is None else folder / f"{name}.csv"
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a UTF-8 file as a whole or not at all: a reader never meets half of it.
+
+    Raises OSError where the folder is missing or cannot be written; an older file then stays.
+    """
+    path = Path(path)
+    # Not tempfile: it makes files that only their owner may read.
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        with draft.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+        os.replace(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def write_csv(path: str | os.PathLike[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Write mappings with the same keys as a CSV with a header line; None becomes empty.
+
+    Raises ValueError for no rows (there is no header to write), OSError as `write_text` does.
+    """
+    rows = list(rows)
+    if not rows:
+        raise ValueError(f"no rows to write to {path}: give at least one")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def _folder(kind: str, name: str) -> Path | None:
+    # Names are checked in Jupyter too: a bad one should not wait for the headless run to fail.
+    _check("name", name)
+    out = os.environ.get("LRCOURSE_OUT")
+    if not out:
+        return None
+    chapter = os.environ.get("LRCOURSE_CHAPTER") or _NO_CHAPTER
+    _check("LRCOURSE_CHAPTER", chapter)
+    folder = Path(out).expanduser().absolute() / kind / chapter
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _check(what: str, given: str) -> None:
+    if not isinstance(given, str) or not _NAME.fullmatch(given):
+        raise ValueError(
+            f"{what} is {given!r}: use letters, digits, - and _ only, beginning with a letter "
+            "or a digit, for instance 'lr-and-loss'"
+        )

@@ -1,0 +1,165 @@
+"""Measurements over seeds, checked and brought into line before anything is computed from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+FEWEST_SEEDS = 6
+
+_WHAT_TO_DO_WITH_A_DIVERGED_RUN = (
+    "give the accuracy at chance for a diverged run (0.1 with ten classes), or claim the "
+    "divergence itself with exact(...) or separation(...)"
+)
+
+
+def pair(a: Any, b: Any, seeds: Sequence[Hashable] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Two arms as float arrays of shape (seeds,), the same seed at the same place.
+
+    The forms of an arm, and what is refused with a ValueError, stand with `evidence.paired`.
+    """
+    (values_a, seeds_a), (values_b, seeds_b) = _arm(a, "first"), _arm(b, "second")
+    if seeds is not None:
+        if seeds_a is not None or seeds_b is not None:
+            raise ValueError("the arms name their seeds themselves: leave seeds= out")
+        seeds_a = seeds_b = _distinct(list(seeds), "seeds")
+        for values, which in ((values_a, "first"), (values_b, "second")):
+            _fit(values, seeds_a, which)
+    if (seeds_a is None) != (seeds_b is None):
+        raise ValueError("one arm names its seeds and the other does not: give both in one form")
+    if seeds_a is None:
+        if len(values_a) != len(values_b):
+            raise ValueError(
+                f"the arms have {len(values_a)} and {len(values_b)} values: a paired claim needs "
+                "both arms on the same seeds"
+            )
+        seeds_a = seeds_b = list(range(len(values_a)))
+        named = "position"
+    else:
+        named = "seed"
+    if set(seeds_a) != set(seeds_b):
+        raise ValueError(
+            "the arms did not run on the same seeds: only the first has "
+            f"{_listed(set(seeds_a) - set(seeds_b))}, only the second "
+            f"{_listed(set(seeds_b) - set(seeds_a))}"
+        )
+    enough(len(seeds_a))
+    place = {seed: i for i, seed in enumerate(seeds_b)}
+    values_b = values_b[[place[seed] for seed in seeds_a]]
+    for values, which in ((values_a, "first"), (values_b, "second")):
+        wrong = [f"{values[i]} at {named} {s}" for i, s in enumerate(seeds_a) if not _ok(values[i])]
+        if wrong:
+            raise ValueError(
+                f"the {which} arm has {', '.join(wrong)}: {_WHAT_TO_DO_WITH_A_DIVERGED_RUN}"
+            )
+    return values_a, values_b
+
+
+def columns(y: Any) -> tuple[np.ndarray, bool]:
+    """Values at points, shape (points,), or a row per seed, shape (seeds, points); and which.
+
+    Raises ValueError for NaN or infinite values, and for fewer than six seeds.
+    """
+    if isinstance(y, Mapping):
+        y = list(y.values())
+        if not y or any(np.ndim(row) == 0 for row in y):
+            raise ValueError("y as a mapping is seed -> values at the points, in the order of x")
+    values = float_array(y, "y")
+    if values.ndim not in (1, 2):
+        raise ValueError(f"y has shape {values.shape}: give (points,) or (seeds, points)")
+    if values.ndim == 2:
+        enough(len(values))
+    return values, values.ndim == 2
+
+
+def enough(seeds: int) -> None:
+    """Raise ValueError for fewer seeds than a claim may rest on."""
+    if seeds < FEWEST_SEEDS:
+        raise ValueError(
+            f"{seeds} seeds are too few for a claim: give {FEWEST_SEEDS} at least, better ten"
+        )
+
+
+def float_array(values: Any, name: str, *, finite: bool = True) -> np.ndarray:
+    """Any nesting of numbers as a float64 array; ValueError for others, and for NaN and inf."""
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} is not an array of numbers: {error}") from None
+    if finite and not np.isfinite(array).all():
+        raise ValueError(
+            f"{name} has {int((~np.isfinite(array)).sum())} NaN or infinite values: "
+            f"{_WHAT_TO_DO_WITH_A_DIVERGED_RUN}"
+        )
+    return array
+
+
+def positive(values: np.ndarray, why: str) -> np.ndarray:
+    """The values, all of them above zero, or a ValueError."""
+    if (values <= 0).any():
+        raise ValueError(f"{why} takes ratios, and {values.min():g} is not above 0")
+    return values
+
+
+def scipy_stats() -> ModuleType:
+    """SciPy's statistics, which only claims need: the package works without them."""
+    try:
+        from scipy import stats
+    except ImportError as error:
+        raise ImportError(
+            "claims take their intervals from SciPy: pip install 'lrcourse[course]'"
+        ) from error
+    return stats
+
+
+def _arm(arm: Any, which: str) -> tuple[np.ndarray, list[Hashable] | None]:
+    """Values, shape (seeds,), and their seeds where the arm names them."""
+    seeds: list[Hashable] | None = None
+    if isinstance(arm, Mapping):
+        values, seeds = list(arm.values()), list(arm)
+    elif hasattr(arm, "to_numpy") and hasattr(arm, "index"):
+        values, seeds = arm.to_numpy(), list(arm.index)
+    elif isinstance(arm, tuple) and len(arm) == 2 and all(np.ndim(part) == 1 for part in arm):
+        values, seeds = arm[0], list(np.asarray(arm[1]).tolist())
+    else:
+        values = arm if hasattr(arm, "__array__") else _listable(arm, which)
+    array = float_array(values, f"the {which} arm", finite=False)
+    if array.ndim != 1:
+        raise ValueError(f"the {which} arm has shape {array.shape}: give one value per seed")
+    if seeds is not None:
+        _distinct(seeds, f"the seeds of the {which} arm")
+        _fit(array, seeds, which)
+    return array, seeds
+
+
+def _listable(arm: Any, which: str) -> list[Any]:
+    if isinstance(arm, (str, set, frozenset)) or not isinstance(arm, Iterable):
+        raise TypeError(
+            f"the {which} arm is {arm!r}: give a mapping seed -> value, a pair (values, seeds), "
+            "or a sequence of values"
+        )
+    return list(arm)
+
+
+def _distinct(seeds: list[Hashable], what: str) -> list[Hashable]:
+    twice = [seed for seed, times in Counter(seeds).items() if times > 1]
+    if twice:
+        raise ValueError(f"{what} name {_listed(set(twice))} more than once: one run per seed")
+    return seeds
+
+
+def _fit(values: np.ndarray, seeds: list[Hashable], which: str) -> None:
+    if len(values) != len(seeds):
+        raise ValueError(f"the {which} arm has {len(values)} values for {len(seeds)} seeds")
+
+
+def _ok(value: float) -> bool:
+    return bool(np.isfinite(value))
+
+
+def _listed(seeds: set[Hashable]) -> str:
+    return ", ".join(sorted(map(str, seeds))) or "none"

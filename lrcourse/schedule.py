@@ -1,0 +1,333 @@
+"""What a schedule is, and the two ways to join schedules: one after the other, and multiplied.
+
+A schedule is a value: a frozen, pure function of the update number t (or of the epoch number,
+as the training loop is told) that gives a factor of the peak learning rate.
+
+    shape = warmup(5).then(cosine(25, floor=1 / 30))
+    shape(7)              # the factor at t = 7, a float
+    shape(range(30))      # the factors at t = 0 ... 29, an array
+
+The named shapes are in `lrcourse.schedules`.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Schedule(ABC):
+    """A function of t that gives a factor of the peak learning rate.
+
+    Every schedule is a frozen dataclass: it compares by value, hashes, pickles, and
+    `eval(repr(shape), vars(lrcourse.schedules)) == shape`. The names of the shapes are lower case
+    because they read as functions, `cosine(25)`, and are used as such.
+
+    `length` is the number of t's that the shape takes, so t = length is where `then` starts the
+    next one. From there on a schedule holds still: it never rebounds and never fails. It is None
+    for a shape that goes on for ever, and 0 for one that never moves.
+
+    To write a shape of your own, derive a frozen dataclass from this class and define `length`
+    and `_at(t)`, which is asked for one finite float t >= 0 at a time.
+    """
+
+    length: float | None
+
+    # NumPy's numbers must leave `np.float64(0.5) * shape` to __rmul__.
+    __array_ufunc__ = None
+
+    @abstractmethod
+    def _at(self, t: float) -> float:
+        """The factor at one t, a finite float >= 0."""
+
+    @overload
+    def __call__(self, t: float) -> float: ...
+
+    @overload
+    def __call__(self, t: npt.ArrayLike) -> npt.NDArray[np.float64]: ...
+
+    def __call__(self, t):
+        """The factor of the peak learning rate at t.
+
+        t: a real number >= 0, or an array or (nested) list of them, of any shape. Gives a float
+        for a number and a float64 array of the same shape for an array, bit for bit alike.
+        Raises ValueError where t is negative, NaN or infinite, and TypeError where it is no
+        number.
+        """
+        if isinstance(t, (int, float)) and not isinstance(t, bool):
+            return self._checked(t)
+        times = _as_array(t)
+        # One by one, not by NumPy's vector loops: those may round otherwise than a single call
+        # does, and the learning rate that is drawn has to be the one that is applied.
+        factors = [self._checked(one) for one in times.ravel().tolist()]
+        if times.ndim == 0:
+            return factors[0]
+        return np.array(factors, dtype=np.float64).reshape(times.shape)
+
+    def _checked(self, t: float) -> float:
+        if not 0 <= t < math.inf:
+            raise ValueError(
+                f"t must be a finite number >= 0, the count of updates (or epochs) already made; "
+                f"got {t!r}"
+            )
+        try:
+            factor = float(self._at(float(t)))
+        except OverflowError:
+            factor = math.inf
+        if not math.isfinite(factor):
+            raise ValueError(
+                f"{self!r} gives {factor} at t={t:g}: the factor of a learning rate must be "
+                f"finite; use a smaller growth rate or a shorter training"
+            )
+        return factor
+
+    def then(self, second: Schedule, after: float | None = None) -> Then:
+        """This schedule until t = `after` (its own length where not given), then `second`.
+
+        `second` starts at its own t = 0. Raises ValueError where this schedule has no length of
+        its own (constant, step, restarts ...) and `after` is not given.
+        """
+        return Then(self, second, after)
+
+    def __mul__(self, other: Schedule | float) -> Product:
+        return Product(self, _as_schedule(other))
+
+    def __rmul__(self, other: float) -> Product:
+        return Product(_as_schedule(other), self)
+
+    def __repr__(self) -> str:
+        return short_repr(self)
+
+    def _needs_after(self) -> bool:
+        """Whether `then` cannot know where the next schedule should start."""
+        return not self.length
+
+
+@dataclass(frozen=True, repr=False)
+class constant(Schedule):
+    """The same factor at every t.
+
+        factor(t) = factor
+
+    Length 0: it never moves, so `constant().then(b)` needs `after=`. `factor` is finite and > 0.
+
+    Equals torch's LambdaLR with a constant, transformers' `constant`, fastai's SchedNo. Torch's
+    ConstantLR is something else, a warmup: see `warmup(..., ramp="constant")`.
+    """
+
+    factor: float = 1
+
+    def __post_init__(self) -> None:
+        check(self, factor=POSITIVE)
+
+    @property
+    def length(self) -> float:
+        return 0
+
+    def _at(self, t: float) -> float:
+        return self.factor
+
+
+@dataclass(frozen=True, repr=False)
+class Then(Schedule):
+    """One schedule after another; write it `first.then(second)`.
+
+        factor(t) = first(t)             for t < after
+                    second(t - after)    for t >= after
+
+    `after` is the first one's length where it is not given; given, it may cut the first short or
+    let it hold. Length: after + second.length. `a.then(b).then(c)` and `a.then(b.then(c))` have
+    equal values. The counterpart of torch's SequentialLR.
+    """
+
+    first: Schedule
+    second: Schedule
+    after: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_schedules(self.first, self.second)
+        if self.after is None:
+            if self.first._needs_after():
+                raise ValueError(
+                    f"{self.first!r} has no length of its own: write then(..., after=n), where n "
+                    f"is the t at which {self.second!r} starts"
+                )
+        else:
+            check(self, after=NOT_NEGATIVE)
+            if self.after == self.first.length and not self.first._needs_after():
+                object.__setattr__(self, "after", None)  # two spellings of one value are equal
+
+    @property
+    def _start(self) -> float:
+        return self.first.length if self.after is None else self.after
+
+    @property
+    def length(self) -> float | None:
+        return None if self.second.length is None else self._start + self.second.length
+
+    def _at(self, t: float) -> float:
+        start = self._start
+        return self.first._at(t) if t < start else self.second._at(t - start)
+
+    def _needs_after(self) -> bool:
+        return self.second._needs_after()
+
+    def __repr__(self) -> str:
+        first = f"({self.first!r})" if isinstance(self.first, Product) else repr(self.first)
+        after = "" if self.after is None else f", after={self.after!r}"
+        return f"{first}.then({self.second!r}{after})"
+
+
+@dataclass(frozen=True, repr=False)
+class Product(Schedule):
+    """Two schedules multiplied; write it `a * b`, or `0.5 * a` for a number.
+
+        factor(t) = left(t) * right(t)
+
+    Length: the longer one's, None where either goes on for ever. The counterpart of torch's
+    ChainedScheduler.
+    """
+
+    left: Schedule
+    right: Schedule
+
+    def __post_init__(self) -> None:
+        _check_schedules(self.left, self.right)
+
+    @property
+    def length(self) -> float | None:
+        lengths = (self.left.length, self.right.length)
+        return None if None in lengths else max(lengths)
+
+    def _at(self, t: float) -> float:
+        return self.left._at(t) * self.right._at(t)
+
+    def _needs_after(self) -> bool:
+        if self.length == 0:
+            return self.left._needs_after() or self.right._needs_after()
+        return self.length is None
+
+    def __repr__(self) -> str:
+        right = f"({self.right!r})" if isinstance(self.right, Product) else repr(self.right)
+        return f"{self.left!r} * {right}"
+
+
+# Helpers of the shapes.
+
+
+def blend(low: float, share: float) -> float:
+    """The factor that lies `share` of the way from `low` up to 1; exactly 1 at share 1."""
+    return low + (1 - low) * share
+
+
+def remaining(progress: float, way: str) -> float:
+    """What is left at `progress` (0 to 1) of a fall from 1 to 0: "linear", "cosine" or "sqrt"."""
+    if way == "linear":
+        return 1 - progress
+    if way == "cosine":
+        return (1 + math.cos(math.pi * progress)) / 2
+    return 1 - math.sqrt(progress)
+
+
+def short_repr(value: Any) -> str:
+    """`name(a, b, c=...)` without the arguments that have their default."""
+    shown = []
+    for place, field in enumerate(fields(value)):
+        argument = getattr(value, field.name)
+        if not field.init or (field.default is not MISSING and argument == field.default):
+            continue
+        bare = place == 0 or field.default is MISSING
+        shown.append(repr(argument) if bare else f"{field.name}={argument!r}")
+    return f"{type(value).__name__}({', '.join(shown)})"
+
+
+def _check_schedules(*parts: object) -> None:
+    for part in parts:
+        if not isinstance(part, Schedule):
+            raise TypeError(
+                f"then joins two schedules, and * multiplies two or one with a number, such as "
+                f"0.5 * warmup(5).then(cosine(25)); got {part!r}, a {type(part).__name__}"
+            )
+
+
+def _as_schedule(value: object) -> Any:
+    return value if plain_number(value) is None else constant(value)
+
+
+def _as_array(t: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    try:
+        times = np.asarray(t)
+    except ValueError:
+        raise TypeError(f"t must be a number or a regular array of numbers; got {t!r}") from None
+    if times.dtype.kind not in "iuf" and times.size:
+        raise TypeError(
+            f"t must be a number or an array of numbers; got {t!r}, a {type(t).__name__}"
+        )
+    return times.astype(np.float64)
+
+
+# Validation: each rule says in words what it takes.
+
+
+@dataclass(frozen=True)
+class Number:
+    """Which numbers an argument takes, with the words for it."""
+
+    wanted: str
+    accepts: Callable[[float], bool]
+    whole: bool = False
+
+    def __call__(self, owner: str, name: str, value: object) -> float:
+        """The value as a plain int or float; TypeError or ValueError where it is not taken."""
+        number = plain_number(value)
+        problem = f"{owner}: {name} must be {self.wanted}; got {value!r}"
+        if number is None:
+            raise TypeError(f"{problem}, a {type(value).__name__}")
+        if not (math.isfinite(number) and self.accepts(number)):
+            raise ValueError(problem)
+        if not self.whole:
+            return number
+        if number != int(number):
+            raise ValueError(problem)
+        return int(number)
+
+
+POSITIVE = Number("a finite number > 0", lambda v: v > 0)
+NOT_NEGATIVE = Number("a finite number >= 0", lambda v: v >= 0)
+FRACTION = Number("a number from 0 to 1", lambda v: 0 <= v <= 1)
+COUNT = Number("a whole number >= 0", lambda v: v >= 0, whole=True)
+
+
+def check(owner: Any, **rules: Number) -> None:
+    """Apply each rule to the argument of that name, which becomes a plain Python number."""
+    for name, rule in rules.items():
+        number = rule(type(owner).__name__, name, getattr(owner, name))
+        object.__setattr__(owner, name, number)
+
+
+def check_choice(owner: Any, name: str, choices: tuple[str | None, ...]) -> None:
+    """ValueError unless the argument of that name is one of the choices."""
+    value = getattr(owner, name)
+    if not (value is None or isinstance(value, str)) or value not in choices:
+        raise ValueError(
+            f"{type(owner).__name__}: {name} must be one of {', '.join(map(repr, choices))}; "
+            f"got {value!r}"
+        )
+
+
+def plain_number(value: object) -> float | None:
+    """An int or a float from any real number (NumPy's too); None for a bool or a non-number."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+    return int(value) if isinstance(value, numbers.Integral) else number

@@ -1,0 +1,150 @@
+"""pyproject.toml, the locks, environment.yml and the Makefile agree with each other."""
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+import lrcourse
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = ("requirements.lock", "requirements-peers.lock")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+CONDA_NAMES = {"torch": "pytorch"}
+# Packages that pip brings along with others and conda does not.
+ONLY_CONDA = {"pip", "mdbook", "requests"}
+
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+
+
+def tool(name):
+    """A module of tools/, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+lock = tool("lock")
+
+
+def read_lock(name):
+    """Package name -> its entries."""
+    return lock.entries((ROOT / name).read_text(encoding="utf-8"))
+
+
+def name_and_bound(requirement):
+    """("torch", "2.6") of "torch>=2.6"; anything else than one lower bound is an error."""
+    match = re.fullmatch(r"([A-Za-z0-9_.-]+)>=([0-9.]+)", requirement)
+    assert match, f"{requirement!r} is not NAME>=VERSION"
+    return match.groups()
+
+
+def numbers(version):
+    return [int(part) for part in re.findall(r"\d+", version)]
+
+
+def test_the_core_is_three_packages():
+    assert {name_and_bound(each)[0] for each in PROJECT["dependencies"]} == {
+        "matplotlib",
+        "numpy",
+        "torch",
+    }
+
+
+def test_the_version_is_the_package_s():
+    assert PROJECT["version"] == lrcourse.__version__
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_holds_no_address(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert not re.search(r"://|--index|--find-links|--extra-index|(?m:^-)| @ |\bwww\.", text)
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_pins_everything_with_hashes(name):
+    packages = read_lock(name)
+    assert len(packages) > 10
+    for entry in (entry for entries in packages.values() for entry in entries):
+        first, *others = entry.replace("\\\n", "\n").splitlines()
+        assert re.match(r"[a-z0-9][a-z0-9._-]*==[0-9][^ ]*( ;|\s*$)", first), first
+        assert others, first
+        assert all(re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}\s*", each) for each in others)
+
+
+@pytest.mark.parametrize(
+    "extra, name", [("", LOCKS[0]), ("course", LOCKS[0]), ("test", LOCKS[0]), ("peers", LOCKS[1])]
+)
+def test_direct_dependencies_are_pinned_within_their_bounds(extra, name):
+    packages = read_lock(name)
+    for requirement in EXTRAS[extra] if extra else PROJECT["dependencies"]:
+        package, oldest = name_and_bound(requirement)
+        assert package in packages, f"{package} is missing in {name}: make lock"
+        for entry in packages[package]:
+            version = re.match(r"[^=]+==([^ \n]+)", entry)[1]
+            assert numbers(version) >= numbers(oldest), f"{package}: make lock"
+
+
+def test_the_locks_share_no_package():
+    assert not read_lock(LOCKS[0]).keys() & read_lock(LOCKS[1]).keys()
+
+
+def test_the_difference_of_two_locks():
+    known = "a==1 \\\n    --hash=sha256:0\nb==2 ; python_full_version < '3.12'\n"
+    assert lock.beyond(known + "c==3 \\\n    --hash=sha256:1\n", known) == (
+        "c==3 \\\n    --hash=sha256:1\n"
+    )
+    with pytest.raises(ValueError, match="b differs"):
+        lock.beyond("b==3\n", known)
+
+
+def test_lock_says_how_to_get_uv(monkeypatch, capsys):
+    monkeypatch.setattr(lock.shutil, "which", lambda name: None)
+    assert lock.main([]) == 1
+    assert "pip install uv" in capsys.readouterr().err
+
+
+def test_conda_s_environment_is_in_step_with_pyproject():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert environment["channels"][0] == "conda-forge"
+    *conda, last = environment["dependencies"]
+    listed = {name: bound for name, _, bound in (each.partition(">=") for each in conda)}
+    pip = dict(name_and_bound(each) for each in last["pip"] if each != "-e .")
+    assert "-e ." in last["pip"]
+    wanted = dict(
+        name_and_bound(each) for each in PROJECT["dependencies"] + EXTRAS["course"] + EXTRAS["test"]
+    )
+    assert pip == {"d2l": wanted.pop("d2l")}
+    assert f">={listed.pop('python')}" == PROJECT["requires-python"]
+    expected = {CONDA_NAMES.get(name, name): bound for name, bound in wanted.items()}
+    assert {name: listed[name] for name in listed.keys() - ONLY_CONDA} == expected
+
+
+@needs_make
+def test_make_explains_every_target(tmp_path):
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.search(r"\.PHONY: (.*)", makefile)[1].split()) - {"help", "lint"}
+    folder = tmp_path / "with spaces"
+    folder.mkdir()
+    (folder / "Makefile").write_text(makefile)
+    told = subprocess.check_output(["make", "-C", str(folder), "--silent"], text=True)
+    assert set(re.findall(r"^make (\w+)", told, re.MULTILINE)) == targets
+
+
+@needs_make
+def test_make_clean_keeps_finished_runs(tmp_path):
+    (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text(encoding="utf-8"))
+    for name in ("records/a.json", "figures/02-schedulers/01-lr.png", "notebooks/02.ipynb"):
+        path = tmp_path / "build" / name
+        path.parent.mkdir(parents=True)
+        path.write_text("x")
+    subprocess.check_call(["make", "-C", str(tmp_path), "--silent", "clean"])
+    assert [path.name for path in (tmp_path / "build").iterdir()] == ["records"]
+    assert (tmp_path / "build" / "records" / "a.json").exists()
