@@ -42,6 +42,12 @@ class D2LFactor:
         return self.base
 
 
+def d2l_factors(updates, factor, stop):
+    """The peak, and then each answer: the first of them is already multiplied once."""
+    scheduler = D2LFactor(factor, stop, 1.0)
+    return [1.0] + [scheduler(t) for t in range(updates - 1)]
+
+
 def d2l_cosine(t, max_update, base=0.01, final=0.0, warmup_steps=0, warmup_begin=0.0):
     if t < warmup_steps:
         return warmup_begin + (base - warmup_begin) * t / warmup_steps
@@ -103,6 +109,13 @@ def fastai_exp(start, end, position):
 
 def fastai_poly(start, end, position, power):
     return start + (end - start) * position**power
+
+
+def fastai_up_and_down(t, up, total):
+    """combine_scheds of a line up from 0.1 and a cosine down."""
+    if t < up:
+        return fastai_lin(0.1, 1, t / up)
+    return fastai_cos(1, 0, (t - up) / (total - up))
 
 
 def fastai_one_cycle(t, total, pct_start=0.25, div=25.0, div_final=1e5):

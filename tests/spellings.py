@@ -1,13 +1,14 @@
 """Every schedule of torch, D2L, CLR, timm, transformers and fastai: its spelling here, or why not.
 
-`ours` is what one writes with `from lrcourse.schedules import *`, for the one example that
-`theirs(n)` runs: the learning rate of the first n updates (peak 1.0). test_schedules_peers.py
-compares the two, and fails when a library has a schedule that is missing here.
+`ours` is one example, written with the names of lrcourse.schedules; `theirs(n)` runs it: the rate
+of the first n updates, at peak 1. test_schedules_peers.py compares them, and fails when a library
+has a schedule that is missing here.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ METRICS = [3.0, 2.0, 2.0, 2.5, 1.9, 1.9, 1.9, 1.9, math.nan, 2.0, 1.0, 1.0, 1.0,
 
 @dataclass(frozen=True)
 class Spelling:
-    ours: str = ""  # empty where there is none, and then `note` says why
+    ours: str = ""  # empty where there is none: `note` says why
     theirs: Callable[[int], list[float]] | None = None
     note: str = ""
     updates: int = 40
@@ -80,8 +81,6 @@ def _transformers_plateau(n):
 
 def _timm_plateau(n):
     # timm starts to look at epoch 1, and may say that the class will go.
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         scheduler = peer("timm.scheduler").PlateauLRScheduler(
@@ -211,7 +210,8 @@ TRANSFORMERS = {
     ),
 }
 
-_TIMM_WARMUP = {"warmup_t": 4, "warmup_prefix": True}
+_TIMM_STEPS = {"decay_rate": 0.5, "warmup_t": 4, "warmup_prefix": True}
+_TIMM_FALL = {"t_initial": 30, "lr_min": 0.1, "warmup_t": 4, "warmup_prefix": True, "updates": 60}
 
 TIMM = {
     "CosineLRScheduler": _timm(
@@ -219,38 +219,29 @@ TIMM = {
         "warmup(4, start=0).then(cosine(30, floor=0.1))",
         "With warmup_prefix=True (otherwise it jumps at the end of the warmup). cycle_limit > 1: "
         "restarts(T, multiply, floor, decay). k_decay and noise have no spelling.",
-        updates=60,
-        t_initial=30,
-        lr_min=0.1,
-        **_TIMM_WARMUP,
+        **_TIMM_FALL,
     ),
     "PolyLRScheduler": _timm(
         "PolyLRScheduler",
         "warmup(4, start=0).then(polynomial(30, exponent=0.5, floor=0.1))",
         "With warmup_prefix=True, one cycle, no k_decay, no noise.",
-        updates=60,
-        t_initial=30,
-        lr_min=0.1,
-        **_TIMM_WARMUP,
+        **_TIMM_FALL,
     ),
     "StepLRScheduler": _timm(
         "StepLRScheduler",
         "warmup(4, start=0).then(step(6, 0.5))",
         decay_t=6,
-        decay_rate=0.5,
-        **_TIMM_WARMUP,
+        **_TIMM_STEPS,
     ),
     "MultiStepLRScheduler": _timm(
         "MultiStepLRScheduler",
         "warmup(4, start=0).then(multistep((9, 19), 0.5))",
         "timm acts one t before its milestone, here 10 and 20.",
         decay_t=[10, 20],
-        decay_rate=0.5,
-        **_TIMM_WARMUP,
+        **_TIMM_STEPS,
     ),
     "TanhLRScheduler": Spelling(
-        note="A tanh from lb to ub that neither starts at the peak nor reaches its end; write "
-        "the formula with from_function."
+        note="A tanh that neither starts at the peak nor reaches its end: use from_function."
     ),
     "WSDLRScheduler": _timm(
         "WSDLRScheduler",
@@ -270,24 +261,19 @@ TIMM = {
 }
 
 
-def _d2l_factor(n):
-    scheduler = formulas.D2LFactor(0.9, 0.05, 1.0)
-    return [1.0] + [scheduler(t) for t in range(n - 1)]
-
-
 D2L = {
     "constant": _formula(lambda t: 1.0, "constant()"),
     "SquareRootScheduler": _formula(lambda t: formulas.d2l_square_root(t, 1.0), "power()"),
     "FactorScheduler": Spelling(
         "exponential(0.9, floor=0.05)",
-        _d2l_factor,
+        lambda n: formulas.d2l_factors(n, 0.9, 0.05),
         "Its first answer is already multiplied once: this one's value at t + 1.",
     ),
     "MultiStepLR": _torch(
         lambda o: lr_scheduler.MultiStepLR(o, [15, 30], 0.5), "multistep((15, 30), 0.5)"
     ),
     "CosineScheduler": _formula(
-        lambda t: formulas.d2l_cosine(t, 20, 0.3, 0.01) / 0.3, "cosine(20, floor=1 / 30)"
+        lambda t: formulas.d2l_cosine(t, 20, 1.0, 0.1), "cosine(20, floor=0.1)"
     ),
     "CosineScheduler with warmup": _formula(
         lambda t: formulas.d2l_cosine(t, 20, 0.3, 0.01, warmup_steps=5) / 0.3,
@@ -333,11 +319,7 @@ FASTAI = {
         updates=41,
     ),
     "combine_scheds": _formula(
-        lambda t: (
-            formulas.fastai_lin(0.1, 1, t / 10)
-            if t < 10
-            else formulas.fastai_cos(1, 0, (t - 10) / 30)
-        ),
+        lambda t: formulas.fastai_up_and_down(t, 10, 40),
         "warmup(10, start=0.1).then(cosine(30))",
         updates=41,
     ),

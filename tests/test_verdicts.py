@@ -132,3 +132,10 @@ def test_importing_claims_does_not_import_scipy():
     ran = subprocess.run([sys.executable, "-c", check], check=False, env=ENVIRONMENT)
     assert ran.returncode == 0
     assert evidence.Evidence is claims.Evidence
+
+
+def test_the_notebooks_are_compared_with_these_numbers_masked():
+    masks = (Path(__file__).parent / "nbval_sanitize.cfg").read_text(encoding="utf-8")
+    pattern, replacement = claims.SANITIZE
+    assert f"regex: {pattern}\n" in masks
+    assert f"replace: {replacement}\n" in masks

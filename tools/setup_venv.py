@@ -110,14 +110,15 @@ class Environment:
     def build(self, reason):
         """Make an empty environment with the running Python."""
         require_python()
-        if self.folder.is_symlink():
-            self.folder.unlink()
-        elif self.folder.exists():
-            shutil.rmtree(self.folder)
-        require_space(self.root)
-        self.folder.mkdir()
-        self.write_state({"busy": True})
         with Step("a virtual environment with Python {}.{} ({})".format(*running_python(), reason)):
+            if self.folder.is_symlink():
+                self.folder.unlink()
+            elif self.folder.exists():
+                self.write_state({"busy": True})
+                shutil.rmtree(self.folder)
+            require_space(self.root)
+            self.folder.mkdir()
+            self.write_state({"busy": True})
             self.call([sys.executable, "-m", "venv", str(self.folder)])
         self.write_state(self.empty_state())
 
