@@ -11,7 +11,7 @@ NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout=600 \
 	--nbval-sanitize-with=tests/nbval_sanitize.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lab bench lock clean lint
+.PHONY: help setup run test check lab bench soak lock clean lint
 
 help:
 	@echo "make run     execute every chapter; leaves notebooks, figures and tables in build/"
@@ -21,6 +21,7 @@ help:
 	@echo "make check   the quick tests"
 	@echo "make lab     JupyterLab on the notebooks"
 	@echo "make bench   speed beside the usual tools, as ratios"
+	@echo "make soak    a sweep killed twenty times ends with the records of an unbroken one"
 	@echo "make setup   only make or refresh .venv; PYTHON=python3.12: with that Python"
 	@echo "             PEERS=1: with the other libraries that some tests compare with"
 	@echo "make lock    pin the dependencies again; ARGS=--upgrade: at their newest versions"
@@ -34,6 +35,7 @@ run: setup
 
 lint: setup
 	@$(VENV_PYTHON) -m ruff check --quiet
+	@$(VENV_PYTHON) -m ruff format --check --quiet
 
 test: lint
 	@$(PYTEST) $(NBVAL) $(if $(ARGS),$(ARGS),tests notebooks)
@@ -46,6 +48,9 @@ lab: setup
 
 bench: setup
 	@for script in $(if $(ARGS),$(ARGS),benchmarks/*.py); do $(VENV_PYTHON) $$script || exit 1; done
+
+soak: setup
+	@$(VENV_PYTHON) tests/soak_kills.py $(ARGS)
 
 lock:
 	@$(PYTHON) tools/lock.py $(ARGS)

@@ -112,6 +112,16 @@ INTENDED = {
 }
 
 
+# The published bands of each run in lrcourse/published.toml.
+PUBLISHED = {
+    "constant": "d2l.scheduler.constant",
+    "square root": "d2l.scheduler.sqrt",
+    "multistep": "d2l.scheduler.multistep",
+    "cosine": "d2l.scheduler.cosine",
+    "warmup + cosine": "d2l.scheduler.warmup_cosine",
+}
+
+
 def lagged(shape: s.Schedule) -> s.Schedule:
     """``shape`` one epoch late: the first epoch at the optimizer's own LR, then shape(0), ..."""
     return s.constant().then(shape, after=1)

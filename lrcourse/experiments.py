@@ -109,7 +109,7 @@ class Experiment:
         """Train once, from fresh weights, and return the record."""
         from lrcourse import models, optimizers, training
 
-        data = _load(self.data, self.valid, self.images, device)
+        data = load_data(self.data, self.valid, self.images, device)
         net = models.build(self.model, seed=self.seed, data=data, **self.model_options)
         net.to(data.device)
         optimizer = optimizers.torch_optimizer(
@@ -132,7 +132,7 @@ class Experiment:
 
 
 @functools.lru_cache(maxsize=4)
-def _load(name: str, valid: int | float, images: int | None, device: str | None) -> Any:
+def load_data(name: str, valid: int | float, images: int | None, device: str | None) -> Any:
     """The tensors of a data set, read once in a process."""
     from lrcourse import data
 

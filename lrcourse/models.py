@@ -3,8 +3,8 @@
 Every net is a module that takes images of shape (n, channels, height, width) and gives logits of
 shape (n, classes). Its weights are drawn on the CPU from the seed that is given, so they are alike
 on every device, and drawing them leaves torch's own random numbers as they were. Move the net with
-`net.to(device)` before the optimizer is built. Convolutions are kept in channels_last order, which
-gives the same numbers and is quicker on a CPU.
+`net.to(device)` before the optimizer is built. Nets without BatchNorm are kept in channels_last
+order, which gives the same numbers and is quicker on a CPU.
 """
 
 import inspect
@@ -61,7 +61,7 @@ def lenet(
             *hidden(120, 84),
             nn.Linear(84, classes),
         )
-    return net.to(memory_format=torch.channels_last)
+    return _ordered(net)
 
 
 def mlp(
@@ -222,12 +222,23 @@ def _drawn_from(seed: int) -> Iterator[None]:
 
 
 def _he(net: nn.Module) -> nn.Module:
-    """Draw all weights from N(0, 2 / inputs), set biases to 0, and order for channels_last."""
+    """Draw all weights from N(0, 2 / inputs), set biases to 0, and order them."""
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+    return _ordered(net)
+
+
+def _ordered(net: nn.Module) -> nn.Module:
+    """Weights in channels_last order, but not with BatchNorm.
+
+    In that order torch computes the gradients of BatchNorm on the CPU with errors of up to 7e-4
+    in float32 (measured against float64 with torch 2.15), against 1e-6 in the usual order.
+    """
+    if any(isinstance(layer, nn.BatchNorm2d) for layer in net.modules()):
+        return net
     return net.to(memory_format=torch.channels_last)
 
 

@@ -1,11 +1,54 @@
-"""Optimizers by name."""
+"""Optimizers by name: from scratch, as pairs of pure functions, and torch's own.
+
+The functions themselves are in ``lrcourse.pure_optimizers``, each under its formula.
+"""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from typing import Any
 
 import torch
+
+from lrcourse.pure_optimizers import (
+    Optimizer,
+    adadelta,
+    adagrad,
+    adam,
+    adamw,
+    momentum,
+    nesterov,
+    rmsprop,
+    sgd,
+)
+
+__all__ = [
+    "PURE",
+    "TORCH",
+    "Optimizer",
+    "adadelta",
+    "adagrad",
+    "adam",
+    "adamw",
+    "momentum",
+    "nesterov",
+    "pure",
+    "rmsprop",
+    "sgd",
+    "torch_optimizer",
+]
+
+PURE = {
+    "sgd": sgd,
+    "momentum": momentum,
+    "nesterov": nesterov,
+    "adagrad": adagrad,
+    "rmsprop": rmsprop,
+    "adadelta": adadelta,
+    "adam": adam,
+    "adamw": adamw,
+}
 
 TORCH = {
     "sgd": (torch.optim.SGD, {}),
@@ -23,7 +66,36 @@ def torch_optimizer(
     name: str, parameters: Iterable[torch.Tensor], lr: float, **options: Any
 ) -> torch.optim.Optimizer:
     """torch's optimizer of this name; options go to it. ValueError for an unknown name."""
-    if name not in TORCH:
-        raise ValueError(f"no optimizer {name!r}; there are {', '.join(TORCH)}")
+    _check_name(name)
     kind, defaults = TORCH[name]
     return kind(parameters, lr=lr, **(defaults | options))
+
+
+def pure(name: str, **options: Any) -> Optimizer:
+    """The optimizer of this module that does what ``torch_optimizer`` does with these options.
+
+    ValueError for an unknown name, and for an option of torch's that is not written out here.
+    """
+    _check_name(name)
+    if TORCH[name][0] is torch.optim.SGD:
+        options = {"momentum": 0} | TORCH[name][1] | options
+        name = "nesterov" if options.pop("nesterov", False) else "momentum"
+        if name == "momentum" and options["momentum"] == 0:
+            name = "sgd"
+            del options["momentum"]
+    known = [option for option in inspect.signature(PURE[name]).parameters if option != "beta2"]
+    known = ["betas" if option == "beta1" else option for option in known]
+    if unknown := sorted(set(options) - set(known)):
+        raise ValueError(
+            f"{name} is written here without {', '.join(unknown)}; it has {', '.join(known)}. "
+            f"torch_optimizer gives torch's, with all its options"
+        )
+    if "betas" in options:
+        beta1, beta2 = options.pop("betas")
+        options |= {"beta1": beta1, "beta2": beta2}
+    return PURE[name](**options)
+
+
+def _check_name(name: str) -> None:
+    if name not in TORCH:
+        raise ValueError(f"no optimizer {name!r}; there are {', '.join(TORCH)}")

@@ -25,7 +25,7 @@ class Scale:
 
 
 SCALES = {
-    "small": Scale("small", data="digits", epochs=30, batch_size=32, seeds=2),
+    "small": Scale("small", data="digits", epochs=30, batch_size=64, seeds=2),
     "full": Scale("full", data="fashion-mnist", epochs=30, batch_size=256, seeds=3),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from lrcourse.records import Records
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Experiment", "Run", "Runs", "grid", "log_space", "run", "run_arms"]
+__all__ = ["Experiment", "Run", "Runs", "grid", "load", "log_space", "run", "run_arms"]
 
 
 def log_space(low: float, high: float, count: int) -> list[float]:
@@ -103,13 +104,7 @@ class Runs(Sequence[Run]):
         """One row a run: the fields of the experiment, then the last value of each column."""
         import pandas
 
-        rows = []
-        for run in self:
-            row = run.experiment.to_dict()
-            row |= {f"final_{name}": run.history.final(name) for name in run.history.epochs}
-            row |= {"diverged_at": run.history.diverged_at, "seconds": run.history.seconds}
-            rows.append(row)
-        return pandas.DataFrame(rows)
+        return pandas.DataFrame(_row(run.experiment.to_dict(), run.history) for run in self)
 
 
 def run(
@@ -118,6 +113,7 @@ def run(
     records: str | Path | None = None,
     jobs: int | None = None,
     device: str | None = None,
+    stack: int | None = None,
     progress: bool | None = None,
 ) -> Runs:
     """Run what has no record yet, keep each run as soon as it is finished, return them all.
@@ -127,18 +123,24 @@ def run(
         records: the folder; default ``$LRCOURSE_RECORDS``, else the cache folder.
         jobs: processes side by side on the CPU, each with one thread; default: the backend and
             count of an active ``joblib.parallel_config``, else one per core.
-        device: "cpu" or "cuda"; default: CUDA where there is one. On CUDA the runs go one after
-            another in this process.
-        progress: a bar that shows what is left; None decides by itself.
+        device: "cpu" or "cuda"; default: CUDA where there is one. On CUDA everything runs in this
+            process.
+        stack: how many runs of one shape are trained as one (see ``lrcourse.stacking``). Default:
+            64 on CUDA, 1 on the CPU, where stacks do not pay.
+        progress: a bar that shows how many runs are left; None decides by itself.
 
     A killed sweep loses the runs that were under way; the next call runs only what is missing.
+    On the CPU a run gives the same numbers however it is started; a stacked one gives them within
+    rounding.
     """
+    if stack is not None and (isinstance(stack, bool) or not isinstance(stack, int) or stack < 1):
+        raise ValueError(f"stack is a whole number of runs from 1 on, or None, not {stack!r}")
     experiments = list(experiments)
     store = Records(records)
     wanted = {experiment.key: experiment for experiment in experiments}
     histories = {key: _read(store, key) for key in wanted}
     missing = [experiment for key, experiment in wanted.items() if histories[key] is None]
-    done = _run_missing(missing, store.folder, jobs, device)
+    done = _run_missing(missing, store.folder, jobs, device, stack)
     for key, record in bars.bar(done, total=len(missing), label="run", progress=progress):
         histories[key] = History.from_dict(record)
     return Runs(Run(experiment, histories[experiment.key]) for experiment in experiments)
@@ -157,40 +159,90 @@ def run_arms(
     return {name: Runs(next(done) for _ in arm) for name, arm in points.items()}
 
 
+def load(folder: str | Path | None = None) -> pandas.DataFrame:
+    """All records of a folder (default as in ``run``), one row each, as ``Runs.frame`` has them.
+
+    The record's name is in the column ``key``. A damaged record is named in a warning and set
+    aside.
+    """
+    import pandas
+
+    store, rows = Records(folder), []
+    for key in sorted(store.keys()):
+        if record := store.read(key):
+            rows.append(_row(record["spec"], History.from_dict(record["history"])) | {"key": key})
+    return pandas.DataFrame(rows)
+
+
+def _row(spec: dict[str, Any], history: History) -> dict[str, Any]:
+    """A run in one line: its spec, then the last value of each column."""
+    ends = {f"final_{name}": history.final(name) for name in history.epochs}
+    told = {"diverged_at": history.diverged_at, "updates": history.updates}
+    return spec | ends | told | {"seconds": history.seconds}
+
+
 def _read(store: Records, key: str) -> History | None:
     record = store.read(key)
     return None if record is None else History.from_dict(record["history"])
 
 
 def _run_missing(
-    missing: list[Experiment], folder: Path, jobs: int | None, device: str | None
+    missing: list[Experiment],
+    folder: Path,
+    jobs: int | None,
+    device: str | None,
+    stack: int | None,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
+    if not missing:
+        return
     import joblib
     import torch
 
-    if not missing:
-        return
+    from lrcourse import stacking
+
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if device != "cpu" or len(missing) == 1:
+    on_gpu = torch.device(device).type != "cpu"
+    stack = stack or (stacking.LARGEST if on_gpu else 1)
+    groups = stacking.group_by_shape(missing, largest=stack)
+    if on_gpu or len(groups) == 1:
         jobs = 1
     elif jobs is None and joblib.parallel.get_active_backend()[1] == 1:
         jobs = -1
     work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-    yield from work(joblib.delayed(_run_and_keep)(one, folder, device) for one in missing)
+    for done in work(joblib.delayed(_run_and_keep)(group, folder, device) for group in groups):
+        yield from done
 
 
-def _run_and_keep(experiment: Experiment, folder: Path, device: str) -> tuple[str, dict[str, Any]]:
-    """In a worker: train with one thread, write the record, send it back as plain data."""
+def _run_and_keep(
+    group: list[Experiment], folder: Path, device: str
+) -> list[tuple[str, dict[str, Any]]]:
+    """In a worker: train with one thread, write the records, send them back as plain data."""
+    from lrcourse import stacking
+
+    store, done = Records(folder), []
+    with _one_thread():
+        if len(group) == 1:
+            finished = [(group, [group[0].run(device)])]
+        else:
+            finished = stacking.stacks(group, device, largest=len(group))
+        for experiments, histories in finished:
+            for experiment, history in zip(experiments, histories, strict=True):
+                if history.interrupted:
+                    raise KeyboardInterrupt  # half a run is no record
+                record = history.to_dict()
+                store.write(experiment.key, experiment.to_dict(), record)
+                done.append((experiment.key, record))
+    return done
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread for torch's arithmetic on the CPU; as many as before afterwards."""
     import torch
 
-    threads = torch.get_num_threads()
+    before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        history = experiment.run(device)
+        yield
     finally:
-        torch.set_num_threads(threads)
-    if history.interrupted:
-        raise KeyboardInterrupt  # half a run is no record
-    record = history.to_dict()
-    Records(folder).write(experiment.key, experiment.to_dict(), record)
-    return experiment.key, record
+        torch.set_num_threads(before)

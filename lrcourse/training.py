@@ -76,7 +76,7 @@ def fit(
     Raises:
         ValueError: for arguments that cannot be meant, saying what would be right.
     """
-    _check(net, data, optimizer, schedule, epochs, batch_size, when, evaluate)
+    check_arguments(net, data, optimizer, schedule, epochs, batch_size, when, evaluate)
     device = data.train.X.device
     samples = len(data.train.X)
     per_epoch = math.ceil(samples / batch_size)
@@ -110,7 +110,7 @@ def fit(
                 seen = min((t + 1 - epoch * per_epoch) * batch_size, samples)
                 train_loss, train_acc = (running / seen).tolist()
                 rows[-1] |= {"train_loss": train_loss, "train_acc": train_acc}
-                rows[-1] |= _measure(net, data, loss_fn, _is_due(evaluate, epoch, done))
+                rows[-1] |= _measure(net, data, loss_fn, is_due(evaluate, epoch, done))
                 if done:
                     break
                 pace.after_epoch(rows[-1])
@@ -199,7 +199,8 @@ def _first_not_finite(losses: torch.Tensor, start: int, stop: int) -> int | None
 # -- measuring --------------------------------------------------------------------------------
 
 
-def _is_due(evaluate: str | int | None, epoch: int, last: bool) -> bool:
+def is_due(evaluate: str | int | None, epoch: int, last: bool) -> bool:
+    """Whether to measure after this epoch (counted from 0)."""
     if evaluate is None:
         return False
     if evaluate == "end":
@@ -237,7 +238,8 @@ class _own_random_state:
 # -- checking ---------------------------------------------------------------------------------
 
 
-def _check(net, data, optimizer, schedule, epochs, batch_size, when, evaluate) -> None:
+def check_arguments(net, data, optimizer, schedule, epochs, batch_size, when, evaluate) -> None:
+    """Refuse arguments of ``fit`` that cannot be meant."""
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{name} is a whole number from 1 on, not {value!r}")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from lrcourse import d2l_reference, data, models, training
+from lrcourse import d2l_reference, data, models, published, training
 from lrcourse import schedules as s
 from lrcourse.recorder import Recorder
 
@@ -135,3 +135,9 @@ def test_without_d2l_the_way_is_said(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "d2l", None)
     with pytest.raises(ImportError, match="pip install --no-deps d2l"):
         d2l_reference.d2l()
+
+
+def test_every_run_has_its_published_numbers():
+    assert set(d2l_reference.PUBLISHED) == set(d2l_reference.INTENDED) == set(d2l_reference.APPLIED)
+    for entry in d2l_reference.PUBLISHED.values():
+        assert len(published.find(entry)) == 3

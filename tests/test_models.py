@@ -188,11 +188,15 @@ def test_nets_are_drawn_on_the_cpu_whatever_the_default_device_is(name):
     assert same_weights(net, models.build(name, 4, **EVERY[name]))
 
 
-@pytest.mark.parametrize("name", ["lenet", "plain", "resnet"])
-def test_convolutions_are_kept_in_channels_last_order(name):
-    net = models.build(name, **EVERY[name])
+@pytest.mark.parametrize(
+    ("name", "norm"),
+    [("lenet", False), ("plain", None), ("resnet", False), ("lenet", True), ("resnet", True)],
+)
+def test_convolutions_are_kept_in_channels_last_order_without_batch_norm(name, norm):
+    net = models.build(name, **EVERY[name] | ({} if norm is None else {"norm": norm}))
+    order = torch.contiguous_format if norm else torch.channels_last
     weights = [p for p in net.parameters() if p.ndim == 4]
-    assert weights and all(w.is_contiguous(memory_format=torch.channels_last) for w in weights)
+    assert weights and all(w.is_contiguous(memory_format=order) for w in weights)
 
 
 def test_building_seeds_no_other_generator(monkeypatch):

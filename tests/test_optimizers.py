@@ -35,6 +35,7 @@ CASES = [
 # Rates at which the small net learns: a large one lets rounding grow, whoever writes the updates.
 PEAKS = {"rmsprop": 0.003, "adam": 0.003, "adamw": 0.003, "adagrad": 0.01, "adadelta": 1.0}
 UPDATES = 50
+SHAPE = s.warmup(10).then(s.cosine(40))
 
 
 def problem(dtype):
@@ -72,19 +73,14 @@ def trained_by_hand(name, options, dtype, rates):
     return params
 
 
-def rates(name, shape):
-    return [PEAKS.get(name, 0.1) * shape(t) for t in range(UPDATES)]
-
-
-@pytest.mark.parametrize("shape", [s.constant(), s.warmup(10).then(s.cosine(40))], ids=repr)
 @pytest.mark.parametrize(("name", "options"), CASES, ids=str)
 @pytest.mark.parametrize(("dtype", "within"), [(torch.float32, 1e-6), (torch.float64, 1e-13)])
-def test_each_equals_torch_over_50_updates(name, options, shape, dtype, within):
-    lrs = rates(name, shape)
+def test_each_equals_torch_over_50_updates(name, options, dtype, within):
+    lrs = [PEAKS.get(name, 0.1) * SHAPE(t) for t in range(UPDATES)]
     theirs = trained_by_torch(name, options, dtype, lrs)
     ours = trained_by_hand(name, options, dtype, lrs)
     start = dict(problem(dtype)[0].named_parameters())
-    assert max(float((ours[key] - start[key]).abs().max()) for key in ours) > 1e-3
+    assert max(float((ours[key] - start[key]).detach().abs().max()) for key in ours) > 1e-3
     for key, value in ours.items():
         assert value.dtype == dtype
         torch.testing.assert_close(value, theirs[key].detach(), rtol=0, atol=within)
