@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -74,7 +75,8 @@ def run_chapters(
 
     Below ``out``: notebooks/ with the executed notebooks, also those that failed; figures/ and
     tables/ as the chapters save them; records/ with finished runs. ``in_place`` also writes the
-    outputs of the chapters that succeeded into the notebooks themselves.
+    outputs of the chapters that succeeded into the notebooks themselves, and their figures and
+    tables into results/ beside the folder of the notebooks.
     """
     out = out.expanduser().absolute()
     width = max(len(chapter.name) for chapter in chapters)
@@ -131,7 +133,19 @@ def _run_chapter(
         print("    edited while it ran: its outputs were not written into it", flush=True)
     elif in_place:
         write_atomically(chapter.path, executed)
+        _keep_results(chapter, before, out)
     return failure is None
+
+
+def _keep_results(chapter: Chapter, before: dict[str, dict[Path, int]], out: Path) -> None:
+    """Put what this run of the chapter made in the place of what results/ held of it."""
+    notebooks = chapter.path.parents[len(Path(chapter.name).parts) - 1]
+    results = notebooks.parent / "results" / chapter.label
+    for kind, made in _outputs(chapter, out).items():
+        shutil.rmtree(results / kind, ignore_errors=True)
+        for path, written in made.items():
+            if written != before[kind].get(path):
+                write_atomically(results / kind / path.name, path.read_bytes())
 
 
 def _matches(chapter: Chapter, word: str) -> bool:

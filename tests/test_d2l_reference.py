@@ -106,12 +106,12 @@ def test_fit_is_the_same_training(digits, model):
 
 
 def test_side_by_side_sees_a_difference(digits, monkeypatch):
-    gaps = d2l_reference.side_by_side(digits, epochs=8, batch_size=64)
+    gaps = d2l_reference.side_by_side(digits, epochs=12, batch_size=64)
     assert gaps[0] < 1e-12
     assert gaps[1] < 1e-6
     late = d2l_reference.APPLIED | {"warmup + cosine": d2l_reference.INTENDED["warmup + cosine"]}
     monkeypatch.setattr(d2l_reference, "APPLIED", late)
-    gaps = d2l_reference.side_by_side(digits, epochs=8, batch_size=64)
+    gaps = d2l_reference.side_by_side(digits, epochs=12, batch_size=64)
     assert gaps[0] > 0.05
     assert gaps[1] > 1e-3
 

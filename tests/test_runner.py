@@ -228,3 +228,24 @@ def test_an_unknown_chapter_is_answered_with_the_known_ones(chapters):
 )
 def test_durations_in_words(seconds, words):
     assert runner._duration(seconds) == words
+
+
+def test_in_place_keeps_the_figures_and_tables_of_this_run(tmp_path):
+    folder = tmp_path / "note books"
+    write_notebook(folder / "01-good.ipynb", SAVE_OUTPUTS)
+    old = tmp_path / "results" / "01-good" / "figures" / "07-gone.png"
+    stale = tmp_path / "out" / "figures" / "01-good" / "09-old.png"
+    for path in (old, stale):
+        path.parent.mkdir(parents=True)
+        path.write_text("from an earlier run")
+    assert runner.run_chapters(runner.find_chapters(folder), tmp_path / "out") == 0
+    assert old.exists()
+    chapters = runner.find_chapters(folder)
+    assert runner.run_chapters(chapters, tmp_path / "out", in_place=True) == 0
+    kept = {path.relative_to(tmp_path / "results").as_posix()
+            for path in (tmp_path / "results").rglob("*.*")}  # fmt: skip
+    assert kept == {
+        "01-good/figures/01-lr.png",
+        "01-good/figures/02-loss.png",
+        "01-good/tables/results.csv",
+    }
