@@ -65,7 +65,7 @@ def several(history: OneOrMore) -> list[History]:
 def with_seeds(title: str, histories: list[History]) -> str:
     if len(histories) == 1:
         return title
-    return f"{title}  (mean and range of {len(histories)} seeds)"
+    return f"{title}  (mean and range of {len(histories)} seeds)".strip()
 
 
 def band(
@@ -83,6 +83,18 @@ def band(
     if len(histories) > 1:
         low, high = np.nanmin(table, 0), np.nanmax(table, 0)
         axes.fill_between(epoch, low, high, color=colour, alpha=0.16, linewidth=0)
+
+
+def accuracy_limits(histories: list[History]) -> tuple[float, float]:
+    """From a little below the lowest accuracy after the first quarter of the run up to 1."""
+    later = [
+        column[len(column) // 4 :]
+        for h in histories
+        for name, column in h.epochs.items()
+        if name.endswith("_acc") and np.isfinite(column).any()
+    ]
+    low = min((np.nanmin(c) for c in later if np.isfinite(c).any()), default=0.0)
+    return min(0.95, max(0.0, math.floor(20 * low - 0.2) / 20)), 1.0
 
 
 def draw_applied(axes: Axes, history: History, colour: str, dash: str, label: str) -> Line2D:

@@ -61,20 +61,34 @@ def schedule(
 
 
 def training(history: parts.OneOrMore, *, title: str = "", name: str = "training") -> None:
-    """Loss and accuracy over the epochs, and below them the LR that the updates really used."""
+    """Loss, accuracy and, below them, the LR that the updates really used, over the epochs.
+
+    The loss is cut at 1. The accuracies are shown from a little below their lowest value after the
+    first quarter of the run, so that the ups and downs of a percent can be seen.
+    """
     histories = parts.several(history)
     with plt.rc_context(parts.LOOK):
-        figure, (top, bottom) = plt.subplots(
-            2, 1, figsize=(6.4, 4.6), sharex=True, height_ratios=(3, 1.2)
+        figure, (top, middle, bottom) = plt.subplots(
+            3, 1, figsize=(6.4, 5.6), sharex=True, height_ratios=(2, 2, 1.1)
         )
-        columns = [c for c in ("train_loss", "train_acc", "test_acc") if c in histories[0].epochs]
-        for k, column in enumerate(columns):
-            parts.band(top, histories, column, parts.colour(k), parts.dash(k), parts.NAMES[column])
+        panels = {
+            "train_loss": (top, 0),
+            "test_loss": (top, 2),
+            "train_acc": (middle, 0),
+            "test_acc": (middle, 2),
+        }
+        for column, (axes, k) in panels.items():
+            if column in histories[0].epochs:
+                label = parts.NAMES[column].split()[0]
+                parts.band(axes, histories, column, parts.colour(k), "-", label)
         top.set_ylim(0, 1)
-        top.set_ylabel("loss, accuracy")
+        top.set_ylabel("loss")
         top.set_title(parts.with_seeds(title, histories))
+        middle.set_ylim(*parts.accuracy_limits(histories))
+        middle.set_ylabel("accuracy")
         parts.name_lines(top)
-        parts.draw_applied(bottom, histories[0], parts.colour(0), "-", "")
+        parts.name_lines(middle)
+        parts.draw_applied(bottom, histories[0], "#000000", "-", "")
         parts.label_lr(bottom)
         parts.finish(figure, name, parts.origin({"run": histories}))
 

@@ -50,7 +50,7 @@ def test_the_lr_panel_draws_the_record(histories, figure):
     histories[0].lr[7] = 0.0123  # a record that no schedule would give
     try:
         assert plots.training(histories) is None
-        lower = figure().axes[1]
+        lower = figure().axes[-1]
         drawn = next(one for one in lower.get_lines() if one.get_gid() == "applied")
         np.testing.assert_array_equal(drawn.get_ydata()[:-1], histories[0].lr)
         np.testing.assert_allclose(drawn.get_xdata()[:-1], np.arange(25) / 5)
@@ -61,7 +61,7 @@ def test_the_lr_panel_draws_the_record(histories, figure):
 
 def test_an_lr_of_zero_is_marked_on_the_log_axis(histories, figure):
     plots.training(histories[0])
-    lower = figure().axes[1]
+    lower = figure().axes[-1]
     assert [text.get_text() for text in lower.texts] == ["LR 0"]
 
 
@@ -99,6 +99,13 @@ def test_traces_draw_each_record(histories, figure):
     first, second = figure().axes[:2]
     np.testing.assert_array_equal(line(first, "two").get_ydata()[:-1], histories[1].lr)
     np.testing.assert_array_equal(line(second, "one").get_ydata()[:-1], histories[1].lr)
+
+
+def test_accuracies_are_shown_close_up_but_whole_after_the_first_quarter(histories):
+    low, high = plot_parts.accuracy_limits(histories)
+    later = [h.epochs[c][1:] for h in histories for c in ("train_acc", "test_acc")]
+    assert np.min(later) - 0.07 <= low <= np.min(later)
+    assert high == 1
 
 
 def test_names_do_not_overlap():
