@@ -44,7 +44,7 @@ check: lint
 	@$(PYTEST) -m "not slow" $(if $(ARGS),$(ARGS),tests)
 
 lab: setup
-	@$(VENV_PYTHON) -m lrcourse lab $(ARGS)
+	@LRCOURSE_SCALE=$(SCALE) $(VENV_PYTHON) -m lrcourse lab $(ARGS)
 
 bench: setup
 	@for script in $(if $(ARGS),$(ARGS),benchmarks/*.py); do $(VENV_PYTHON) $$script || exit 1; done

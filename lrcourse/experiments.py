@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
+import inspect
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lrcourse import provenance
+from lrcourse.functions import find_function
 from lrcourse.history import History
 from lrcourse.plateau import plateau
 from lrcourse.records import key_of
@@ -64,12 +68,12 @@ class Experiment:
 
     def __post_init__(self) -> None:
         for name in ("model_options", "optimizer_options"):
-            object.__setattr__(self, name, Options(getattr(self, name)))
-        # numpy's numbers come out of grids; a spec holds plain ones
+            options = {key: _plain(value) for key, value in getattr(self, name).items()}
+            object.__setattr__(self, name, Options(options))
         for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if hasattr(value, "item") and not hasattr(value, "__len__"):
-                object.__setattr__(self, field.name, value.item())
+            object.__setattr__(self, field.name, _plain(getattr(self, field.name)))
+        if self.valid == 0:
+            object.__setattr__(self, "valid", 0)
         if isinstance(self.lr, int) and not isinstance(self.lr, bool):
             object.__setattr__(self, "lr", float(self.lr))
         if not (isinstance(self.lr, float) and math.isfinite(self.lr) and self.lr > 0):
@@ -80,6 +84,12 @@ class Experiment:
             raise TypeError(
                 f"the schedule of an experiment is a value (a shape, a plateau or None), "
                 f"not {type(self.schedule).__name__}"
+            )
+        written = repr(self.schedule)
+        if "<" in written or "__main__:" in written:
+            raise ValueError(
+                f"the schedule {written} uses a function that cannot be named by its content: "
+                f"put it into a module of its own and give it as 'module:function'"
             )
 
     def but(self, **changes: Any) -> Experiment:
@@ -98,6 +108,8 @@ class Experiment:
         spec["model_options"] = dict(self.model_options)
         spec["optimizer_options"] = dict(self.optimizer_options)
         spec["schedule"] = None if self.schedule is None else repr(self.schedule)
+        if functions := _sources(repr(self.schedule)):
+            spec["functions"] = functions
         return spec | {"numerics": provenance.NUMERICS}
 
     @property
@@ -129,6 +141,21 @@ class Experiment:
         )
         history.provenance["spec"] = self.to_dict()
         return history
+
+
+def _plain(value: Any) -> Any:
+    """A numpy number, as it comes out of grids, as Python's own."""
+    is_number = hasattr(value, "item") and not hasattr(value, "__len__")
+    return value.item() if is_number else value
+
+
+def _sources(written: str) -> dict[str, str]:
+    """Digests of the users' functions that a schedule names: another body, another experiment."""
+    names = re.findall(r"'([\w.]+:[\w.]+)'", written)
+    return {
+        name: hashlib.sha256(inspect.getsource(find_function(name)).encode()).hexdigest()[:16]
+        for name in names
+    }
 
 
 @functools.lru_cache(maxsize=4)

@@ -64,10 +64,12 @@ class History:
         """The last measured value of a column of ``epochs``; NaN if there is none."""
         if column not in self.epochs:
             raise KeyError(f"no column {column!r}; there are {', '.join(self.epochs)}")
-        values = self.epochs[column]
-        measured = values[~np.isnan(values)]
         if self.diverged_at is not None and column.endswith("_loss"):
             return float("nan")
+        values = self.epochs[column]
+        # An accuracy is a number wherever its split was measured; a loss may be NaN there.
+        sign = self.epochs.get(column.replace("_loss", "_acc"), values)
+        measured = values[~np.isnan(sign)]
         return float(measured[-1]) if len(measured) else float("nan")
 
     def __repr__(self) -> str:

@@ -35,16 +35,18 @@ class Pace:
     ) -> None:
         self.groups = optimizer.param_groups
         self.when = when
-        self.peaks = [float(group["lr"]) for group in self.groups]
+        self.peaks = base_rates(optimizer, schedule)
         self.factors = self.state = self.torch = None
         if isinstance(schedule, Schedule):
             self.factors = schedule(np.arange(epochs * (per_epoch if when == "update" else 1)))
             _warn_of_length(schedule, self.factors, when, epochs, per_epoch)
         elif isinstance(schedule, plateau):
             self.state = schedule.start()
-            self.watch = schedule.watch or ("valid_loss" if data.valid else "train_loss")
+            self.watch = watched(schedule, data)
         elif schedule is not None:
             self.torch = schedule
+            if isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
+                self.watch = watched(schedule, data)
 
     def before_update(self, t: int, epoch: int) -> None:
         if self.factors is not None:
@@ -61,7 +63,7 @@ class Pace:
             self.state.observe(row[self.watch])
         elif self.torch is not None and self.when == "epoch":
             if isinstance(self.torch, torch.optim.lr_scheduler.ReduceLROnPlateau):
-                self.torch.step(row.get("valid_loss", row["train_loss"]))
+                self.torch.step(row[self.watch])
             else:
                 self.torch.step()
 
@@ -73,6 +75,35 @@ class Pace:
         """Give the groups their peak LR back, so that a second run starts from it."""
         if self.torch is None:
             self._write(1.0)
+
+
+def base_rates(
+    optimizer: torch.optim.Optimizer, schedule: Schedule | plateau | TorchScheduler | None
+) -> list[float]:
+    """What the schedule scales, for each group: its LR, or with a torch scheduler its peak.
+
+    A torch scheduler has already written its first LR, often 0, into the groups. It keeps the rate
+    that it was built on in ``initial_lr``, and OneCycleLR its peak in ``max_lr``.
+    """
+    if not isinstance(schedule, TorchScheduler):
+        return [float(group["lr"]) for group in optimizer.param_groups]
+    return [
+        float(group.get("max_lr", group.get("initial_lr", group["lr"])))
+        for group in optimizer.param_groups
+    ]
+
+
+def watched(rule: plateau | TorchScheduler, data: Data) -> str:
+    """The column that a plateau rule looks at. ValueError where it needs validation data."""
+    if getattr(rule, "watch", None):
+        column = rule.watch
+    elif rule.mode == "max":
+        column = "valid_acc"
+    else:
+        column = "train_loss" if data.valid is None else "valid_loss"
+    if column.startswith("valid") and data.valid is None:
+        raise ValueError(f"the plateau watches {column}, which needs data.load(..., valid=0.1)")
+    return column
 
 
 def _warn_of_length(

@@ -72,6 +72,9 @@ def band(
     axes: Axes, histories: list[History], column: str, colour: str, dash: str, label: str
 ) -> None:
     """Mean over the seeds and the range from the lowest to the highest."""
+    diverged = sum(h.diverged_at is not None for h in histories)
+    if diverged:
+        label = f"{label} ({diverged} of {len(histories)} diverged)"
     longest = max(len(h.epochs["epoch"]) for h in histories)
     table = np.full((len(histories), longest), np.nan)
     for row, h in zip(table, histories, strict=True):

@@ -29,7 +29,8 @@ class Records:
     """The finished runs in ``folder`` (default: ``$LRCOURSE_RECORDS``, else the cache folder)."""
 
     def __init__(self, folder: str | Path | None = None) -> None:
-        self.folder = records_folder(folder)
+        # absolute: workers elsewhere, and a later chdir, must mean the same folder
+        self.folder = Path(records_folder(folder)).absolute()
 
     def path(self, key: str) -> Path:
         """Where the record with this key lies or will lie."""

@@ -91,20 +91,28 @@ class Runs(Sequence[Run]):
     def values(self, column: str, epoch: int | None = None) -> dict[int, float]:
         """A column's last value (or its value after ``epoch``, from 1 on) of each run by its seed.
 
-        ValueError if a seed occurs twice: two arms cannot be one sample.
+        NaN for a run that diverged before that epoch. ValueError if a seed occurs twice (two arms
+        cannot be one sample) or the runs have no such epoch.
         """
         seeds = [run.experiment.seed for run in self]
         if len(set(seeds)) < len(seeds):
             raise ValueError("a seed occurs more than once: choose one arm with where(...) first")
         if epoch is None:
             return {run.experiment.seed: run.history.final(column) for run in self}
-        return {run.experiment.seed: float(run.history.epochs[column][epoch - 1]) for run in self}
+        return {run.experiment.seed: _after(run, column, epoch) for run in self}
 
     def frame(self) -> pandas.DataFrame:
         """One row a run: the fields of the experiment, then the last value of each column."""
         import pandas
 
         return pandas.DataFrame(_row(run.experiment.to_dict(), run.history) for run in self)
+
+
+def _after(run: Run, column: str, epoch: int) -> float:
+    if not 1 <= epoch <= run.experiment.epochs:
+        raise ValueError(f"epoch is from 1 to {run.experiment.epochs}, not {epoch!r}")
+    values = run.history.epochs[column]
+    return float(values[epoch - 1]) if epoch <= len(values) else float("nan")
 
 
 def run(
@@ -195,10 +203,14 @@ def _run_missing(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     if not missing:
         return
-    import joblib
     import torch
 
     from lrcourse import stacking
+
+    try:
+        import joblib
+    except ImportError as missing_package:
+        raise ImportError("sweeps need joblib: pip install joblib") from missing_package
 
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     on_gpu = torch.device(device).type != "cpu"

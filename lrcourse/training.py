@@ -19,7 +19,14 @@ from torch.nn import functional
 from lrcourse import progress as bars
 from lrcourse import provenance
 from lrcourse.history import History
-from lrcourse.pacing import Pace, ScheduleWarning, TorchScheduler, describe
+from lrcourse.pacing import (
+    Pace,
+    ScheduleWarning,
+    TorchScheduler,
+    base_rates,
+    describe,
+    watched,
+)
 from lrcourse.plateau import plateau
 from lrcourse.recorder import Recorder
 from lrcourse.schedule import Schedule
@@ -96,24 +103,31 @@ def fit(
                 running = torch.zeros(2, device=device, dtype=torch.float64)
                 for t, batch in enumerate(shuffled.split(batch_size), start=epoch * per_epoch):
                     pace.before_update(t, epoch)
-                    logits, loss = _update(net, optimizer, data.train, batch, loss_fn)
+                    X, y = data.train.X[batch], data.train.y[batch]
+                    logits = net(X)
+                    loss = loss_fn(logits, y)
+                    optimizer.zero_grad(set_to_none=True)
+                    loss.backward()
+                    losses[t] = loss.detach()  # before the step: an interruption may come in it
+                    optimizer.step()
                     pace.after_update()
-                    losses[t] = loss
-                    running[0] += loss * len(batch)
-                    running[1] += (logits.argmax(1) == data.train.y[batch]).sum()
+                    running[0] += loss.detach() * len(batch)
+                    running[1] += (logits.argmax(1) == y).sum()
                     if (t + 1) % check_every == 0 or t + 1 == (epoch + 1) * per_epoch:
                         diverged_at = _first_not_finite(losses, t + 1 - check_every, t + 1)
                         if diverged_at is not None:
                             break
                 done = diverged_at is not None or epoch + 1 == epochs
-                rows.append({"epoch": epoch + 1, "update": t + 1})
                 seen = min((t + 1 - epoch * per_epoch) * batch_size, samples)
                 train_loss, train_acc = (running / seen).tolist()
-                rows[-1] |= {"train_loss": train_loss, "train_acc": train_acc}
-                rows[-1] |= _measure(net, data, loss_fn, is_due(evaluate, epoch, done))
-                if done:
+                made = t + 1 if diverged_at is None else diverged_at + 1
+                row = {"epoch": epoch + 1, "update": made}
+                row |= {"train_loss": train_loss, "train_acc": train_acc}
+                row |= _measure(net, data, loss_fn, is_due(evaluate, epoch, done))
+                rows.append(row)
+                if diverged_at is not None:
                     break
-                pace.after_epoch(rows[-1])
+                pace.after_epoch(row)
         except KeyboardInterrupt:
             interrupted = True
         finally:
@@ -125,9 +139,7 @@ def fit(
     return History(
         lr=lr[:, 0] if lr.shape[1] == 1 else lr,
         loss=losses[:made].cpu().numpy(),
-        epochs={name: np.array([row[name] for row in rows], float) for name in rows[0]}
-        if rows
-        else {name: np.empty(0) for name in ("epoch", "update", "train_loss", "train_acc")},
+        epochs={name: np.array([row[name] for row in rows], float) for name in _columns(data)},
         batches_per_epoch=per_epoch,
         diverged_at=diverged_at,
         interrupted=interrupted,
@@ -171,25 +183,6 @@ def evaluate_on(
     return loss, accuracy
 
 
-# -- one update -------------------------------------------------------------------------------
-
-
-def _update(
-    net: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    train: Split,
-    batch: torch.Tensor,
-    loss_fn: Callable,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """One optimizer step on the images ``batch``; their logits and loss before the step."""
-    logits = net(train.X[batch])
-    loss = loss_fn(logits, train.y[batch])
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
-    return logits.detach(), loss.detach()
-
-
 def _first_not_finite(losses: torch.Tensor, start: int, stop: int) -> int | None:
     start = max(start, 0)
     broken = ~torch.isfinite(losses[start:stop])
@@ -208,6 +201,14 @@ def is_due(evaluate: str | int | None, epoch: int, last: bool) -> bool:
     return last or (epoch + 1) % (1 if evaluate == "epoch" else evaluate) == 0
 
 
+def _columns(data: Data) -> list[str]:
+    names = ["epoch", "update", "train_loss", "train_acc"]
+    for split in ("valid", "test"):
+        if getattr(data, split) is not None:
+            names += [f"{split}_loss", f"{split}_acc"]
+    return [*names, "norm"]
+
+
 def _measure(net: nn.Module, data: Data, loss_fn: Callable, due: bool) -> dict[str, float]:
     row: dict[str, float] = {}
     for name, split in (("valid", data.valid), ("test", data.test)):
@@ -223,13 +224,18 @@ class _own_random_state:
     """Random layers draw from ``seed``; the global random state comes back afterwards."""
 
     def __init__(self, seed: int, device: torch.device):
-        cuda = [device.index or 0] if device.type == "cuda" else []
+        self._device = device
+        cuda = [device] if device.type == "cuda" else []
         self._fork = torch.random.fork_rng(devices=cuda)
         self._seed = seed
 
     def __enter__(self):
         self._fork.__enter__()
-        torch.manual_seed(self._seed)
+        # torch.manual_seed would also reseed every other GPU, and nothing would restore them
+        torch.default_generator.manual_seed(self._seed)
+        if self._device.type == "cuda":
+            with torch.cuda.device(self._device):
+                torch.cuda.manual_seed(self._seed)
 
     def __exit__(self, *error):
         self._fork.__exit__(*error)
@@ -256,12 +262,11 @@ def check_arguments(net, data, optimizer, schedule, epochs, batch_size, when, ev
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise TypeError(f"optimizer is a torch optimizer, not {type(optimizer).__name__}")
     _check_parameters(net, data, optimizer)
-    for g, group in enumerate(optimizer.param_groups):
-        lr = float(group["lr"])
+    for g, lr in enumerate(base_rates(optimizer, schedule)):
         if not (math.isfinite(lr) and lr > 0):
             raise ValueError(f"the LR of parameter group {g} is {lr}; it must be above 0")
+    _check_watch(schedule, data, evaluate)
     if isinstance(schedule, Schedule | plateau) or schedule is None:
-        _check_watch(schedule, data, evaluate)
         return
     if not isinstance(schedule, TorchScheduler):
         raise TypeError(
@@ -294,10 +299,12 @@ def _check_parameters(net, data, optimizer) -> None:
 
 
 def _check_watch(schedule, data, evaluate) -> None:
-    if not isinstance(schedule, plateau) or schedule.watch is None:
+    rules = plateau | torch.optim.lr_scheduler.ReduceLROnPlateau
+    if not isinstance(schedule, rules):
         return
-    if schedule.watch.startswith("valid") and (not data.valid or evaluate != "epoch"):
+    column = watched(schedule, data)
+    if column.startswith("valid") and evaluate not in ("epoch", 1):
         raise ValueError(
-            f"the plateau watches {schedule.watch}, which needs validation data after each epoch: "
-            f'data.load(..., valid=0.1) and evaluate="epoch"'
+            f"the plateau watches {column}, which is to be measured after each epoch: "
+            f'evaluate="epoch", not {evaluate!r}'
         )

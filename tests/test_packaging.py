@@ -148,3 +148,10 @@ def test_make_clean_keeps_finished_runs(tmp_path):
     subprocess.check_call(["make", "-C", str(tmp_path), "--silent", "clean"])
     assert [path.name for path in (tmp_path / "build").iterdir()] == ["records"]
     assert (tmp_path / "build" / "records" / "a.json").exists()
+
+
+def test_what_the_readme_points_to_is_there():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = [link for link in re.findall(r"\]\(([^)#]+)\)", readme) if "://" not in link]
+    assert len(targets) >= 3
+    assert [target for target in targets if not (ROOT / target).exists()] == []

@@ -87,6 +87,15 @@ def test_runs_of_different_length_and_unmeasured_epochs(histories, figure):
     assert drawn[1] == pytest.approx(histories[0].test_acc[1])
 
 
+def test_diverged_runs_are_counted_in_the_name(histories, figure):
+    import copy
+
+    lost = copy.deepcopy(histories[1])
+    lost.diverged_at = 12
+    plots.compare({"arm": [histories[0], lost]}, "test_acc")
+    assert line(figure().axes[0], "arm (1 of 2 diverged)") is not None
+
+
 def test_schedule_draws_the_values(figure):
     shape = s.cosine(20, floor=0.1)
     plots.schedule({"cosine": shape}, 30, peak=0.3)

@@ -1,5 +1,7 @@
 """Sweeps: what is asked for is run once, kept, and read back the same; a kill loses little."""
 
+import importlib
+import linecache
 import os
 import pickle
 import signal
@@ -72,6 +74,29 @@ def test_specs_can_be_pickled_and_not_changed():
 def test_bad_specs(change, error, message):
     with pytest.raises(error, match=message):
         BASE.but(**change)
+
+
+def test_functions_in_specs_are_known_by_their_content(tmp_path, monkeypatch):
+    module = tmp_path / "my_shapes.py"
+    monkeypatch.syspath_prepend(tmp_path)
+    module.write_text("def shape(t):\n    return 1.0\n")
+    named = BASE.but(schedule=s.from_function("my_shapes:shape"))
+    before = named.key
+    assert named.to_dict()["functions"].keys() == {"my_shapes:shape"}
+    module.write_text("def shape(t):\n    return 0.5  # another body\n")
+    importlib.invalidate_caches()
+    linecache.clearcache()
+    assert named.key != before
+    for unnamed in (lambda t: 1.0, s.from_function(lambda t: 1.0) * s.cosine(5)):
+        shape = unnamed if isinstance(unnamed, s.Schedule) else s.from_function(unnamed)
+        with pytest.raises(ValueError, match="put it into a module"):
+            BASE.but(schedule=shape)
+
+
+def test_specs_hold_plain_numbers():
+    assert BASE.but(valid=0.0).key == BASE.key
+    options = {"depth": np.int64(2), "width": np.int64(8)}
+    assert BASE.but(model_options=options).key == BASE.key
 
 
 def test_grid_and_log_space():
@@ -151,6 +176,9 @@ def test_reading_runs(finished):
     with pytest.raises(ValueError, match="more than once"):
         runs.values("test_acc")
     assert arm.values("train_loss", epoch=1)[2] == arm[2].history.train_loss[0]
+    for epoch in (0, 3):
+        with pytest.raises(ValueError, match="from 1 to 2"):
+            arm.values("train_loss", epoch=epoch)
     frame = runs.frame()
     assert len(frame) == 6
     assert set(frame["lr"]) == {0.01, 0.1}

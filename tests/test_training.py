@@ -115,6 +115,29 @@ def test_a_torch_scheduler_is_stepped_as_torch_asks(digits, when):
     np.testing.assert_allclose(history.lr, 0.1 * 0.5**t, rtol=1e-12)
 
 
+def test_a_torch_scheduler_that_begins_at_zero_is_recorded(digits):
+    model = net()
+    optimizer = sgd(model, 0.1)
+    scheduler = s.to_torch(s.warmup(5, start=0.0), optimizer)
+    history = training.fit(model, digits, optimizer, scheduler, epochs=1, batch_size=32)
+    np.testing.assert_allclose(history.lr[:6], [0, 0.02, 0.04, 0.06, 0.08, 0.1])
+    assert history.provenance["peak_lr"] == [0.1]
+    optimizer = sgd(model, 0.1)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.3, total_steps=30)
+    history = training.fit(model, digits, optimizer, scheduler, epochs=1, batch_size=32)
+    assert history.provenance["peak_lr"] == [0.3]
+
+
+def test_a_torch_scheduler_goes_on_in_a_second_run(digits):
+    model = net()
+    optimizer = sgd(model, 0.1)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.5)
+    options = {"epochs": 2, "batch_size": 320, "when": "epoch"}
+    first = training.fit(model, digits, optimizer, scheduler, **options)
+    second = training.fit(model, digits, optimizer, scheduler, **options)
+    np.testing.assert_allclose([*first.lr, *second.lr], [0.1, 0.05, 0.025, 0.0125])
+
+
 def test_a_consumed_torch_scheduler_is_recorded_as_it_acts(digits):
     """D2L's multistep run: its plot used the milestones up, and the run is constant at 0.125."""
     model = net()
@@ -234,6 +257,8 @@ def test_divergence_found_late_is_cut_to_the_first_bad_loss(digits, monkeypatch)
     at_once = training.fit(m := models.mlp(3, 16), digits, sgd(m, 1e20), epochs=3, batch_size=32)
     assert late.diverged_at == at_once.diverged_at
     np.testing.assert_array_equal(late.loss, at_once.loss)
+    np.testing.assert_array_equal(late.epochs["update"], at_once.epochs["update"])
+    assert late.epochs["update"][-1] == late.updates
 
 
 def _only_at_the_end_of_an_epoch(losses, start, stop):
@@ -259,6 +284,37 @@ def test_interruption_returns_what_was_recorded(digits):
     assert len(history.test_acc) == 1
     assert optimizer.param_groups[0]["lr"] == 0.1
     assert model.training
+
+
+def test_interruption_while_measuring_keeps_the_finished_epochs(digits):
+    model = net()
+    calls = iter(range(100))
+
+    def stop(m, _):
+        if not m.training and next(calls) == 1:  # the evaluation after epoch 2
+            raise KeyboardInterrupt
+
+    model.register_forward_pre_hook(stop)
+    history = training.fit(model, digits, sgd(model), epochs=3, batch_size=32)
+    assert history.interrupted
+    assert [len(column) for column in history.epochs.values()] == [1] * len(history.epochs)
+    assert history.updates == 20
+
+
+def test_interruption_inside_a_step_leaves_no_empty_loss(digits):
+    model = net()
+    optimizer = sgd(model)
+    steps = iter(range(100))
+
+    def stop(*_):
+        if next(steps) == 4:
+            raise KeyboardInterrupt
+
+    optimizer.register_step_post_hook(stop)
+    history = training.fit(model, digits, optimizer, epochs=1, batch_size=32)
+    assert len(history.lr) == len(history.loss) == 5
+    assert (history.loss > 0).all()
+    assert history.epochs["test_acc"].size == 0
 
 
 @pytest.mark.parametrize(
@@ -329,8 +385,32 @@ def test_nothing_to_train(digits):
 
 
 def test_plateau_on_validation_data_that_are_not_there(digits):
-    with pytest.raises(ValueError, match="needs validation data"):
+    with pytest.raises(ValueError, match=r"needs data\.load"):
         fit(digits, s.plateau(watch="valid_loss"))
+
+
+@pytest.mark.parametrize("evaluate", ["end", None, 2])
+def test_a_plateau_needs_its_column_after_each_epoch(with_valid, evaluate):
+    model = net()
+    torch_rule = torch.optim.lr_scheduler.ReduceLROnPlateau(sgd(model))
+    for rule, optimizer in ((s.plateau(), sgd(model)), (torch_rule, torch_rule.optimizer)):
+        with pytest.raises(ValueError, match="measured after each epoch"):
+            training.fit(
+                model, with_valid, optimizer, rule, epochs=2, when="epoch", evaluate=evaluate
+            )
+
+
+def test_a_plateau_that_waits_for_a_maximum_watches_accuracy(digits, with_valid):
+    rule = s.plateau(factor=0.1, patience=0, mode="max")
+    with pytest.raises(ValueError, match="watches valid_acc"):
+        fit(digits, rule, when="epoch")
+    model = net()
+    history = training.fit(
+        model, with_valid, sgd(model), rule, epochs=5, batch_size=256, when="epoch", evaluate=1
+    )
+    state = rule.start()
+    expected = [1.0] + [state.observe(value) for value in history.valid_acc[:-1]]
+    np.testing.assert_allclose(history.lr[:: history.batches_per_epoch], 0.1 * np.array(expected))
 
 
 @pytest.mark.parametrize(
@@ -379,6 +459,14 @@ def test_json_gives_the_same_record_back(digits, tmp_path):
     np.testing.assert_array_equal(again.lr, history.lr)
     np.testing.assert_array_equal(again.loss, history.loss)
     assert again.loss.dtype == history.loss.dtype
+
+
+def test_the_final_loss_is_that_of_the_last_measured_epoch_nan_included(digits):
+    history = fit(digits)
+    history.epochs["test_loss"][-1] = math.nan
+    assert math.isnan(history.final("test_loss"))
+    history.epochs["test_acc"][-1] = math.nan  # not measured: the epoch before counts
+    assert history.final("test_loss") == history.test_loss[1]
 
 
 def test_json_of_a_diverged_run(digits, tmp_path):
