@@ -218,7 +218,7 @@ def _run_missing(
     groups = stacking.group_by_shape(missing, largest=stack)
     if on_gpu or len(groups) == 1:
         jobs = 1
-    elif jobs is None and joblib.parallel.get_active_backend()[1] == 1:
+    elif jobs is None and joblib.parallel.get_active_backend()[1] is None:
         jobs = -1
     work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
     for done in work(joblib.delayed(_run_and_keep)(group, folder, device) for group in groups):

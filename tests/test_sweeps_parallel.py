@@ -1,7 +1,9 @@
 """Sweeps in stacks, on a cluster, on threads: other ways of running give the same records."""
 
+import contextlib
 import sys
 
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -148,3 +150,24 @@ def test_the_same_call_runs_on_a_dask_cluster(singles, tmp_path):
     assert_equal_runs(singles, runs)
     assert_equal_runs(singles, stacks, within=1e-5)
     assert Records(tmp_path / "singles").keys() == {point.key for point in points}
+
+
+@pytest.mark.parametrize(
+    ("jobs", "configured", "expected"),
+    [(None, None, -1), (None, 1, None), (None, 3, None), (2, 3, 2)],
+)
+def test_how_many_processes(tmp_path, monkeypatch, jobs, configured, expected):
+    """One per core, unless the argument or an active joblib configuration says otherwise."""
+    asked = []
+
+    class Parallel(joblib.Parallel):
+        def __init__(self, n_jobs=None, **options):
+            asked.append(n_jobs)
+            super().__init__(n_jobs=1, **options)
+
+    monkeypatch.setattr(joblib, "Parallel", Parallel)
+    points = sweeps.grid(BASE, seed=range(2))
+    around = joblib.parallel_config(n_jobs=configured) if configured else contextlib.nullcontext()
+    with around:
+        sweeps.run(points, records=tmp_path, jobs=jobs, device="cpu")
+    assert asked == [expected]
