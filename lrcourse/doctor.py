@@ -71,7 +71,7 @@ def examine() -> int:
     _tell_book_tools()
     ready = all(sound)
     if ready:
-        print("\nThe course can run here: lrcourse run")
+        print(f"\nThe course can run here: {_PYTHON} -m lrcourse run")
     else:
         print(
             "\nThe course cannot run here yet: see ! above; in the repository, make setup does it"

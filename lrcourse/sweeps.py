@@ -116,7 +116,7 @@ def _after(run: Run, column: str, epoch: int) -> float:
 
 
 def run(
-    experiments: Iterable[Experiment],
+    experiments: Experiment | Iterable[Experiment],
     *,
     records: str | Path | None = None,
     jobs: int | None = None,
@@ -127,7 +127,7 @@ def run(
     """Run what has no record yet, keep each run as soon as it is finished, return them all.
 
     Args:
-        experiments: any number; equal ones are run once.
+        experiments: one or any number; equal ones are run once.
         records: the folder; default ``$LRCOURSE_RECORDS``, else the cache folder.
         jobs: processes side by side on the CPU, each with one thread; default: the backend and
             count of an active ``joblib.parallel_config``, else one per core.
@@ -143,6 +143,8 @@ def run(
     """
     if stack is not None and (isinstance(stack, bool) or not isinstance(stack, int) or stack < 1):
         raise ValueError(f"stack is a whole number of runs from 1 on, or None, not {stack!r}")
+    if isinstance(experiments, Experiment):
+        experiments = [experiments]
     experiments = list(experiments)
     store = Records(records)
     wanted = {experiment.key: experiment for experiment in experiments}

@@ -157,6 +157,7 @@ def test_arms_keep_their_names(finished):
 def test_equal_experiments_are_run_once(tmp_path):
     runs = sweeps.run([BASE, BASE, BASE], records=tmp_path, jobs=1)
     assert len(runs) == 3
+    assert len(sweeps.run(BASE, records=tmp_path)) == 1
     assert len(Records(tmp_path).keys()) == 1
 
 
