@@ -9,27 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from lrcourse import models
+from lrcourse import d2l_reference, models
 
 EVERY = {"lenet": {}, "mlp": {"depth": 3, "width": 20}, "plain": {"depth": 7}, "resnet": {}}
-
-
-def usual_lenet() -> nn.Sequential:
-    """The course's source writes its LeNet this way: ReLU before the pooling, NCHW."""
-    return nn.Sequential(
-        nn.Conv2d(1, 6, kernel_size=5, padding=2),
-        nn.ReLU(),
-        nn.MaxPool2d(kernel_size=2, stride=2),
-        nn.Conv2d(6, 16, kernel_size=5),
-        nn.ReLU(),
-        nn.MaxPool2d(kernel_size=2, stride=2),
-        nn.Flatten(),
-        nn.Linear(16 * 5 * 5, 120),
-        nn.ReLU(),
-        nn.Linear(120, 84),
-        nn.ReLU(),
-        nn.Linear(84, 10),
-    )
 
 
 def images(n: int, channels: int = 1, size: int = 28) -> torch.Tensor:
@@ -52,14 +34,14 @@ def outputs_and_gradients(net: nn.Module, X: torch.Tensor) -> list[torch.Tensor]
 def test_lenet_starts_like_the_usual_sequential_after_manual_seed():
     with torch.random.fork_rng():
         torch.manual_seed(5)
-        usual = usual_lenet()
+        usual = d2l_reference.net()
     assert same_weights(models.lenet(seed=5), usual)
     assert not same_weights(models.lenet(seed=6), usual)
 
 
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
 def test_lenet_computes_what_the_usual_sequential_computes(order):
-    ours, usual, X = models.lenet(seed=3), usual_lenet(), images(32) - 0.5
+    ours, usual, X = models.lenet(seed=3), d2l_reference.net(), images(32) - 0.5
     usual.load_state_dict(ours.state_dict())
     expected = outputs_and_gradients(usual.to(memory_format=order), X)
     for actual, wanted in zip(outputs_and_gradients(ours, X), expected, strict=True):
