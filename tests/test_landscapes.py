@@ -1,0 +1,76 @@
+"""Descents whose result is known in closed form."""
+
+import numpy as np
+import pytest
+import torch
+
+from lrcourse import optimizers
+from lrcourse import schedules as s
+from lrcourse.landscapes import Quadratic, descend
+
+
+def test_published_values_of_gradient_descent_on_a_parabola():
+    """D2L, x^2 from 10 in ten steps: eta 0.2, 0.05 and 1.1."""
+    for lr, end in [(0.2, 0.060466), (0.05, 3.486784), (1.1, 61.917364)]:
+        run = descend(lambda w: 2 * w, torch.tensor([10.0]), optimizers.pure("sgd"), lr, 10)
+        assert float(run.path[-1, 0]) == pytest.approx(end, abs=5e-7)
+        assert run.path.shape == (11, 1) and run.gradients.shape == (10, 1)
+
+
+def test_a_random_quadratic_has_the_curvatures_asked_for():
+    bowl = Quadratic.random(dimension=20, condition=1000, largest=5, seed=3)
+    assert bowl.largest == pytest.approx(5)
+    assert bowl.condition == pytest.approx(1000)
+    ratios = bowl.curvatures[1:] / bowl.curvatures[:-1]
+    assert ratios.numpy() == pytest.approx(np.full(19, 1000 ** (1 / 19)))
+    off_diagonal = bowl.matrix - torch.diag(bowl.matrix.diag())
+    assert off_diagonal.abs().max() > 0.1
+    other = Quadratic.random(dimension=20, condition=1000, largest=5, seed=4)
+    assert not torch.equal(bowl.matrix, other.matrix)
+
+
+def test_value_and_gradient_belong_together():
+    bowl = Quadratic.random(dimension=6, condition=10, seed=0)
+    w = torch.randn(4, 6, dtype=torch.float64, requires_grad=True)
+    bowl(w).sum().backward()
+    assert torch.allclose(w.grad, bowl.gradient(w.detach()))
+    assert bowl(w).shape == (4,)
+
+
+@pytest.mark.parametrize("name", ["sgd", "momentum", "adam", "adagrad"])
+def test_a_descent_is_that_of_torch(name):
+    bowl = Quadratic.random(dimension=5, condition=10, seed=1)
+    shape = s.warmup(5).then(s.cosine(15))
+    run = descend(bowl.gradient, torch.ones(5), optimizers.pure(name), 0.1, 20, shape)
+    w = torch.ones(5, dtype=torch.float64, requires_grad=True)
+    torchs = optimizers.torch_optimizer(name, [w], lr=0.1)
+    for t in range(20):
+        torchs.param_groups[0]["lr"] = 0.1 * shape(t)
+        torchs.zero_grad()
+        bowl(w).backward()
+        torchs.step()
+        assert torch.allclose(run.path[t + 1], w.detach(), atol=1e-9)
+    assert run.lr.numpy() == pytest.approx(0.1 * shape(np.arange(20)))
+
+
+def test_the_rate_of_each_number():
+    start, told = torch.tensor([1.0, 1.0]), torch.tensor([3.0, -0.5]).double()
+    sgd = descend(lambda w: told, start, optimizers.pure("sgd"), 0.1, 3)
+    assert sgd.rates.numpy() == pytest.approx(np.full((3, 2), 0.1))
+    adagrad = descend(lambda w: told, start, optimizers.pure("adagrad"), 0.1, 3)
+    expected = 0.1 / (told.abs() * torch.arange(1, 4).double()[:, None].sqrt())
+    assert adagrad.rates.numpy() == pytest.approx(expected.numpy())
+
+
+def test_divergence_is_a_result():
+    run = descend(lambda w: w, torch.ones(1), optimizers.pure("sgd"), 1e200, 5)
+    assert not torch.isfinite(run.path[-1]).all()
+
+
+def test_bad_input():
+    with pytest.raises(ValueError, match="symmetric"):
+        Quadratic(torch.tensor([[1.0, 2.0], [0.0, 1.0]]))
+    with pytest.raises(ValueError, match="condition >= 1"):
+        Quadratic.random(dimension=3, condition=0.5)
+    with pytest.raises(ValueError, match="lr > 0"):
+        descend(lambda w: w, torch.ones(1), optimizers.pure("sgd"), -1, 5)
