@@ -174,3 +174,80 @@ def _good(rates: tuple[Rate, ...], best: Rate) -> tuple[float, float]:
     while high + 1 < len(rates) and within[high + 1]:
         high += 1
     return rates[low].lr, rates[high].lr
+
+
+def best_by_seed(
+    runs: Iterable[Run], column: str = "valid_loss", higher: bool | None = None
+) -> dict[int, float]:
+    """Each seed's own best rate, of those tried: a sample that claims can be made of.
+
+    Arguments and errors as for `best_rate`. Runs that diverged come last; a seed all of whose runs
+    diverged raises ValueError. Of equal values the lowest rate counts.
+    """
+    higher = not column.endswith("_loss") if higher is None else higher
+    best = {}
+    for seed, row in _by_seed(list(runs), column).items():
+        trained = {lr: run.history.final(column) for lr, run in row.items() if _measured(run)}
+        if not trained:
+            raise ValueError(f"seed {seed} diverged at every rate: sweep lower ones")
+        best[seed] = (max if higher else min)(trained, key=trained.get)
+    return best
+
+
+def breaks_by_seed(
+    runs: Iterable[Run], column: str = "train_acc", least: float = 0.5
+) -> dict[int, float]:
+    """Each seed's divergence edge: the lowest rate above its best one at which it fails to train.
+
+    A run fails if it diverged or if its ``column``, of which more is better, ends below ``least``.
+    The best rate is that with the highest ``column``. ValueError for a seed that never fails above
+    its best rate: the sweep does not reach its edge.
+    """
+    edges = {}
+    for seed, row in _by_seed(list(runs), column).items():
+        passing = _passing(row, column, least)
+        if not passing:
+            raise ValueError(f"seed {seed} trains at no rate: sweep lower ones, or ask for less")
+        best = max(passing, key=passing.get)
+        failing = [lr for lr in row if lr > best and lr not in passing]
+        if not failing:
+            raise ValueError(f"seed {seed} trains up to the highest rate, {max(row):g}: sweep on")
+        edges[seed] = min(failing)
+    return edges
+
+
+def largest_by_seed(
+    runs: Iterable[Run], column: str = "train_acc", least: float = 0.5
+) -> dict[int, float]:
+    """Each seed's largest rate that trains: without divergence, and ``column`` at ``least`` or up.
+
+    ValueError for a seed that trains at no rate, or at the highest one of the sweep.
+    """
+    largest = {}
+    for seed, row in _by_seed(list(runs), column).items():
+        passing = _passing(row, column, least)
+        if not passing:
+            raise ValueError(f"seed {seed} trains at no rate: sweep lower ones, or ask for less")
+        if max(passing) == max(row):
+            raise ValueError(f"seed {seed} trains at the highest rate, {max(row):g}: sweep on")
+        largest[seed] = max(passing)
+    return largest
+
+
+def _by_seed(runs: list[Run], column: str) -> dict[int, dict[float, Run]]:
+    """Seed -> rate -> run, both ascending."""
+    rows: dict[int, dict[float, Run]] = {}
+    for _, group in sorted(_by_rate(runs, column).items()):
+        for run in group:
+            rows.setdefault(run.experiment.seed, {})[run.experiment.lr] = run
+    return dict(sorted(rows.items()))
+
+
+def _measured(run: Run) -> bool:
+    return run.history.diverged_at is None
+
+
+def _passing(row: dict[float, Run], column: str, least: float) -> dict[float, float]:
+    """Rate -> value of the runs that trained."""
+    values = {lr: run.history.final(column) for lr, run in row.items() if _measured(run)}
+    return {lr: value for lr, value in values.items() if value >= least}

@@ -144,3 +144,42 @@ def test_load_gives_the_rows_of_the_runs_and_names_damaged_records(tmp_path):
         assert set(load(tmp_path)["key"]) == {one.experiment.key for one in runs[1:]}
     assert [path.name for path in tmp_path.glob("*.damaged-*")] == [f"{base.key}.json.damaged-1"]
     assert load(tmp_path / "nothing here").empty
+
+
+ACCURACIES = {
+    0.01: [0.6, 0.7],
+    0.1: [0.9, 0.8],
+    1.0: [0.8, 0.85],
+    10.0: [0.3, 0.6],
+    100.0: [0.7, 0.1],
+}
+
+
+def test_each_seed_has_its_own_best_rate():
+    assert reading.best_by_seed(sweep(ACCURACIES), "valid_acc") == {0: 0.1, 1: 1.0}
+    assert reading.best_by_seed(sweep(ACCURACIES), "train_loss") == {0: 10.0, 1: 100.0}
+    broken = {0.1: [0.5, 0.5], 1.0: [None, 0.6]}
+    assert reading.best_by_seed(sweep(broken), "valid_acc") == {0: 0.1, 1: 1.0}
+    with pytest.raises(ValueError, match="seed 1 diverged at every rate"):
+        reading.best_by_seed(sweep({0.1: [0.5, None], 1.0: [0.5, None]}), "valid_acc")
+
+
+def test_the_edge_is_the_first_failure_above_the_best_rate_and_the_largest_may_lie_beyond():
+    runs = sweep(ACCURACIES)
+    assert reading.breaks_by_seed(runs, "valid_acc") == {0: 10.0, 1: 100.0}
+    with pytest.raises(ValueError, match=r"seed 0 trains at the highest rate, 100"):
+        reading.largest_by_seed(runs, "valid_acc")
+    short = sweep({lr: ACCURACIES[lr] for lr in (0.01, 0.1, 1.0, 10.0)} | {50.0: [None, 0.2]})
+    assert reading.largest_by_seed(short, "valid_acc") == {0: 1.0, 1: 10.0}
+    assert reading.breaks_by_seed(short, "valid_acc", least=0.75) == {0: 10.0, 1: 10.0}
+    with pytest.raises(ValueError, match="seed 0 trains up to the highest rate, 1"):
+        reading.breaks_by_seed(sweep({0.1: [0.8], 1.0: [0.9]}), "valid_acc")
+    for read in (reading.breaks_by_seed, reading.largest_by_seed):
+        with pytest.raises(ValueError, match="seed 0 trains at no rate"):
+            read(sweep({0.1: [0.1], 1.0: [0.2]}), "valid_acc")
+
+
+def test_a_diverged_run_fails_whatever_its_last_accuracy_was():
+    runs = sweep({0.1: [0.8], 1.0: [None], 10.0: [0.2]})
+    assert reading.breaks_by_seed(runs, "valid_acc") == {0: 1.0}
+    assert reading.largest_by_seed(runs, "valid_acc") == {0: 0.1}
