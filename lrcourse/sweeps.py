@@ -222,7 +222,10 @@ def _run_missing(
         jobs = 1
     elif jobs is None and joblib.parallel.get_active_backend()[1] is None:
         jobs = -1
-    work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+    backend, _ = joblib.parallel.get_active_backend()
+    # Ray's backend, for one, gives its results all at the end; records are written on the way.
+    streams = getattr(backend, "supports_return_generator", False)
+    work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered" if streams else "list")
     for done in work(joblib.delayed(_run_and_keep)(group, folder, device) for group in groups):
         yield from done
 

@@ -152,6 +152,18 @@ def test_the_same_call_runs_on_a_dask_cluster(singles, tmp_path):
     assert Records(tmp_path / "singles").keys() == {point.key for point in points}
 
 
+def test_a_backend_that_gives_its_results_all_at_the_end(singles, tmp_path):
+    """As Ray's does: joblib refuses to stream from it."""
+
+    class AtTheEnd(joblib.parallel.LokyBackend):
+        supports_return_generator = False
+
+    joblib.parallel.register_parallel_backend("at-the-end", AtTheEnd)
+    points = [run.experiment for run in singles]
+    with joblib.parallel_config(backend="at-the-end", n_jobs=2):
+        assert_equal_runs(singles, sweeps.run(points, records=tmp_path, device="cpu"))
+
+
 @pytest.mark.parametrize(
     ("jobs", "configured", "expected"),
     [(None, None, -1), (None, 1, None), (None, 3, None), (2, 3, 2)],
