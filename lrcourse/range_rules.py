@@ -124,12 +124,17 @@ def steepest(lr: np.ndarray, loss: np.ndarray) -> float | None:
 def valley(lr: np.ndarray, loss: np.ndarray) -> float | None:
     """The middle of the longest fall.
 
-    The longest strictly decreasing subsequence of the loss (of equally long ones the one that is
-    found by always keeping the highest possible end); its middle member, the later of two. None
-    where the loss never falls. fastai's rule of this name starts from the same subsequence.
+    From ``base_lr_loss`` on, the longest strictly decreasing subsequence of the loss (of equally
+    long ones the one with the highest end); its middle member, the later of two. None where the
+    loss never falls. fastai's rule of this name looks for the same, but from the first rate on:
+    then a plateau before the fall counts too, and the answer moves with the start of the sweep.
     """
-    fall = longest_fall(loss)
-    return float(lr[fall[len(fall) // 2]]) if len(fall) > 1 else None
+    begin = base_lr_loss(lr, loss)
+    if begin is None:
+        return None
+    first = int(np.searchsorted(lr, begin))
+    fall = longest_fall(loss[first:])
+    return float(lr[first + fall[len(fall) // 2]])
 
 
 def minimum_10(lr: np.ndarray, loss: np.ndarray) -> float | None:

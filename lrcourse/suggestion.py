@@ -28,7 +28,7 @@ NAMES = {
     "max_lr_ragged": "max_lr: accuracy turns ragged",
 }
 DISAGREE = 10.0  # rules or repeats further apart than this factor are not trusted
-FLAT = 2.0  # a fall of fewer usual batch-to-batch differences is none
+FLAT = 2.0  # a fall of fewer usual distances of a batch from the smoothed curve is none
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,8 @@ def _read(test: RangeTest, curve: Curve, on: str) -> _OneRepeat:
     fall = rules.level(smooth) - smooth.min()
     lowest = int(np.argmin(smooth))
     tail = max(1, len(lr) // 20)
-    flat = fall < FLAT * rules.noise(loss, smooth) or fall <= 0
+    before = slice(0, max(lowest + 1, rules.FEWEST))
+    flat = fall <= 0 or fall < FLAT * rules.noise(loss[before], smooth[before])
     rates: dict[str, float | None] = {}
     if not flat:
         for name in ("base_lr_loss", *RATE_RULES, "max_lr_loss"):
