@@ -98,20 +98,19 @@ def _draw(axes: Axes, test: RangeTest, column: str) -> None:
     for row, curve in zip(table, test.curves, strict=True):
         values = getattr(curve, column)
         there = np.flatnonzero(np.isfinite(values))
-        row[there] = rules.smoothed(np.minimum(values[there], _ceiling(test)), test.smoothing)
-        axes.plot(curve.lr, values, ".", color=colour, markersize=2.5, alpha=0.25, label="_raw")
+        values, lr = values[there], curve.lr[there]
+        if column.endswith("loss"):
+            top = rules.ceiling(values, test.diverged, test.smoothing)
+            row[there] = rules.smoothed(np.minimum(values, top), test.smoothing)
+        else:
+            row[there] = rules.smoothed(values, test.smoothing)
+        axes.plot(lr, values, ".", color=colour, markersize=2.5, alpha=0.25, label="_raw")
     there = np.isfinite(table).any(0)
     lr, table = test.lr[there], table[:, there]
     axes.plot(lr, np.nanmedian(table, 0), color=colour, label=label, gid=column)
     if len(test.curves) > 1:
         low, high = np.nanmin(table, 0), np.nanmax(table, 0)
         axes.fill_between(lr, low, high, color=colour, alpha=0.25, linewidth=0)
-
-
-def _ceiling(test: RangeTest) -> float:
-    """Losses above this are off the figure: the highest limit at which a repeat had diverged."""
-    limits = [rules.limit_of(curve.loss, test.diverged, test.smoothing) for curve in test.curves]
-    return max(limits)
 
 
 def _limit_loss(axes: Axes, test: RangeTest) -> None:

@@ -60,13 +60,19 @@ class Watch:
         return self.best + (self._factor - 1) * max(abs(self.best), abs(self._first))
 
 
-def limit_of(loss: np.ndarray, factor: float, smoothing: float) -> float:
-    """Above this a smoothed loss counts as diverged, as the whole curve says."""
+def ceiling(loss: np.ndarray, factor: float, smoothing: float) -> float:
+    """The highest loss that tells something: higher ones say no more than "diverged".
+
+    The larger of the limit that a ``Watch`` of the whole curve has at the end, and of the losses
+    up to the lowest one: a fall from 2.3 to 0.1 is not cut off at 0.4.
+    """
     watch = Watch(factor, smoothing)
     for value in loss:
         if watch.add(float(value)):
             break
-    return watch.limit
+    finite = loss[np.isfinite(loss)]
+    before = finite[: int(np.argmin(finite)) + 1] if len(finite) else np.array([math.inf])
+    return max(watch.limit, float(before.max()))
 
 
 def smoothed(values: np.ndarray, smoothing: float) -> np.ndarray:
@@ -195,7 +201,7 @@ def max_lr_levels_off(lr: np.ndarray, accuracy: np.ndarray) -> float | None:
     """
     accuracy = np.asarray(accuracy)
     begin, top = level(accuracy), int(np.argmax(accuracy))
-    if accuracy[top] <= begin or top == len(lr) - 1:
+    if accuracy[top] <= begin or top in (0, len(lr) - 1):
         return None
     high = accuracy >= begin + (1 - PART) * (accuracy[top] - begin)
     return float(lr[int(np.argmax(high))])

@@ -101,7 +101,7 @@ def range_test(
         diverged: the sweep stops where the smoothed loss is above this many times its lowest
             value, at NaN and at infinity; see ``range_rules.Watch``, also for losses below 0. On a
             GPU the losses are read every 10 updates, and the curve is cut where it diverged.
-        smoothing: b in [0, 1) of the exponential means; default 1 - 20 / updates (0.8 for 100), so
+        smoothing: b in [0, 1) of the exponential means; default 1 - 20 / updates (0.8 for 100; 0.5 at least), so
             that they reach over a twentieth of the sweep, whatever its length.
         seed: of the first repeat.
         progress: a bar for people; None decides by itself (see ``lrcourse.progress``).
@@ -114,7 +114,7 @@ def range_test(
             changed then either.
     """
     if smoothing is None and isinstance(updates, int):
-        smoothing = max(0.0, 1 - 20 / max(updates, 1))
+        smoothing = max(0.5, 1 - 20 / max(updates, 1))
     rates = check_numbers(
         start, end, updates, scale, held_out_every, repeats, accumulate, diverged, smoothing, seed
     )

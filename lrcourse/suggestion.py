@@ -136,7 +136,7 @@ def _read(test: RangeTest, curve: Curve, on: str) -> _OneRepeat:
     accuracy = None if accuracy is None else accuracy[there]
     if len(lr) < rules.FEWEST:
         return _OneRepeat({}, short=True)
-    limit = rules.limit_of(loss, test.diverged, test.smoothing)
+    limit = rules.ceiling(loss, test.diverged, test.smoothing)
     # One wild value must not smear over its neighbours.
     smooth = rules.smoothed(np.minimum(loss, limit), test.smoothing)
     fall = rules.level(smooth) - smooth.min()
