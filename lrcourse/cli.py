@@ -1,4 +1,4 @@
-"""The command line: ``lrcourse run``, ``lrcourse doctor``, ``lrcourse lab``.
+"""The command line: ``lrcourse run``, ``doctor``, ``lab``, ``find-lr``.
 
 Exit codes: 0 all is well, 1 something failed, 2 nothing was tried because the request or the
 installation does not allow it, 130 interrupted.
@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lrcourse import __version__
+from lrcourse.find_lr import add_arguments as find_lr_arguments
 from lrcourse.scales import SCALES
 
 
@@ -74,6 +75,10 @@ def build_parser() -> argparse.ArgumentParser:
         "doctor", help="versions, device, data found, what is missing and how to get it"
     )
     command.set_defaults(command=doctor)
+
+    command = commands.add_parser("find-lr", help="LR range test of a net of your own")
+    command.set_defaults(command=find_lr)
+    find_lr_arguments(command)
     return parser
 
 
@@ -115,6 +120,14 @@ def doctor(given: argparse.Namespace) -> int:
     from lrcourse.doctor import examine
 
     return examine()
+
+
+def find_lr(given: argparse.Namespace) -> int:
+    """``lrcourse find-lr``."""
+    _require("torch")
+    from lrcourse.find_lr import find_lr
+
+    return find_lr(given)
 
 
 def _add_folders(command: argparse.ArgumentParser) -> None:
