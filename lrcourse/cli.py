@@ -1,4 +1,4 @@
-"""The command line: ``lrcourse run``, ``lrcourse doctor``, ``lrcourse lab``.
+"""The command line: ``lrcourse run``, ``lrcourse doctor``, ``lrcourse lab``, ``lrcourse trace``.
 
 Exit codes: 0 all is well, 1 something failed, 2 nothing was tried because the request or the
 installation does not allow it, 130 interrupted.
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from lrcourse import __version__
+from lrcourse import __version__, trace_command
 from lrcourse.scales import SCALES
 
 
@@ -74,6 +74,12 @@ def build_parser() -> argparse.ArgumentParser:
         "doctor", help="versions, device, data found, what is missing and how to get it"
     )
     command.set_defaults(command=doctor)
+
+    command = commands.add_parser(
+        "trace", help="what the LR of your own scheduler will be, and what looks wrong in it"
+    )
+    command.set_defaults(command=trace)
+    trace_command.add_arguments(command)
     return parser
 
 
@@ -115,6 +121,14 @@ def doctor(given: argparse.Namespace) -> int:
     from lrcourse.doctor import examine
 
     return examine()
+
+
+def trace(given: argparse.Namespace) -> int:
+    """``lrcourse trace``."""
+    try:
+        return trace_command.trace(given)
+    except trace_command.TraceError as error:
+        raise UsageError(str(error)) from None
 
 
 def _add_folders(command: argparse.ArgumentParser) -> None:
