@@ -70,6 +70,8 @@ def anatomy(scheduler: Any, groups: list[dict]) -> Anatomy:
     name = type(scheduler).__name__
     if children:
         name += f"({', '.join(anatomy(child, groups).name for child in children)})"
+    elif _kind(scheduler) == "LambdaLR" and _shape_of(scheduler) is not None:
+        name += f" ({_shape_of(scheduler)!r})"
     elif len(parts) == 1 and parts[0].name != name:
         name += f" ({parts[0].name})"
     return Anatomy(name, parts, _position(scheduler))
@@ -185,9 +187,9 @@ def _parts_of_function(scheduler: Any, groups: list[dict]) -> list[Part]:
     first = functions[0] if functions else None
     if name == "MultiplicativeLR" or any(each != first for each in functions):
         return [Part(name, known=False)]
-    owner = getattr(first, "__self__", None)
-    if isinstance(owner, Schedule):
-        return _parts_of_shape(owner, _bases(scheduler))
+    shape = _shape_of(scheduler)
+    if shape is not None:
+        return _parts_of_shape(shape, _bases(scheduler))
     module = getattr(getattr(first, "func", first), "__module__", None) or ""
     if not module.startswith("transformers."):
         return [Part(name, known=False)]
@@ -206,6 +208,13 @@ def _parts_of_function(scheduler: Any, groups: list[dict]) -> list[Part]:
             peaks=_bases(scheduler),
         )
     ]
+
+
+def _shape_of(scheduler: Any) -> Schedule | None:
+    """The shape of a LambdaLR that ``schedules.to_torch`` has made."""
+    owners = [getattr(function, "__self__", None) for function in scheduler.lr_lambdas]
+    same = owners and isinstance(owners[0], Schedule) and all(o is owners[0] for o in owners)
+    return owners[0] if same else None
 
 
 def _timm(s: Any, groups: list[dict]) -> Part:

@@ -19,8 +19,8 @@ SHOWN_GROUPS = 6
 def trace(trace: Trace, path: str | os.PathLike[str] | None = None) -> None:
     """Draw a trace; with ``path`` save it as PNG, else show it (and keep it in a headless run).
 
-    Groups whose curves are equal share a line; a log axis is used where the rates span more than
-    a factor of 1000.
+    Groups whose curves are equal share a line. A log axis is used where a fifth of the rates lie
+    below a thousandth of the peak, and none is 0.
     """
     if not trace.updates:
         raise ValueError("there is no update to draw")
@@ -83,8 +83,9 @@ def _curves(axes: Axes, table: np.ndarray, names: tuple[str, ...]) -> None:
     if len(curves) > SHOWN_GROUPS:
         axes.annotate(
             f"and {len(curves) - SHOWN_GROUPS} more",
-            (1.03, 0),
+            (1.03, 1),
             xycoords="axes fraction",
+            va="top",
             fontsize=8,
         )
 
@@ -92,7 +93,7 @@ def _curves(axes: Axes, table: np.ndarray, names: tuple[str, ...]) -> None:
 def _scale(axes: Axes, lr: np.ndarray) -> None:
     seen = lr[np.isfinite(lr)]
     above = seen[seen > 0]
-    if len(above) == len(seen) > 0 and above.max() > 1000 * above.min():
+    if len(above) == len(seen) > 0 and above.max() > 1000 * np.quantile(above, 0.2):
         axes.set_yscale("log")
     elif len(seen) and seen.min() >= 0:
         axes.set_ylim(bottom=0)

@@ -101,6 +101,8 @@ class _Copier:
             return weakref.WeakMethod(self(x()))
         if type(x) is weakref.ref:
             return x if x() is None else weakref.ref(self(x()))
+        if isinstance(x, types.GeneratorType):
+            return SingleUse(x)
         if isinstance(x, torch.Generator):
             return x.clone_state()
         if isinstance(x, tuple | frozenset):
@@ -202,8 +204,6 @@ class _Copier:
                     object.__setattr__(made, name, self(getattr(x, name)))
 
     def _foreign(self, x: Any) -> Any:
-        if isinstance(x, types.GeneratorType):
-            return SingleUse(x)
         try:
             return copy.deepcopy(x, self._made)
         except Exception:  # whatever a class raises that refuses to be copied
