@@ -70,9 +70,9 @@ FUNCTIONS = {
     "random": lambda o: noisy,
     "iterator": lambda o: from_list(),
     "generator": lambda o: (lambda g: lambda t: 1 + g.random())(np.random.default_rng(0)),
-    "torch generator": lambda o: (
-        lambda g: lambda t: 1 + float(torch.rand((), generator=g))
-    )(torch.Generator().manual_seed(1)),
+    "torch generator": lambda o: (lambda g: lambda t: 1 + float(torch.rand((), generator=g)))(
+        torch.Generator().manual_seed(1)
+    ),
     "optimizer": reads_the_optimizer,
     "shape": lambda o: s.warmup(4).then(s.restarts(5)).__call__,
     "partial of a builtin": lambda o: [1.0 / (k + 1) for k in range(200)].__getitem__,
@@ -132,7 +132,9 @@ def situations(draw):
     torch.manual_seed(draw(st.integers(0, 100)))
     count = draw(st.integers(1, 3))
     layers = [torch.nn.Linear(2, 2) for _ in range(count)]
-    groups = [{"params": list(each.parameters()), "eps_": 0.01 * g} for g, each in enumerate(layers)]
+    groups = [
+        {"params": list(each.parameters()), "eps_": 0.01 * g} for g, each in enumerate(layers)
+    ]
     for group in groups[1:]:
         if draw(st.booleans()):
             group["lr"] = draw(st.sampled_from([0.5, 0.02]))
