@@ -197,6 +197,16 @@ def test_cosine_rebounds():
     assert "holds its last value" in finding.mend
 
 
+def test_a_cosine_that_is_past_its_end_already():
+    optimizer = sgd(momentum=0.9)
+    scheduler = ls.CosineAnnealingLR(optimizer, 10)
+    for _ in range(12):
+        optimizer.step()
+        scheduler.step()
+    finding = only(lint(optimizer, scheduler, 30))
+    assert (finding.code, finding.update) == ("rise-after-end", 1)
+
+
 def test_cosine_of_transformers_has_no_clamp():
     cosine = peer("transformers").get_cosine_schedule_with_warmup
     optimizer = sgd()

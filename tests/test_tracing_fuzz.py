@@ -183,6 +183,21 @@ def test_a_trace_disturbs_nothing_and_tells_the_truth(situation, updates, every)
     np.testing.assert_array_equal(traced.momentum, log.momentum)
 
 
+@pytest.mark.parametrize("name", sorted(SIMPLE))
+def test_each_scheduler_by_itself(name):
+    parameters = [torch.nn.Parameter(torch.ones(2)) for _ in range(2)]
+    for parameter in parameters:
+        parameter.grad = torch.ones(2)
+    groups = [{"params": [each], "eps_": 0.1 * g} for g, each in enumerate(parameters)]
+    optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
+    scheduler = SIMPLE[name](optimizer)
+    before = snapshot(optimizer, scheduler)
+    traced = tracing.trace(optimizer, scheduler, 12)
+    assert snapshot(optimizer, scheduler) == before
+    np.testing.assert_array_equal(traced.lr, real_loop(optimizer, scheduler, 12).lr)
+    assert len(np.unique(traced.lr)) > 1
+
+
 def one(lr=0.1, **options):
     parameter = torch.nn.Parameter(torch.ones(2))
     parameter.grad = torch.ones(2)
@@ -302,6 +317,22 @@ def test_large_parameters_are_not_copied():
     assert max(allocated, default=0) < 10
 
 
+HOOKED = []
+
+
+def test_no_hook_runs():
+    class Rude(ls.ExponentialLR):
+        def step(self, epoch=None):
+            type(self.optimizer).step(self.optimizer)
+            super().step(epoch)
+
+    optimizer = one()
+    scheduler = Rude(optimizer, 0.9)
+    optimizer.register_step_pre_hook(lambda *_: HOOKED.append(1))
+    tracing.trace(optimizer, scheduler, 3)
+    assert HOOKED == []
+
+
 def test_a_copy_that_calls_the_optimizer_itself_changes_no_parameter():
     class Rude(ls.ExponentialLR):
         def step(self, epoch=None):
@@ -312,5 +343,7 @@ def test_a_copy_that_calls_the_optimizer_itself_changes_no_parameter():
     optimizer = one()
     scheduler = Rude(optimizer, 0.9)
     before = snapshot(optimizer, scheduler)
-    tracing.trace(optimizer, scheduler, 3)
+    with Recorder(optimizer) as log:
+        tracing.trace(optimizer, scheduler, 3)
     assert snapshot(optimizer, scheduler) == before
+    assert len(log) == 0
