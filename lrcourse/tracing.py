@@ -15,14 +15,10 @@ Optimizer and scheduler stay as they are, bit for bit: copies of them are steppe
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-import random
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import torch
 
 from lrcourse.anatomy import Anatomy, anatomy
@@ -31,10 +27,11 @@ from lrcourse.findings import Finding, Findings
 from lrcourse.lint import examine
 from lrcourse.logbook import Log
 from lrcourse.plateau import plateau
-from lrcourse.recorder import Recorder, group_names, momentum_of
+from lrcourse.recorder import Recorder, group_names
 from lrcourse.schedule import Number, Schedule
+from lrcourse.stepping import advance_of, run, undisturbed
 from lrcourse.traces import Trace
-from lrcourse.twin import CannotCopy, twins
+from lrcourse.twin import twins
 
 __all__ = ["Finding", "Findings", "Trace", "lint", "record", "trace"]
 
@@ -81,11 +78,11 @@ def trace(
     every = _updates_per_step(when, updates_per_epoch)
     built = anatomy(scheduler, optimizer.param_groups), condition(optimizer, scheduler)
     names = group_names(optimizer.param_groups)
-    with _undisturbed() as notes:
+    with undisturbed() as notes:
         copied, scheduler_copy = twins(optimizer, scheduler)
         with_metrics = _metrics(scheduler, metrics, updates // every)
-        advance, every = _advance(copied, scheduler_copy, when, every, with_metrics)
-        lr, momentum, error = _run(copied, advance, updates)
+        advance, every = advance_of(copied, scheduler_copy, when, every, with_metrics)
+        lr, momentum, error = run(copied, advance, updates)
     return Trace(
         lr=lr,
         momentum=momentum,
@@ -157,101 +154,6 @@ def _as_trace(log: Recorder, every: int) -> Trace:
         title="record",
         anatomy=Anatomy("the schedule", ()),
     )
-
-
-# -- stepping the copies ------------------------------------------------------------------------
-
-
-def _run(
-    optimizer: Any, advance: Callable[[int], None], updates: int
-) -> tuple[np.ndarray, np.ndarray, str | None]:
-    lr, momentum, error = [], [], None
-    for made in range(1, updates + 1):
-        lr.append([float(group["lr"]) for group in optimizer.param_groups])
-        momentum.append([momentum_of(group) for group in optimizer.param_groups])
-        try:
-            optimizer.step()
-            advance(made)
-        except CannotCopy as problem:
-            raise TypeError(f"trace: {problem}") from None
-        except Exception as problem:  # a foreign scheduler may raise anything
-            error = f"{type(problem).__name__}: {problem}"
-            break
-    return np.array(lr, np.float64), np.array(momentum, np.float64), error
-
-
-def _advance(
-    optimizer: Any, scheduler: Any, when: str, every: int, metrics: list[float] | None
-) -> tuple[Callable[[int], None], int]:
-    """What to do once ``made`` updates are made, and the updates from one step to the next."""
-    if isinstance(scheduler, Schedule | plateau):
-        return _shape_writer(optimizer, scheduler, every, metrics), every
-    if hasattr(scheduler, "step_update"):
-        return _timm_stepper(scheduler, when, every, metrics)
-
-    def step(made: int) -> None:
-        if made % every == 0:
-            scheduler.step(*([] if metrics is None else [metrics[made // every - 1]]))
-
-    return step, every
-
-
-def _shape_writer(
-    optimizer: Any, shape: Schedule | plateau, every: int, metrics: list[float] | None
-) -> Callable[[int], None]:
-    peaks = [float(group["lr"]) for group in optimizer.param_groups]
-    state = shape.start() if isinstance(shape, plateau) else None
-
-    def write(made: int) -> None:
-        if made % every:
-            return
-        step = made // every
-        if state is not None:
-            factor = state.observe(metrics[step - 1]) if made else state.factor
-        else:
-            factor = shape(step)
-        for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-            group["lr"] = peak * factor
-
-    write(0)
-    return write
-
-
-def _timm_stepper(
-    scheduler: Any, when: str, every: int, metrics: list[float] | None
-) -> tuple[Callable[[int], None], int]:
-    in_epochs = getattr(scheduler, "t_in_epochs", True)
-
-    def step(made: int) -> None:
-        scheduler.step_update(made)
-        if made % every == 0 and (in_epochs or when == "epoch"):
-            epoch = made // every
-            scheduler.step(epoch, None if metrics is None else metrics[epoch - 1])
-
-    return step, every if in_epochs else 1
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[list[str]]:
-    """Random states come back afterwards; what is warned goes into the list that is given.
-
-    ``warnings.catch_warnings`` will not do: it makes Python forget which warnings it has shown.
-    """
-    notes: list[str] = []
-
-    def keep(message: Warning | str, *_: Any, **__: Any) -> None:
-        notes.append(str(message))
-
-    states = random.getstate(), np.random.get_state()
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
-    warn, warnings.warn = warnings.warn, keep
-    try:
-        with torch.random.fork_rng(devices=devices):
-            yield notes
-    finally:
-        warnings.warn = warn
-        random.setstate(states[0])
-        np.random.set_state(states[1])
 
 
 # -- checking -----------------------------------------------------------------------------------
