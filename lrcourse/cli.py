@@ -1,4 +1,4 @@
-"""The command line: ``lrcourse run``, ``doctor``, ``lab``, ``find-lr``.
+"""The command line: ``lrcourse run``, ``doctor``, ``lab``, ``trace``, ``find-lr``.
 
 Exit codes: 0 all is well, 1 something failed, 2 nothing was tried because the request or the
 installation does not allow it, 130 interrupted.
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from lrcourse import __version__
+from lrcourse import __version__, trace_command
 from lrcourse.find_lr import add_arguments as find_lr_arguments
 from lrcourse.scales import SCALES
 
@@ -76,6 +76,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(command=doctor)
 
+    command = commands.add_parser(
+        "trace", help="what the LR of your own scheduler will be, and what looks wrong in it"
+    )
+    command.set_defaults(command=trace)
+    trace_command.add_arguments(command)
+
     command = commands.add_parser("find-lr", help="LR range test of a net of your own")
     command.set_defaults(command=find_lr)
     find_lr_arguments(command)
@@ -120,6 +126,14 @@ def doctor(given: argparse.Namespace) -> int:
     from lrcourse.doctor import examine
 
     return examine()
+
+
+def trace(given: argparse.Namespace) -> int:
+    """``lrcourse trace``."""
+    try:
+        return trace_command.trace(given)
+    except trace_command.TraceError as error:
+        raise UsageError(str(error)) from None
 
 
 def find_lr(given: argparse.Namespace) -> int:

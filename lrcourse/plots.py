@@ -16,7 +16,10 @@ from matplotlib.lines import Line2D
 
 from lrcourse import plot_parts as parts
 from lrcourse.history import History
+from lrcourse.plot_sweeps import by_seed, rates
 from lrcourse.schedule import Schedule
+
+__all__ = ["by_seed", "compare", "rates", "schedule", "traces", "training"]
 
 
 def schedule(

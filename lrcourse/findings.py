@@ -1,0 +1,59 @@
+"""What lint finds: each finding names the update, the group, the value and the mend."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that looks wrong.
+
+    ``code`` is a short word for programs. ``update`` counts from 0, ``group`` too and is None where
+    the whole schedule is meant, ``value`` is the LR (or momentum) there, NaN where there is none.
+    ``message`` says what is wrong and ``mend`` what would be right.
+    """
+
+    code: str
+    update: int
+    group: int | None
+    value: float
+    message: str
+    mend: str
+
+    def __str__(self) -> str:
+        text = f"{self.code}: {self.message}"
+        return "\n".join(
+            [
+                *textwrap.wrap(text, 98, subsequent_indent="    ", break_on_hyphens=False),
+                *textwrap.wrap(
+                    self.mend,
+                    98,
+                    initial_indent="    Mend: ",
+                    subsequent_indent="    ",
+                    break_on_hyphens=False,
+                ),
+            ]
+        )
+
+
+class Findings(tuple[Finding, ...]):
+    """The findings in order of their update; prints them, or "nothing found"."""
+
+    __slots__ = ()
+
+    def __new__(cls, findings: Iterable[Finding] = ()) -> Findings:
+        return super().__new__(cls, sorted(findings, key=lambda each: each.update))
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The code of each finding."""
+        return tuple(each.code for each in self)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self)) if self else "nothing found"
+
+    def __repr__(self) -> str:
+        return f"<Findings: {', '.join(self.codes)}>" if self else "<Findings: nothing found>"
