@@ -21,7 +21,8 @@ help:
 	@echo "make check   the quick tests"
 	@echo "make lab     JupyterLab on the notebooks"
 	@echo "make bench   speed beside the usual tools, as ratios"
-	@echo "make soak    a sweep killed twenty times ends with the records of an unbroken one"
+	@echo "make soak    a sweep killed twenty times ends with the records of an unbroken one,"
+	@echo "             and the claims page comes to the same verdicts on two sets of seeds"
 	@echo "make setup   only make or refresh .venv; PYTHON=python3.12: with that Python"
 	@echo "             PEERS=1: with the other libraries that some tests compare with"
 	@echo "make lock    pin the dependencies again; ARGS=--upgrade: at their newest versions"
@@ -51,6 +52,7 @@ bench: setup
 
 soak: setup
 	@$(VENV_PYTHON) tests/soak_kills.py $(ARGS)
+	@$(VENV_PYTHON) tests/soak_claims.py
 
 lock:
 	@$(PYTHON) tools/lock.py $(ARGS)

@@ -25,7 +25,7 @@ def rates(
 
     Args:
         arms: runs that differ in rate and seed, or several such sweeps by name.
-        marks: by the name of an arm, seed -> rate (its best ones, say), drawn as ticks at the foot.
+        marks: by the name of an arm, seed -> rate (its best ones, say), drawn as dots at the foot.
         limits: of the column. Losses are drawn on a log axis.
 
     A seed that diverged has no loss; its rate is marked at the top of the axes.
@@ -61,21 +61,18 @@ def by_seed(
     title: str = "",
     name: str = "by-seed",
 ) -> None:
-    """One point a seed for each arm; a line joins the points of the same seed.
+    """One dot a seed for each arm, equal values stacked, and a bar at the median.
 
     ``samples`` maps arm -> seed -> value, as claims take them; ``label`` names the values.
     """
-    arms = list(samples)
-    seeds = sorted(set.intersection(*(set(samples[arm]) for arm in arms)))
+    arms = {arm: sorted(sample.values()) for arm, sample in samples.items()}
     with plt.rc_context(parts.LOOK):
-        figure, axes = plt.subplots(figsize=(6.4, 0.5 + 0.55 * len(arms)))
-        for seed in seeds:
-            values = [samples[arm][seed] for arm in arms]
-            axes.plot(values, range(len(arms)), color="#999999", alpha=0.35, linewidth=0.7)
-        for k, arm in enumerate(arms):
-            values = np.array([samples[arm][seed] for seed in seeds])
-            axes.plot(values, np.full(len(values), k), "o", color=parts.colour(k), ms=5, alpha=0.6)
-            axes.plot([np.median(values)], [k], "|", color="black", ms=18, mew=2)
+        figure, axes = plt.subplots(figsize=(6.4, 0.8 + 0.45 * len(arms)))
+        for k, values in enumerate(arms.values()):
+            heights = k - _stacked(values, log)
+            axes.plot(values, heights, "o", color=parts.colour(k), ms=3.6, alpha=0.8, mew=0)
+            middle = [np.median(values)] * 2
+            axes.plot(middle, [k - 0.42, k + 0.42], color="black", linewidth=1.6)
         axes.set_yticks(range(len(arms)), arms)
         axes.set_ylim(len(arms) - 0.5, -0.5)
         axes.set_xlabel(f"{label}  (a dot a seed, a bar at the median)")
@@ -83,7 +80,21 @@ def by_seed(
         if log:
             axes.set_xscale("log")
             parts.plain_log_ticks(axes.xaxis)
-        parts.finish(figure, name, {"arms": arms, "seeds": seeds})
+        seeds = {arm: sorted(sample) for arm, sample in samples.items()}
+        parts.finish(figure, name, {"seeds": seeds})
+
+
+def _stacked(values: list[float], log: bool) -> np.ndarray:
+    """Heights around 0 at which dots at these ascending places do not cover each other."""
+    places = np.log(values) if log else np.asarray(values, float)
+    width = (places[-1] - places[0]) / 80 or 1.0
+    columns = np.round(places / width)
+    heights = np.zeros(len(places))
+    for column in np.unique(columns):
+        there = np.flatnonzero(columns == column)
+        step = min(0.11, 0.8 / len(there))
+        heights[there] = step * (np.arange(len(there)) - (len(there) - 1) / 2)
+    return heights
 
 
 def _sweep(axes: Axes, runs: Runs, column: str, k: int, label: str) -> None:
@@ -103,7 +114,7 @@ def _sweep(axes: Axes, runs: Runs, column: str, k: int, label: str) -> None:
 
 
 def _rug(axes: Axes, places: list[float], k: int) -> None:
-    """Ticks at the foot; where several fall together they are stacked."""
+    """Dots at the foot; where several fall together they are stacked."""
     counts: dict[float, int] = {}
     for place in sorted(places):
         height = 0.02 + 0.028 * counts.get(place, 0)

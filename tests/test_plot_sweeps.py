@@ -65,8 +65,20 @@ def test_rates_at_which_a_seed_diverged_are_marked_and_do_not_count(runs, axes):
     assert len({tuple(dot.get_ydata()) for dot in lines(axes(), "o")}) == 2
 
 
-def test_by_seed_joins_the_points_of_a_seed(axes):
-    assert plots.by_seed({"a": {0: 0.1, 1: 0.5}, "b": {1: 0.7, 0: 0.2}}, "accuracy") is None
-    joined = [tuple(one.get_xdata()) for one in axes().get_lines() if len(one.get_xdata()) == 2]
-    assert (0.1, 0.2) in joined and (0.5, 0.7) in joined
+def test_by_seed_shows_every_seed(axes):
+    samples = {"a": {0: 0.1, 1: 0.5, 2: 0.5}, "b": {1: 0.7, 0: 0.2}}
+    assert plots.by_seed(samples, "accuracy") is None
+    dots = lines(axes(), "o")
+    assert [list(dot.get_xdata()) for dot in dots] == [[0.1, 0.5, 0.5], [0.2, 0.7]]
+    places = {tuple(place) for dot in dots for place in dot.get_xydata()}
+    assert len(places) == 5
+    bars = [one.get_xdata()[0] for one in axes().get_lines() if one.get_marker() != "o"]
+    assert bars == pytest.approx([0.5, 0.45])
     assert [tick.get_text() for tick in axes().get_yticklabels()] == ["a", "b"]
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_by_seed_takes_equal_values(axes, log):
+    plots.by_seed({"a": dict.fromkeys(range(30), 0.1)}, "rate", log=log)
+    (dots,) = lines(axes(), "o")
+    assert len(set(dots.get_ydata())) == 30 and np.abs(dots.get_ydata()).max() < 0.5
