@@ -2,9 +2,10 @@
 
 13 rates x 5 seeds of LeNet on 6,000 images of Fashion-MNIST, 1 epoch, batch 256, each run measured
 on the whole test set. ``sweeps.run`` starts from nothing: its processes, imports and reading of the
-data are in its time. D2L's loop, with d2l's loader over as many images, is timed for a few runs, of
-which the median is scaled up to all 65. Needs Fashion-MNIST in the data folder (``lrcourse doctor``
-says where).
+data are in its time; a second sweep with other seeds, in the processes that are there then, shows
+what the runs alone cost. D2L's loop, with d2l's loader over as many images, is timed for a few
+runs, of which the median is scaled up to all 65. Needs Fashion-MNIST in the data folder
+(``lrcourse doctor`` says where).
 
     python benchmarks/sweep_against_d2l.py [--rates 13] [--seeds 5] [--images 6000] [--d2l-runs 5]
 """
@@ -97,13 +98,21 @@ def main() -> None:
             )
         )
         again = seconds(lambda: sweeps.run(points, records=folder, progress=False))
+        others = [point.but(seed=point.seed + options.seeds) for point in points]
+        warm = seconds(
+            lambda: sweeps.run(
+                others, records=folder, jobs=options.jobs, device=options.device, progress=False
+            )
+        )
     print(f"{options.rates} rates x {options.seeds} seeds, {options.images} images, 1 epoch, test")
     print(f"set measured, on {options.device}:")
     print(f"  D2L's loop, run after run  {theirs * count:8.1f} s  {theirs:7.3f} s a run", end="")
     print(f"  (scaled up from {options.d2l_runs} runs)")
     print(f"  sweeps.run                 {ours:8.1f} s  {ours / count:7.3f} s a run", end="")
     print(f"  {ours / (theirs * count):.3f} of D2L's time")
-    print(f"  sweeps.run, once more      {again:8.2f} s")
+    print(f"  sweeps.run, other seeds    {warm:8.1f} s  {warm / count:7.3f} s a run", end="")
+    print(f"  {warm / (theirs * count):.3f} of D2L's time (processes at hand)")
+    print(f"  sweeps.run, once more      {again:8.2f} s (all records there)")
     resuming(options.records)
 
 
