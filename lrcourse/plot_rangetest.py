@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,15 +116,15 @@ def _draw(axes: Axes, test: RangeTest, column: str) -> None:
 
 def _limit_loss(axes: Axes, test: RangeTest) -> None:
     """From the lowest loss to somewhat above the first one; what blows up leaves the figure."""
-    seen = [test.table(column) for column in ("loss", "held_out_loss")]
-    seen = [table for table in seen if table is not None]
-    low = min(np.nanmin(np.where(np.isfinite(table), table, np.nan)) for table in seen)
-    first = max(np.nanmax(table[:, : max(1, table.shape[1] // 10)]) for table in seen)
+    tables = [test.table(column) for column in ("loss", "held_out_loss")]
+    seen = [np.where(np.isfinite(t), t, np.nan) for t in tables if t is not None]
+    early = [table[:, : max(1, table.shape[1] // 10)] for table in seen]
+    if np.isnan(early[0]).all():
+        return
+    low, first = min(map(np.nanmin, seen)), np.nanmax(early[0])
     room = max(first - low, 1e-9)
     axes.set_ylim(low - 0.06 * room, first + 0.5 * room)
 
 
 def _wrapped(sentence: str) -> str:
-    import textwrap
-
     return "\n".join(textwrap.wrap(sentence, 92))

@@ -42,13 +42,17 @@ class Watch:
             return "NaN" if math.isnan(loss) else "infinite"
         self._sum = self._smoothing * self._sum + (1 - self._smoothing) * loss
         self._weight = self._smoothing * self._weight + (1 - self._smoothing)
-        smoothed = self._sum / self._weight
         self._first = loss if self._first is None else self._first
         self._lowest = min(self._lowest, loss)
-        if smoothed > self.limit:
+        if self.smoothed > self.limit:
             return "rose"
-        self.best = min(self.best, smoothed)
+        self.best = min(self.best, self.smoothed)
         return None
+
+    @property
+    def smoothed(self) -> float:
+        """The smoothed loss after the last one that was added."""
+        return self._sum / self._weight
 
     @property
     def limit(self) -> float:
@@ -63,16 +67,18 @@ class Watch:
 def ceiling(loss: np.ndarray, factor: float, smoothing: float) -> float:
     """The highest loss that tells something: higher ones say no more than "diverged".
 
-    The larger of the limit that a ``Watch`` of the whole curve has at the end, and of the losses
-    up to the lowest one: a fall from 2.3 to 0.1 is not cut off at 0.4.
+    The larger of two: the limit that a ``Watch`` of the whole curve has at the end, and the
+    highest smoothed loss before the lowest one, so that a fall from 2.3 to 0.1 is not cut off at
+    0.4. Infinite where there is no loss that is a number.
     """
-    watch = Watch(factor, smoothing)
+    watch, seen = Watch(factor, smoothing), []
     for value in loss:
         if watch.add(float(value)):
             break
-    finite = loss[np.isfinite(loss)]
-    before = finite[: int(np.argmin(finite)) + 1] if len(finite) else np.array([math.inf])
-    return max(watch.limit, float(before.max()))
+        seen.append(watch.smoothed)
+    if not seen:
+        return math.inf
+    return max(watch.limit, max(seen[: int(np.argmin(seen)) + 1]))
 
 
 def smoothed(values: np.ndarray, smoothing: float) -> np.ndarray:
@@ -117,14 +123,16 @@ def level(smooth: np.ndarray) -> float:
 def steepest(lr: np.ndarray, loss: np.ndarray) -> float | None:
     """The rate at which the loss falls fastest per factor of the rate.
 
-    The lowest d loss / d ln(lr) (central differences) up to the minimum of the loss. None where
-    the loss never falls.
+    The lowest d loss / d ln(lr) (central differences) between the rate before ``base_lr_loss``
+    and the minimum of the loss: a bump before the fall has a steep side, too. None where the loss
+    never falls.
     """
-    last = int(np.argmin(loss))
-    if last == 0 or len(lr) < 3:
+    begin = base_lr_loss(lr, loss)
+    if begin is None or len(lr) < 3:
         return None
-    slope = np.gradient(loss, np.log(lr))[: last + 1]
-    return float(lr[int(np.argmin(slope))])
+    first, last = max(0, int(np.searchsorted(lr, begin)) - 1), int(np.argmin(loss))
+    slope = np.gradient(loss, np.log(lr))
+    return float(lr[first + int(np.argmin(slope[first : last + 1]))])
 
 
 def valley(lr: np.ndarray, loss: np.ndarray) -> float | None:

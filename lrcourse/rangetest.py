@@ -101,8 +101,8 @@ def range_test(
         diverged: the sweep stops where the smoothed loss is above this many times its lowest
             value, at NaN and at infinity; see ``range_rules.Watch``, also for losses below 0. On a
             GPU the losses are read every 10 updates, and the curve is cut where it diverged.
-        smoothing: b in [0, 1) of the exponential means; default 1 - 20 / updates (0.8 for 100; 0.5 at least), so
-            that they reach over a twentieth of the sweep, whatever its length.
+        smoothing: b in [0, 1) of the exponential means; default 1 - 20 / updates, so that they
+            reach over a twentieth of the sweep, whatever its length; but 0.5 at least.
         seed: of the first repeat.
         progress: a bar for people; None decides by itself (see ``lrcourse.progress``).
 

@@ -116,12 +116,14 @@ def test_rules_and_repeats_that_disagree():
     assert spread == pytest.approx(max(found) / min(found)) and spread > 100
 
 
-def test_one_wild_batch_moves_nothing():
+def test_one_wild_batch_moves_little():
     loss = broken(0)
     calm = result([loss], "rose").suggest()
     wild = loss.copy()
     wild[40] = 1e6
-    assert result([wild], "rose").suggest().rules["minimum_10"] == calm.rules["minimum_10"]
+    said = result([wild], "rose").suggest()
+    assert said.rules["minimum_10"] == calm.rules["minimum_10"]
+    assert said.trusted and 0.5 < said.lr / calm.lr < 2
 
 
 def test_the_band_is_over_the_repeats_that_got_there():
@@ -164,7 +166,7 @@ def test_calibration_against_a_sweep_of_equal_budget():
     grid = equal_budget(experiment, test, rates=3)
     assert [e.lr for e in grid] == [0.01, 0.01, 0.1, 0.1, 1.0, 1.0]
     assert {e.seed for e in grid} == {0, 1} and {e.epochs for e in grid} == {2}
-    best = best_rate(sweeps.run(grid, progress=False))
+    best = best_rate(sweeps.run(grid, jobs=1, progress=False))
     assert best.cost == 36 <= test.cost == 40
     said = test.calibrate(best)
     assert said.sweep_cost == 36 and said.good == best.good and said.best == best.lr
