@@ -124,7 +124,7 @@ def range_test(
     outside = Snapshot()
     outside.keep_random_state()
     try:
-        outside.keep(*(thing for thing in (net, optimizer, loss_fn, step) if _is_own(thing)))
+        outside.keep(*(thing for thing in (loss_fn, step) if isinstance(thing, nn.Module)))
         outside.keep_feed([batches, held_out])
         kept = None
         if held_out is not None:
@@ -212,10 +212,6 @@ def _one(
         return sweep(net, optimizer, feed, plan, seed)
     finally:
         before.restore()
-
-
-def _is_own(thing: Any) -> bool:
-    return isinstance(thing, nn.Module | torch.optim.Optimizer)
 
 
 def _provenance(

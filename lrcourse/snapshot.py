@@ -21,7 +21,7 @@ _CODE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType)
 _GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 _OWN = (nn.Module, torch.optim.Optimizer)
 FEED_DEPTH = 8  # how far the objects of a loader are followed
-FEED_ITEMS = 1000  # longer lists and dictionaries of a loader are data, not state
+FEED_ITEMS = 100  # longer lists and dictionaries of a loader are data, not state
 
 
 class Snapshot:
@@ -51,7 +51,7 @@ class Snapshot:
     def keep_feed(self, feed: Any) -> None:
         """Keep a loader: the attributes of its parts and their generators, but no data.
 
-        Tensors, arrays and containers of more than 1000 items are data and are left alone, and so
+        Tensors, arrays and containers of more than 100 items are data and are left alone, and so
         is what a function's closure holds.
         """
         self._follow(feed, FEED_DEPTH)
