@@ -35,6 +35,7 @@ class Snapshot:
 
     def __init__(self) -> None:
         self._undo: list[Callable[[], None]] = []
+        self._empty: list[Any] = []  # containers, such as a module's many dictionaries of hooks
         self._seen: dict[int, Any] = {}  # holds the objects: an id is unique while they live
         self.generators: list[Any] = []
 
@@ -79,6 +80,9 @@ class Snapshot:
 
     def _restore(self) -> None:
         failed = []
+        for box in self._empty:
+            if box:
+                box.clear()
         with torch.no_grad():
             for undo in self._undo:
                 try:
@@ -148,6 +152,10 @@ class Snapshot:
             self._undo.append(lambda: generator.set_state(state))
 
     def _keep_container(self, box: Any, feed: int | None) -> None:
+        if not box:
+            if not isinstance(box, tuple | frozenset):
+                self._empty.append(box)
+            return
         deeper = None if feed is None else feed - 1
         inside = list(box.items()) if isinstance(box, dict) else list(box)
         for item in inside:
