@@ -2,8 +2,8 @@
 
 The same updates of the same net on the same batches, taking turns in one process: a loop that only
 trains, plus one copy of its state; ``range_test``; torch-lr-finder with its reset. The rates stay
-so low that nobody stops early. The median of the ratios of
-all rounds is printed: of processor time on the CPU, which other programs disturb less, of wall time on a GPU.
+so low that nobody stops early. The ratios are medians over the rounds: of processor time on the
+CPU, which other programs disturb less, of wall time on a GPU.
 
     python benchmarks/rangetest_against_torch_lr_finder.py [--updates 100] [--rounds 7]
 """
