@@ -75,11 +75,10 @@ def sweep(
     device = home_of(net)
     bases = np.array([float(group["lr"]) for group in optimizer.param_groups])
     ratios = bases / bases.max()
-    on_cpu = device is None or device.type == "cpu"
     scaler = torch.amp.GradScaler(
         device.type if device else "cpu", enabled=plan.autocast is torch.float16
     )
-    record = _Record(plan, check_every=1 if on_cpu else DEVICE_CHECKS_EVERY)
+    record = _Record(plan, checks_every(device))
     if not net.training:
         net.train()
     steps = bars.bar(
@@ -223,6 +222,11 @@ def measure(
         back_to_mode()
         state.restore()
     return float(loss_sum / samples), float(right) / answered if answered else float("nan")
+
+
+def checks_every(device: torch.device | None) -> int:
+    """After how many updates the losses are looked at; the curve is the same either way."""
+    return DEVICE_CHECKS_EVERY if device is not None and device.type != "cpu" else 1
 
 
 def home_of(net: nn.Module) -> torch.device | None:

@@ -138,7 +138,10 @@ def test_groups_keep_their_ratios_and_rates_in_tensors_work():
     np.testing.assert_array_equal(curve.lr, curve.group_lr[:, 1])
     tensor = torch.tensor(0.3)
     optimizer = torch.optim.Adam(net.parameters(), lr=tensor)
+    during = []
+    optimizer.register_step_pre_hook(lambda o, *_: during.append(o.param_groups[0]["lr"]))
     test = range_test(net, optimizer, BATCHES, start=1e-4, end=1e-2, updates=9)
+    assert all(lr is tensor for lr in during)
     np.testing.assert_allclose(test.lr, np.geomspace(1e-4, 1e-2, 9), rtol=1e-6)
     assert optimizer.param_groups[0]["lr"] is tensor and tensor == torch.tensor(0.3)
 
@@ -192,6 +195,57 @@ def test_held_out_is_measured_after_the_update_and_changes_nothing():
     assert test.held_out_loss[0, 0] == pytest.approx(expected, rel=1e-6)
     right = (twin(X[:20]).argmax(1) == Y[:20]).float().mean().item()
     assert test.held_out_accuracy[0, 0] == pytest.approx(right)
+
+
+def test_measuring_held_out_data_draws_no_random_numbers_of_the_training():
+    class Noisy(nn.Linear):
+        def forward(self, x):
+            return super().forward(functional.dropout(x, 0.5, training=True))
+
+    net = Noisy(6, 3)
+    with_it = range_test(net, sgd(net), BATCHES, updates=12, end=0.1, held_out=BATCHES[:1])
+    without = range_test(net, sgd(net), BATCHES, updates=12, end=0.1)
+    np.testing.assert_array_equal(with_it.loss, without.loss)
+
+
+def test_the_modes_during_the_sweep():
+    """In train mode, but a submodule that is in eval mode inside a net in train mode stays so."""
+    seen = []
+
+    def step(net, batch):
+        seen.append([module.training for module in net.modules()])
+        return functional.cross_entropy(net(batch[0]), batch[1])
+
+    def modes(net):
+        seen.clear()
+        range_test(net, sgd(net), BATCHES, step=step, updates=3, end=1e-3, held_out=BATCHES[:1])
+        return seen
+
+    net = net_of()
+    net[1].eval()
+    expected = [module.training for module in net.modules()]
+    assert expected == [True, True, False, True, True, True]
+    assert modes(net) == [expected, [False] * 6] * 3
+    assert modes(net_of().eval()) == [[True] * 6, [False] * 6] * 3
+
+
+def test_looking_at_the_losses_now_and_then_gives_the_same_curve(monkeypatch):
+    """As on a GPU: some updates too many are made, and the curve is cut where it diverged."""
+    net = net_of()
+    for end in (1e4, 1e-2):
+        how = {"start": 1e-3, "end": end, "updates": 27, "held_out": BATCHES[:1], "accumulate": 2}
+        each = range_test(net, sgd(net), BATCHES, **how)
+        monkeypatch.setattr("lrcourse.range_sweep.checks_every", lambda device: 10)
+        rare = range_test(net, sgd(net), BATCHES, **how)
+        short = range_test(net, sgd(net), iter(BATCHES), **how)
+        monkeypatch.undo()
+        assert (each.curves[0].diverged_at is not None) == (end > 1)
+        for quantity in ("loss", "accuracy", "held_out_loss", "held_out_accuracy"):
+            np.testing.assert_array_equal(each.table(quantity), rare.table(quantity))
+        np.testing.assert_array_equal(each.lr, rare.lr)
+        assert rare.curves[0].why == each.curves[0].why
+        np.testing.assert_array_equal(short.lr, each.lr[:4])
+        assert short.curves[0].why == "out of batches"
 
 
 def test_batches_of_every_kind():
@@ -490,12 +544,13 @@ def test_a_factory_gives_each_repeat_a_net_of_its_own():
 
     def factory(seed):
         seeds.append(seed)
-        return net_of(seed)
+        torch.rand(9)  # what building a net draws does not move the dropout of the sweep
+        return net_of(seed, dropout=0.3)
 
     test = range_test(factory, sgd, BATCHES, updates=8, repeats=3, seed=4)
     assert seeds == [4, 5, 6]
     for r, seed in enumerate(seeds):
-        net = net_of(seed)
+        net = net_of(seed, dropout=0.3)
         alone = range_test(net, sgd(net), BATCHES, updates=8, seed=seed)
         if r == 0:
             np.testing.assert_array_equal(test.loss[0], alone.loss[0])
