@@ -90,8 +90,7 @@ def held_out_batches(held_out: Any, batch_size: int) -> list[Any]:
     """The held-out batches, in memory; tensors are cut into batches of ``batch_size``."""
     is_data = isinstance(held_out, Split) or _are_tensors(held_out)
     if is_data:
-        X, y = held_out
-        return list(zip(X.split(batch_size), y.split(batch_size), strict=True))
+        return list(zip(*(tensor.split(batch_size) for tensor in held_out), strict=True))
     Feed(held_out, None, "held_out")  # refuses what cannot be meant
     batches = list(held_out)
     if not batches:

@@ -76,11 +76,12 @@ def draw(test: RangeTest, title: str = "") -> Figure:
     marks.set_xlabel("learning rate")
     marks.grid(visible=False, axis="y")
     for axes in panels:
-        axes.set_xscale("log")
-        axes.set_xlim(test.start / 1.1, test.end * 1.1)
+        axes.set_xscale(test.scale)
+        axes.set_xlim(test.start / 1.1, test.end * 1.1 if test.scale == "log" else test.end)
         if suggestion.lr is not None:
             axes.axvline(suggestion.lr, color=parts.COLOURS[1], linewidth=1, alpha=0.7)
-    parts.plain_log_ticks(marks.xaxis)
+    if test.scale == "log":
+        parts.plain_log_ticks(marks.xaxis)
     repeats = len(test.curves)
     several = f" (median and range of {repeats} repeats)" if repeats > 1 else ""
     panels[0].set_title(f"{title}{several}".strip())

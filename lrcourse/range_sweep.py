@@ -89,6 +89,11 @@ def sweep(
             try:
                 batches = [feed.next() for _ in range(plan.accumulate)]
             except OutOfBatches:
+                if t == 0:
+                    raise ValueError(
+                        f"the batches are not enough for one update, which takes accumulate="
+                        f"{plan.accumulate} of them; give more"
+                    ) from None
                 record.check("out of batches")
                 break
             for group, ratio in zip(optimizer.param_groups, ratios, strict=True):

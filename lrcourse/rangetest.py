@@ -152,8 +152,10 @@ def range_test(
             seed_everything(seed + r, *outside.generators)
             curves.append(_one(one_net, one_optimizer, feed, plan, seed + r, shuffle=r > 0))
     finally:
-        feed.end()
-        outside.restore()
+        try:
+            feed.end()
+        finally:
+            outside.restore()
     return RangeTest(
         curves=tuple(curves),
         start=float(start),

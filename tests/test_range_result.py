@@ -291,7 +291,6 @@ def test_find_lr_takes_keys_and_experiments(folder, tmp_path, capsys):
         (["{}:lacking"], "lacks optimizer, batches"),
         (["{}:nothing"], "returned a NoneType"),
         (["{}:refused"], "batches is empty"),
-        (["{}:raising"], "no data today"),
         (["{}:three", "--start", "3", "--end", "2"], "3 is not below 2"),
         (["{}:three", "--png", "no/such/folder/a.png"], "cannot write"),
     ],
@@ -300,6 +299,11 @@ def test_find_lr_refuses_with_exit_code_2(folder, words, told, capsys):
     words = [word.format(folder) for word in words]
     assert cli.main(["find-lr", *words]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_an_error_of_the_function_itself_is_shown_whole(folder):
+    with pytest.raises(ValueError, match="no data today"):
+        cli.main(["find-lr", f"{folder}:raising"])
 
 
 def test_find_lr_s_help_holds_the_contract(capsys):
