@@ -104,17 +104,20 @@ def smoothed(values: np.ndarray, smoothing: float) -> np.ndarray:
     return both(values) / both(np.ones(len(values)))
 
 
-def noise(values: np.ndarray, smooth: np.ndarray) -> float:
-    """The usual distance of a value from the smoothed curve: 1.48 x the median distance.
+def noise(values: np.ndarray) -> float:
+    """How far one value usually is from the curve without noise: 1.05 x the median |x_t - x_t-1|.
 
-    For normal noise that is its standard deviation, and a few wild values do not move it.
+    For normal noise around a slow curve that is its standard deviation (1.4826 / sqrt(2) times
+    the median difference); a few wild values or a steep fall do not move it.
     """
-    return float(1.4826 * np.median(np.abs(np.asarray(values) - smooth))) if len(values) else 0.0
+    if len(values) < 2:
+        return 0.0
+    return float(1.4826 / math.sqrt(2) * np.median(np.abs(np.diff(values))))
 
 
-def level(smooth: np.ndarray) -> float:
-    """Where the curve begins: the mean of its first tenth."""
-    return float(np.mean(smooth[: max(1, round(START * len(smooth)))]))
+def level(rising: np.ndarray) -> float:
+    """Where a rising curve begins: its first value or the mean of its first tenth, the lower."""
+    return float(min(rising[0], np.mean(rising[: max(1, round(START * len(rising)))])))
 
 
 # -- one rate ---------------------------------------------------------------------------------
@@ -138,16 +141,17 @@ def steepest(lr: np.ndarray, loss: np.ndarray) -> float | None:
 def valley(lr: np.ndarray, loss: np.ndarray) -> float | None:
     """The middle of the longest fall.
 
-    From ``base_lr_loss`` on, the longest strictly decreasing subsequence of the loss (of equally
-    long ones the one with the highest end); its middle member, the later of two. None where the
-    loss never falls. fastai's rule of this name looks for the same, but from the first rate on:
-    then a plateau before the fall counts too, and the answer moves with the start of the sweep.
+    Between ``base_lr_loss`` and the minimum, the longest strictly decreasing subsequence of the
+    loss (of equally long ones the one with the highest end); its middle member, the later of two.
+    None where the loss never falls. fastai's rule of this name looks for the same on the whole
+    curve: then plateaus before and after the fall count too, and the answer moves with the start
+    of the sweep.
     """
     begin = base_lr_loss(lr, loss)
     if begin is None:
         return None
-    first = int(np.searchsorted(lr, begin))
-    fall = longest_fall(loss[first:])
+    first, last = int(np.searchsorted(lr, begin)), int(np.argmin(loss))
+    fall = longest_fall(loss[first : last + 1])
     return float(lr[first + fall[len(fall) // 2]])
 
 
@@ -181,7 +185,7 @@ def longest_fall(values: np.ndarray) -> list[int]:
 def base_lr_loss(lr: np.ndarray, loss: np.ndarray) -> float | None:
     """Where the loss starts to fall: after a tenth of its fall, for good.
 
-    The fall goes from the mean of the first tenth of the curve to the lowest value. The rate is
+    The fall goes from the beginning of the curve (see ``level``) to the lowest value. The rate is
     the first of the stretch before the minimum that lies wholly below a tenth of it.
     """
     return _starts(lr, -np.asarray(loss))
@@ -204,7 +208,7 @@ def max_lr_loss(lr: np.ndarray, loss: np.ndarray) -> float | None:
 def max_lr_levels_off(lr: np.ndarray, accuracy: np.ndarray) -> float | None:
     """Where the accuracy levels off: the first rate with nine tenths of its rise behind it.
 
-    The rise goes from the mean of the first tenth of the curve to the highest value. None where
+    The rise goes from the beginning of the curve (see ``level``) to the highest value. None where
     the accuracy never rises, or still does at the last rate.
     """
     accuracy = np.asarray(accuracy)

@@ -93,6 +93,15 @@ def test_when_not_to_trust_it(losses, why, told):
     assert re.search(told, said.sentence), said.sentence
 
 
+def test_a_fall_at_the_very_beginning_is_seen():
+    """As in a linear sweep, where it is over after a tenth of the updates."""
+    x = np.linspace(0.001, 1, 200)
+    loss = 2.3 - 2 * (1 - np.exp(-x / 0.05)) + 6 * x**2
+    noisy = loss + np.random.default_rng(0).normal(0, 0.15, 200)
+    said = result([noisy], None, lr=x, scale="linear", smoothing=0.9).suggest()
+    assert said.trusted and 0.005 < said.lr < 0.15
+
+
 def test_noise_alone_is_flat():
     random = np.random.default_rng(1)
     for _ in range(50):
