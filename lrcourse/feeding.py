@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from lrcourse.data import Split
 
 Step = Callable[[nn.Module, Any], Any]
+WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 class OutOfBatches(Exception):
@@ -89,8 +90,7 @@ def held_out_batches(held_out: Any, batch_size: int) -> list[Any]:
     """The held-out batches, in memory; tensors are cut into batches of ``batch_size``."""
     is_data = isinstance(held_out, Split) or _are_tensors(held_out)
     if is_data:
-        X, y = held_out
-        return list(zip(X.split(batch_size), y.split(batch_size), strict=True))
+        return list(zip(*(tensor.split(batch_size) for tensor in held_out), strict=True))
     Feed(held_out, None, "held_out")  # refuses what cannot be meant
     batches = list(held_out)
     if not batches:
@@ -160,20 +160,19 @@ def taken_apart(given: Any) -> tuple[torch.Tensor, Any, Any]:
     return loss, outputs, targets
 
 
-def correct_and_counted(outputs: Any, targets: Any) -> tuple[torch.Tensor, torch.Tensor] | None:
-    """(right answers, answers) on the device, or None where there is no accuracy.
+def right_answers(outputs: Any, targets: Any) -> tuple[torch.Tensor, int] | None:
+    """(right answers, on the device, and answers), or None where there is no accuracy.
 
-    There is one where the outputs are (N, C), C > 1, and the targets N whole numbers; negative
-    targets, as cross_entropy's ignore_index, are not counted.
+    There is one where the outputs are (N, C), C > 1, and the targets N whole numbers. A target
+    that is no class, as cross_entropy's ignore_index, counts as a wrong answer.
     """
     if not (isinstance(outputs, torch.Tensor) and isinstance(targets, torch.Tensor)):
         return None
-    whole = not (targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool)
-    if not (whole and outputs.ndim == 2 and outputs.shape[1] > 1):
+    if targets.dtype not in WHOLE or outputs.ndim != 2 or outputs.shape[1] < 2:
         return None
-    if targets.shape != outputs.shape[:1]:
+    if targets.shape != outputs.shape[:1] or len(targets) == 0:
         return None
-    return (outputs.argmax(1) == targets).sum(), (targets >= 0).sum()
+    return (outputs.detach().argmax(1) == targets).sum(), len(targets)
 
 
 def _data(batches: Any, batch_size: int | None, name: str) -> tuple[torch.Tensor, ...] | None:

@@ -67,8 +67,9 @@ def find_lr(given: argparse.Namespace) -> int:
         raise UsageError(f"cannot write {png}: choose another file by --png FILE, or --no-png")
     options = {name: getattr(given, name) for name in OPTIONS}
     options = {name: value for name, value in options.items() if value is not None}
+    made = function()
     try:
-        test = _test(given.function, function(), options)
+        test = _test(given.function, made, options)
     except (ValueError, TypeError) as error:
         raise UsageError(str(error)) from error
     suggestion = test.suggest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,11 +76,12 @@ def draw(test: RangeTest, title: str = "") -> Figure:
     marks.set_xlabel("learning rate")
     marks.grid(visible=False, axis="y")
     for axes in panels:
-        axes.set_xscale("log")
-        axes.set_xlim(test.start / 1.1, test.end * 1.1)
+        axes.set_xscale(test.scale)
+        axes.set_xlim(test.start / 1.1, test.end * 1.1 if test.scale == "log" else test.end)
         if suggestion.lr is not None:
             axes.axvline(suggestion.lr, color=parts.COLOURS[1], linewidth=1, alpha=0.7)
-    parts.plain_log_ticks(marks.xaxis)
+    if test.scale == "log":
+        parts.plain_log_ticks(marks.xaxis)
     repeats = len(test.curves)
     several = f" (median and range of {repeats} repeats)" if repeats > 1 else ""
     panels[0].set_title(f"{title}{several}".strip())
@@ -115,15 +117,15 @@ def _draw(axes: Axes, test: RangeTest, column: str) -> None:
 
 def _limit_loss(axes: Axes, test: RangeTest) -> None:
     """From the lowest loss to somewhat above the first one; what blows up leaves the figure."""
-    seen = [test.table(column) for column in ("loss", "held_out_loss")]
-    seen = [table for table in seen if table is not None]
-    low = min(np.nanmin(np.where(np.isfinite(table), table, np.nan)) for table in seen)
-    first = max(np.nanmax(table[:, : max(1, table.shape[1] // 10)]) for table in seen)
+    tables = [test.table(column) for column in ("loss", "held_out_loss")]
+    seen = [np.where(np.isfinite(t), t, np.nan) for t in tables if t is not None]
+    early = [table[:, : max(1, table.shape[1] // 10)] for table in seen]
+    if np.isnan(early[0]).all():
+        return
+    low, first = min(map(np.nanmin, seen)), np.nanmax(early[0])
     room = max(first - low, 1e-9)
     axes.set_ylim(low - 0.06 * room, first + 0.5 * room)
 
 
 def _wrapped(sentence: str) -> str:
-    import textwrap
-
     return "\n".join(textwrap.wrap(sentence, 92))

@@ -42,13 +42,17 @@ class Watch:
             return "NaN" if math.isnan(loss) else "infinite"
         self._sum = self._smoothing * self._sum + (1 - self._smoothing) * loss
         self._weight = self._smoothing * self._weight + (1 - self._smoothing)
-        smoothed = self._sum / self._weight
         self._first = loss if self._first is None else self._first
         self._lowest = min(self._lowest, loss)
-        if smoothed > self.limit:
+        if self.smoothed > self.limit:
             return "rose"
-        self.best = min(self.best, smoothed)
+        self.best = min(self.best, self.smoothed)
         return None
+
+    @property
+    def smoothed(self) -> float:
+        """The smoothed loss after the last one that was added."""
+        return self._sum / self._weight
 
     @property
     def limit(self) -> float:
@@ -63,16 +67,18 @@ class Watch:
 def ceiling(loss: np.ndarray, factor: float, smoothing: float) -> float:
     """The highest loss that tells something: higher ones say no more than "diverged".
 
-    The larger of the limit that a ``Watch`` of the whole curve has at the end, and of the losses
-    up to the lowest one: a fall from 2.3 to 0.1 is not cut off at 0.4.
+    The larger of two: the limit that a ``Watch`` of the whole curve has at the end, and the
+    highest smoothed loss before the lowest one, so that a fall from 2.3 to 0.1 is not cut off at
+    0.4. Infinite where there is no loss that is a number.
     """
-    watch = Watch(factor, smoothing)
+    watch, seen = Watch(factor, smoothing), []
     for value in loss:
         if watch.add(float(value)):
             break
-    finite = loss[np.isfinite(loss)]
-    before = finite[: int(np.argmin(finite)) + 1] if len(finite) else np.array([math.inf])
-    return max(watch.limit, float(before.max()))
+        seen.append(watch.smoothed)
+    if not seen:
+        return math.inf
+    return max(watch.limit, max(seen[: int(np.argmin(seen)) + 1]))
 
 
 def smoothed(values: np.ndarray, smoothing: float) -> np.ndarray:
@@ -98,17 +104,20 @@ def smoothed(values: np.ndarray, smoothing: float) -> np.ndarray:
     return both(values) / both(np.ones(len(values)))
 
 
-def noise(values: np.ndarray, smooth: np.ndarray) -> float:
-    """The usual distance of a value from the smoothed curve: 1.48 x the median distance.
+def noise(values: np.ndarray) -> float:
+    """How far one value usually is from the curve without noise: 1.05 x the median |x_t - x_t-1|.
 
-    For normal noise that is its standard deviation, and a few wild values do not move it.
+    For normal noise around a slow curve that is its standard deviation (1.4826 / sqrt(2) times
+    the median difference); a few wild values or a steep fall do not move it.
     """
-    return float(1.4826 * np.median(np.abs(np.asarray(values) - smooth))) if len(values) else 0.0
+    if len(values) < 2:
+        return 0.0
+    return float(1.4826 / math.sqrt(2) * np.median(np.abs(np.diff(values))))
 
 
-def level(smooth: np.ndarray) -> float:
-    """Where the curve begins: the mean of its first tenth."""
-    return float(np.mean(smooth[: max(1, round(START * len(smooth)))]))
+def level(rising: np.ndarray) -> float:
+    """Where a rising curve begins: its first value or the mean of its first tenth, the lower."""
+    return float(min(rising[0], np.mean(rising[: max(1, round(START * len(rising)))])))
 
 
 # -- one rate ---------------------------------------------------------------------------------
@@ -117,29 +126,32 @@ def level(smooth: np.ndarray) -> float:
 def steepest(lr: np.ndarray, loss: np.ndarray) -> float | None:
     """The rate at which the loss falls fastest per factor of the rate.
 
-    The lowest d loss / d ln(lr) (central differences) up to the minimum of the loss. None where
-    the loss never falls.
+    The lowest d loss / d ln(lr) (central differences) between the rate before ``base_lr_loss``
+    and the minimum of the loss: a bump before the fall has a steep side, too. None where the loss
+    never falls.
     """
-    last = int(np.argmin(loss))
-    if last == 0 or len(lr) < 3:
+    begin = base_lr_loss(lr, loss)
+    if begin is None or len(lr) < 3:
         return None
-    slope = np.gradient(loss, np.log(lr))[: last + 1]
-    return float(lr[int(np.argmin(slope))])
+    first, last = max(0, int(np.searchsorted(lr, begin)) - 1), int(np.argmin(loss))
+    slope = np.gradient(loss, np.log(lr))
+    return float(lr[first + int(np.argmin(slope[first : last + 1]))])
 
 
 def valley(lr: np.ndarray, loss: np.ndarray) -> float | None:
     """The middle of the longest fall.
 
-    From ``base_lr_loss`` on, the longest strictly decreasing subsequence of the loss (of equally
-    long ones the one with the highest end); its middle member, the later of two. None where the
-    loss never falls. fastai's rule of this name looks for the same, but from the first rate on:
-    then a plateau before the fall counts too, and the answer moves with the start of the sweep.
+    Between ``base_lr_loss`` and the minimum, the longest strictly decreasing subsequence of the
+    loss (of equally long ones the one with the highest end); its middle member, the later of two.
+    None where the loss never falls. fastai's rule of this name looks for the same on the whole
+    curve: then plateaus before and after the fall count too, and the answer moves with the start
+    of the sweep.
     """
     begin = base_lr_loss(lr, loss)
     if begin is None:
         return None
-    first = int(np.searchsorted(lr, begin))
-    fall = longest_fall(loss[first:])
+    first, last = int(np.searchsorted(lr, begin)), int(np.argmin(loss))
+    fall = longest_fall(loss[first : last + 1])
     return float(lr[first + fall[len(fall) // 2]])
 
 
@@ -173,7 +185,7 @@ def longest_fall(values: np.ndarray) -> list[int]:
 def base_lr_loss(lr: np.ndarray, loss: np.ndarray) -> float | None:
     """Where the loss starts to fall: after a tenth of its fall, for good.
 
-    The fall goes from the mean of the first tenth of the curve to the lowest value. The rate is
+    The fall goes from the beginning of the curve (see ``level``) to the lowest value. The rate is
     the first of the stretch before the minimum that lies wholly below a tenth of it.
     """
     return _starts(lr, -np.asarray(loss))
@@ -196,7 +208,7 @@ def max_lr_loss(lr: np.ndarray, loss: np.ndarray) -> float | None:
 def max_lr_levels_off(lr: np.ndarray, accuracy: np.ndarray) -> float | None:
     """Where the accuracy levels off: the first rate with nine tenths of its rise behind it.
 
-    The rise goes from the mean of the first tenth of the curve to the highest value. None where
+    The rise goes from the beginning of the curve (see ``level``) to the highest value. None where
     the accuracy never rises, or still does at the last rate.
     """
     accuracy = np.asarray(accuracy)

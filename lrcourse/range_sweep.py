@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from lrcourse import progress as bars
-from lrcourse.feeding import Feed, OutOfBatches, Step, correct_and_counted, moved, taken_apart
+from lrcourse.feeding import Feed, OutOfBatches, Step, moved, right_answers, taken_apart
 from lrcourse.range_rules import Watch
 from lrcourse.recorder import Recorder
 from lrcourse.snapshot import Snapshot, modes_of
@@ -75,11 +75,10 @@ def sweep(
     device = home_of(net)
     bases = np.array([float(group["lr"]) for group in optimizer.param_groups])
     ratios = bases / bases.max()
-    on_cpu = device is None or device.type == "cpu"
     scaler = torch.amp.GradScaler(
         device.type if device else "cpu", enabled=plan.autocast is torch.float16
     )
-    record = _Record(plan, check_every=1 if on_cpu else DEVICE_CHECKS_EVERY)
+    record = _Record(plan, checks_every(device))
     if not net.training:
         net.train()
     steps = bars.bar(
@@ -90,6 +89,11 @@ def sweep(
             try:
                 batches = [feed.next() for _ in range(plan.accumulate)]
             except OutOfBatches:
+                if t == 0:
+                    raise ValueError(
+                        f"the batches are not enough for one update, which takes accumulate="
+                        f"{plan.accumulate} of them; give more"
+                    ) from None
                 record.check("out of batches")
                 break
             for group, ratio in zip(optimizer.param_groups, ratios, strict=True):
@@ -103,9 +107,9 @@ def sweep(
                         "the loss has no gradient: it does not depend on a parameter that trains; "
                         "was it detached, or computed under no_grad?"
                     )
-                share = loss.reshape(()) / plan.accumulate
+                share = loss if plan.accumulate == 1 else loss / plan.accumulate
                 scaler.scale(share).backward()
-                record.add(t, share.detach(), correct_and_counted(outputs, targets))
+                record.add(t, share.detach().view(()), right_answers(outputs, targets))
             scaler.step(optimizer)
             scaler.update()
             if len(log) + len(record.skipped) == t:
@@ -124,14 +128,14 @@ class _Record:
         self._plan, self._check_every = plan, check_every
         self._watch = Watch(plan.diverged, plan.smoothing)
         self._pending: list[torch.Tensor] = []
-        self._answers: list[list[torch.Tensor] | None] = []
+        self._answers: list[tuple[torch.Tensor, int] | None] = []
         self._loss: list[float] = []
         self.skipped: dict[int, list[float]] = {}
         self.held_out: dict[int, tuple[float, float]] = {}
         self._why: str | None = None
         self._diverged_at: int | None = None
 
-    def add(self, t: int, share: torch.Tensor, answers: tuple | None) -> None:
+    def add(self, t: int, share: torch.Tensor, answers: tuple[torch.Tensor, int] | None) -> None:
         """Add a batch to update t."""
         if t == len(self._answers):
             self._pending.append(share)
@@ -147,7 +151,10 @@ class _Record:
 
     def check(self, otherwise: str | None = None) -> bool:
         """Look at the losses since the last look; whether one of them has diverged."""
-        new = torch.stack(self._pending).tolist() if self._pending else []
+        if len(self._pending) == 1:
+            new = [self._pending[0].item()]
+        else:
+            new = torch.stack(self._pending).tolist() if self._pending else []
         self._pending.clear()
         for loss in new:
             self._loss.append(loss)
@@ -169,8 +176,8 @@ class _Record:
         answers = self._answers[:made]
         accuracy = None
         if made and None not in answers:
-            right, counted = torch.stack([torch.stack(pair) for pair in answers]).T.cpu().numpy()
-            accuracy = right / np.maximum(counted, 1)
+            right = torch.stack([right for right, _ in answers]).cpu().numpy()
+            accuracy = right / np.array([count for _, count in answers])
         held = None
         if self._plan.held_out is not None:
             held = np.full((2, made), np.nan)
@@ -206,7 +213,7 @@ def measure(
     state, back_to_mode = Snapshot(), modes_of(net)
     state.keep_random_state()
     net.eval()
-    loss_sum, samples, right, counted = 0.0, 0, 0, 0
+    loss_sum, samples, right, answered = 0.0, 0, 0, 0
     try:
         with torch.no_grad():
             for batch in batches:
@@ -214,13 +221,17 @@ def measure(
                     loss, outputs, targets = taken_apart(step(net, moved(batch, device)))
                 size = _size(batch, targets)
                 loss_sum, samples = loss_sum + loss.reshape(()) * size, samples + size
-                if (answers := correct_and_counted(outputs, targets)) is not None:
-                    right, counted = right + answers[0], counted + answers[1]
+                if (answers := right_answers(outputs, targets)) is not None:
+                    right, answered = right + answers[0], answered + answers[1]
     finally:
         back_to_mode()
         state.restore()
-    accuracy = float(right / counted) if torch.is_tensor(counted) else float("nan")
-    return float(loss_sum / samples), accuracy
+    return float(loss_sum / samples), float(right) / answered if answered else float("nan")
+
+
+def checks_every(device: torch.device | None) -> int:
+    """After how many updates the losses are looked at; the curve is the same either way."""
+    return DEVICE_CHECKS_EVERY if device is not None and device.type != "cpu" else 1
 
 
 def home_of(net: nn.Module) -> torch.device | None:

@@ -101,8 +101,8 @@ def range_test(
         diverged: the sweep stops where the smoothed loss is above this many times its lowest
             value, at NaN and at infinity; see ``range_rules.Watch``, also for losses below 0. On a
             GPU the losses are read every 10 updates, and the curve is cut where it diverged.
-        smoothing: b in [0, 1) of the exponential means; default 1 - 20 / updates (0.8 for 100; 0.5 at least), so
-            that they reach over a twentieth of the sweep, whatever its length.
+        smoothing: b in [0, 1) of the exponential means; default 1 - 20 / updates, so that they
+            reach over a twentieth of the sweep, whatever its length; but 0.5 at least.
         seed: of the first repeat.
         progress: a bar for people; None decides by itself (see ``lrcourse.progress``).
 
@@ -124,7 +124,7 @@ def range_test(
     outside = Snapshot()
     outside.keep_random_state()
     try:
-        outside.keep(*(thing for thing in (net, optimizer, loss_fn, step) if _is_own(thing)))
+        outside.keep(*(thing for thing in (loss_fn, step) if isinstance(thing, nn.Module)))
         outside.keep_feed([batches, held_out])
         kept = None
         if held_out is not None:
@@ -152,8 +152,10 @@ def range_test(
             seed_everything(seed + r, *outside.generators)
             curves.append(_one(one_net, one_optimizer, feed, plan, seed + r, shuffle=r > 0))
     finally:
-        feed.end()
-        outside.restore()
+        try:
+            feed.end()
+        finally:
+            outside.restore()
     return RangeTest(
         curves=tuple(curves),
         start=float(start),
@@ -212,10 +214,6 @@ def _one(
         return sweep(net, optimizer, feed, plan, seed)
     finally:
         before.restore()
-
-
-def _is_own(thing: Any) -> bool:
-    return isinstance(thing, nn.Module | torch.optim.Optimizer)
 
 
 def _provenance(

@@ -21,7 +21,7 @@ _CODE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType)
 _GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 _OWN = (nn.Module, torch.optim.Optimizer)
 FEED_DEPTH = 8  # how far the objects of a loader are followed
-FEED_ITEMS = 1000  # longer lists and dictionaries of a loader are data, not state
+FEED_ITEMS = 100  # longer lists and dictionaries of a loader are data, not state
 
 
 class Snapshot:
@@ -35,6 +35,7 @@ class Snapshot:
 
     def __init__(self) -> None:
         self._undo: list[Callable[[], None]] = []
+        self._empty: list[Any] = []  # containers, such as a module's many dictionaries of hooks
         self._seen: dict[int, Any] = {}  # holds the objects: an id is unique while they live
         self.generators: list[Any] = []
 
@@ -51,7 +52,7 @@ class Snapshot:
     def keep_feed(self, feed: Any) -> None:
         """Keep a loader: the attributes of its parts and their generators, but no data.
 
-        Tensors, arrays and containers of more than 1000 items are data and are left alone, and so
+        Tensors, arrays and containers of more than 100 items are data and are left alone, and so
         is what a function's closure holds.
         """
         self._follow(feed, FEED_DEPTH)
@@ -79,6 +80,9 @@ class Snapshot:
 
     def _restore(self) -> None:
         failed = []
+        for box in self._empty:
+            if box:
+                box.clear()
         with torch.no_grad():
             for undo in self._undo:
                 try:
@@ -148,6 +152,10 @@ class Snapshot:
             self._undo.append(lambda: generator.set_state(state))
 
     def _keep_container(self, box: Any, feed: int | None) -> None:
+        if not box:
+            if not isinstance(box, tuple | frozenset):
+                self._empty.append(box)
+            return
         deeper = None if feed is None else feed - 1
         inside = list(box.items()) if isinstance(box, dict) else list(box)
         for item in inside:

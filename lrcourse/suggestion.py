@@ -28,7 +28,8 @@ NAMES = {
     "max_lr_ragged": "max_lr: accuracy turns ragged",
 }
 DISAGREE = 10.0  # rules or repeats further apart than this factor are not trusted
-FLAT = 2.0  # a fall of fewer usual distances of a batch from the smoothed curve is none
+FLAT = 2.0  # a fall of fewer times the noise from batch to batch is none
+LEAST = 1e-3  # nor is one by less than this part of the first loss
 
 
 @dataclass(frozen=True)
@@ -139,11 +140,12 @@ def _read(test: RangeTest, curve: Curve, on: str) -> _OneRepeat:
     limit = rules.ceiling(loss, test.diverged, test.smoothing)
     # One wild value must not smear over its neighbours.
     smooth = rules.smoothed(np.minimum(loss, limit), test.smoothing)
-    fall = rules.level(smooth) - smooth.min()
+    begin = -rules.level(-smooth)
+    fall = begin - smooth.min()
     lowest = int(np.argmin(smooth))
     tail = max(1, len(lr) // 20)
     before = slice(0, max(lowest + 1, rules.FEWEST))
-    flat = fall <= 0 or fall < FLAT * rules.noise(loss[before], smooth[before])
+    flat = fall <= max(FLAT * rules.noise(loss[before]), LEAST * abs(begin))
     rates: dict[str, float | None] = {}
     if not flat:
         for name in ("base_lr_loss", *RATE_RULES, "max_lr_loss"):

@@ -58,6 +58,24 @@ def test_valley_does_not_depend_on_where_the_sweep_starts():
     assert near(rules.valley(LR[late], loss[late]), rules.valley(LR, loss), 4)
 
 
+def test_wiggles_outside_the_fall_do_not_count():
+    """A long slow descent after the rise is longer than the fall, but not what is asked for."""
+    loss = bowl()
+    after = LR > 1
+    loss[after] = np.linspace(9, 8, after.sum())
+    assert rules.valley(LR, loss) == rules.valley(LR, bowl())
+    loss = bowl()
+    loss[30] = 5.0  # one bump before it
+    assert near(rules.steepest(LR, loss), 0.01)
+
+
+def test_noise_is_that_of_single_values():
+    random = np.random.default_rng(0)
+    trend = np.linspace(5, 0, 2000) ** 2
+    assert rules.noise(trend + random.normal(0, 0.3, 2000)) == pytest.approx(0.3, rel=0.1)
+    assert rules.noise(np.array([1.0])) == 0.0
+
+
 def test_no_fall_no_rate():
     rising, flat = np.linspace(1, 5, len(LR)), np.ones(len(LR))
     for loss in (rising, flat):
