@@ -72,7 +72,7 @@ def by_seed(
             heights = k - _stacked(values, log)
             axes.plot(values, heights, "o", color=parts.colour(k), ms=3.6, alpha=0.8, mew=0)
             middle = [np.median(values)] * 2
-            axes.plot(middle, [k - 0.42, k + 0.42], color="black", linewidth=1.6)
+            axes.plot(middle, [k - 0.44, k + 0.44], color="#bbbbbb", linewidth=5, zorder=1)
         axes.set_yticks(range(len(arms)), arms)
         axes.set_ylim(len(arms) - 0.5, -0.5)
         axes.set_xlabel(f"{label}  (a dot a seed, a bar at the median)")
