@@ -89,7 +89,7 @@ class Descent:
     Attributes:
         path: the points, the start included, shape (updates + 1, ...).
         gradients: what it was told at each point but the last, shape (updates, ...).
-        lr: the rate of each update, shape (updates,).
+        lr: the rate of each update, shape (updates,), or (updates, ...) for several rates.
     """
 
     path: Tensor
@@ -109,7 +109,7 @@ def descend(
     gradient: Gradient,
     start: Tensor,
     optimizer: Optimizer,
-    lr: float,
+    lr: float | Tensor,
     updates: int,
     schedule: Schedule | None = None,
 ) -> Descent:
@@ -120,16 +120,21 @@ def descend(
 
     Args:
         optimizer: a pair of pure functions, as ``lrcourse.optimizers.pure`` gives it.
-        lr, schedule: the peak LR, and the shape that multiplies it at each update, if any.
+        lr, schedule: the peak LR, and the shape that multiplies it at each update, if any. A
+            tensor gives each of several problems side by side its own: rates of shape (n, 1) for
+            points of shape (n, dimension).
     """
-    if not lr > 0 or updates < 1:
+    peak = torch.as_tensor(lr, dtype=torch.float64)
+    if not (peak > 0).all() or updates < 1:
         raise ValueError(f"descend needs lr > 0 and updates >= 1, not {lr!r} and {updates!r}")
+    if peak.ndim:
+        start = start.expand(torch.broadcast_shapes(start.shape, peak.shape))
     params = {"w": start.double().clone()}
     state = optimizer.init(params)
-    rates = [lr * (1.0 if schedule is None else float(schedule(t))) for t in range(updates)]
+    rates = [peak * (1.0 if schedule is None else float(schedule(t))) for t in range(updates)]
     path, gradients = [params["w"]], []
     for rate in rates:
         gradients.append(gradient(params["w"]))
         params, state = optimizer.update(params, {"w": gradients[-1]}, state, rate)
         path.append(params["w"])
-    return Descent(torch.stack(path), torch.stack(gradients), torch.tensor(rates).double())
+    return Descent(torch.stack(path), torch.stack(gradients), torch.stack(rates))

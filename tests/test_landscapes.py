@@ -53,6 +53,17 @@ def test_a_descent_is_that_of_torch(name):
     assert run.lr.numpy() == pytest.approx(0.1 * shape(np.arange(20)))
 
 
+@pytest.mark.parametrize("name", ["sgd", "momentum", "adam"])
+def test_several_rates_side_by_side_are_as_many_descents(name):
+    bowl = Quadratic.random(dimension=5, condition=10, seed=1)
+    rates, shape = torch.tensor([[0.01], [0.1], [1.0]]), s.cosine(10)
+    together = descend(bowl.gradient, torch.ones(5), optimizers.pure(name), rates, 10, shape)
+    assert together.path.shape == (11, 3, 5) and together.lr.shape == (10, 3, 1)
+    for k, lr in enumerate(rates[:, 0].double()):
+        alone = descend(bowl.gradient, torch.ones(5), optimizers.pure(name), float(lr), 10, shape)
+        assert torch.allclose(together.path[:, k], alone.path, rtol=1e-12, atol=1e-14)
+
+
 def test_the_rate_of_each_number():
     start, told = torch.tensor([1.0, 1.0]), torch.tensor([3.0, -0.5]).double()
     sgd = descend(lambda w: told, start, optimizers.pure("sgd"), 0.1, 3)
