@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 import platform
 
-# Raised whenever a change of the code changes the numbers of a run, so that old records are
-# computed again instead of being mixed with new ones.
+# Raised whenever a change of the code changes the numbers of a run by more than the rounding of a
+# measured loss, so that old records are computed again instead of being mixed with new ones.
 NUMERICS = 1
 
 

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ScheduleWarning", "evaluate_on", "fit"]
 
-EVALUATION_BATCH = 2000
+# Images measured at once. On a CPU the activations of a few hundred stay in its cache.
+EVALUATION_BATCH = {"cpu": 250, "cuda": 2000}
 CUDA_CHECKS_EVERY = 50  # updates; reading the loss back from the device each time would stall it
 
 
@@ -171,10 +172,9 @@ def evaluate_on(
     was_training = net.training
     net.eval()
     total = torch.zeros(2, device=split.X.device, dtype=torch.float64)
+    at_once = EVALUATION_BATCH.get(split.X.device.type, 2000)
     with torch.inference_mode():
-        for X, y in zip(
-            split.X.split(EVALUATION_BATCH), split.y.split(EVALUATION_BATCH), strict=True
-        ):
+        for X, y in zip(split.X.split(at_once), split.y.split(at_once), strict=True):
             logits = net(X)
             total[0] += loss_fn(logits, y) * len(y)
             total[1] += (logits.argmax(1) == y).sum()
