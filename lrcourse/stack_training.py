@@ -66,7 +66,7 @@ class _Members:
         weights = self.weights[chosen]
         buffers = {name: buffer[chosen] for name, buffer in self.buffers.items()}
         totals = torch.zeros(2, len(chosen), dtype=torch.float64, device=split.X.device)
-        images = max(1, min(training.EVALUATION_BATCH, EVALUATED_AT_ONCE // len(chosen)))
+        images = max(1, min(training.measured_at_once(split), EVALUATED_AT_ONCE // len(chosen)))
         loss_of_each = vmap(self.loss, in_dims=(0, 0, None, None))
         self.net.eval()
         with torch.no_grad():

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ScheduleWarning", "evaluate_on", "fit"]
 
-# Images measured at once. On a CPU the activations of a few hundred stay in its cache.
-EVALUATION_BATCH = {"cpu": 250, "cuda": 2000}
+EVALUATION_BATCH = 2000
+EVALUATION_BATCH_ON_CPU = 250  # the activations of a few hundred images stay in its cache
 CUDA_CHECKS_EVERY = 50  # updates; reading the loss back from the device each time would stall it
 
 
@@ -172,7 +172,7 @@ def evaluate_on(
     was_training = net.training
     net.eval()
     total = torch.zeros(2, device=split.X.device, dtype=torch.float64)
-    at_once = EVALUATION_BATCH.get(split.X.device.type, 2000)
+    at_once = measured_at_once(split)
     with torch.inference_mode():
         for X, y in zip(split.X.split(at_once), split.y.split(at_once), strict=True):
             logits = net(X)
@@ -181,6 +181,11 @@ def evaluate_on(
     net.train(was_training)
     loss, accuracy = (total / len(split.y)).tolist()
     return loss, accuracy
+
+
+def measured_at_once(split: Split) -> int:
+    """How many images of a split one forward pass measures."""
+    return EVALUATION_BATCH_ON_CPU if split.X.device.type == "cpu" else EVALUATION_BATCH
 
 
 def _first_not_finite(losses: torch.Tensor, start: int, stop: int) -> int | None:

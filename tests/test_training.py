@@ -289,7 +289,7 @@ def test_interruption_returns_what_was_recorded(digits):
 def test_interruption_while_measuring_keeps_the_finished_epochs(digits):
     model = net()
     calls = iter(range(100))
-    once = -(-len(digits.test.y) // training.EVALUATION_BATCH["cpu"])
+    once = -(-len(digits.test.y) // training.measured_at_once(digits.test))
 
     def stop(m, _):
         if not m.training and next(calls) == once:  # the evaluation after epoch 2
