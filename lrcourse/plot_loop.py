@@ -50,7 +50,8 @@ def loop(
             only = intended is not None and len(runs) == 1
             _steps(bottom, log.lr[:, 0], parts.colour(k), "applied" if only else label, 1.5)
         top.set(ylabel="loss of the batch", title=title)
-        top.set_ylim(bottom=min(0.0, top.get_ylim()[0]))
+        low, high = top.get_ylim()
+        top.set_ylim(min(0.0, low), high + 0.1 * (high - min(0.0, low)))
         parts.label_lr(bottom)
         bottom.set(xlabel="update")
         for axes in (top, bottom):
