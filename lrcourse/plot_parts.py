@@ -62,10 +62,10 @@ def several(history: OneOrMore) -> list[History]:
     return histories
 
 
-def with_seeds(title: str, histories: list[History]) -> str:
+def with_seeds(title: str, histories: list[History], middle: str = "mean") -> str:
     if len(histories) == 1:
         return title
-    return f"{title}  (mean and range of {len(histories)} seeds)".strip()
+    return f"{title}  ({middle} and range of {len(histories)} seeds)".strip()
 
 
 def band(
@@ -127,20 +127,26 @@ def label_lr(axes: Axes) -> None:
         axes.set_ylim(low / 1.6, high * 1.6)
         plain_log_ticks(axes.yaxis)
     for line in lines:
-        zero = np.asarray(line.get_ydata()) == 0
-        if zero.any():
-            at = np.asarray(line.get_xdata())[zero]
-            foot = axes.get_xaxis_transform()
-            axes.plot(at, np.zeros(len(at)), "v", color=line.get_color(), transform=foot, ms=4)
-            axes.annotate(
-                "LR 0",
-                (at[0], 0),
-                xytext=(4, 4),
-                xycoords=foot,
-                textcoords="offset points",
-                fontsize=8,
-                color=line.get_color(),
-            )
+        mark_zero(axes, line)
+
+
+def mark_zero(axes: Axes, line: Line2D) -> None:
+    """Mark the updates at LR 0 of a line at the foot of a log axis."""
+    zero = np.asarray(line.get_ydata()) == 0
+    if not zero.any():
+        return
+    at = np.asarray(line.get_xdata())[zero]
+    foot = axes.get_xaxis_transform()
+    axes.plot(at, np.zeros(len(at)), "v", color=line.get_color(), transform=foot, ms=4)
+    axes.annotate(
+        "LR 0",
+        (at[0], 0),
+        xytext=(4, 4),
+        xycoords=foot,
+        textcoords="offset points",
+        fontsize=8,
+        color=line.get_color(),
+    )
 
 
 def plain_log_ticks(axis: Axis) -> None:

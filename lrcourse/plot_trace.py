@@ -16,7 +16,7 @@ from lrcourse.traces import Trace
 SHOWN_GROUPS = 6
 
 
-def trace(trace: Trace, path: str | os.PathLike[str] | None = None) -> None:
+def trace(trace: Trace, path: str | os.PathLike[str] | None = None, name: str = "trace") -> None:
     """Draw a trace; with ``path`` save it as PNG, else show it (and keep it in a headless run).
 
     Groups whose curves are equal share a line. A log axis is used where a fifth of the rates lie
@@ -56,7 +56,7 @@ def trace(trace: Trace, path: str | os.PathLike[str] | None = None) -> None:
             parts.name_lines(axes)
         origin = {"trace": trace.title, "updates": trace.updates, "lrcourse": __version__}
         if path is None:
-            parts.finish(figure, "trace", origin)
+            parts.finish(figure, name, origin)
             return
         try:
             description = {"Description": json.dumps(origin), "Software": "lrcourse"}

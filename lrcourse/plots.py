@@ -16,10 +16,22 @@ from matplotlib.lines import Line2D
 
 from lrcourse import plot_parts as parts
 from lrcourse.history import History
+from lrcourse.plot_gallery import diagnosis, gallery
+from lrcourse.plot_loop import loop
 from lrcourse.plot_sweeps import by_seed, rates
 from lrcourse.schedule import Schedule
 
-__all__ = ["by_seed", "compare", "rates", "schedule", "traces", "training"]
+__all__ = [
+    "by_seed",
+    "compare",
+    "diagnosis",
+    "gallery",
+    "loop",
+    "rates",
+    "schedule",
+    "traces",
+    "training",
+]
 
 
 def schedule(

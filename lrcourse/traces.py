@@ -66,11 +66,14 @@ class Trace:
 
         return pd.DataFrame(self.rows()).set_index("update")
 
-    def plot(self, path: str | os.PathLike[str] | None = None) -> None:
-        """Draw LR and momentum over the updates; with a path, save that PNG instead of showing."""
+    def plot(self, path: str | os.PathLike[str] | None = None, *, name: str = "trace") -> None:
+        """Draw LR and momentum over the updates; with a path, save that PNG instead of showing.
+
+        ``name`` is the figure's, where a headless run keeps it.
+        """
         from lrcourse import plot_trace
 
-        plot_trace.trace(self, path)
+        plot_trace.trace(self, path, name)
 
     def __repr__(self) -> str:
         return f"<Trace: {self.title}, {self.updates} updates, {len(self.names)} groups>"
