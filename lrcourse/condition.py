@@ -59,7 +59,7 @@ def _stale(scheduler: Any, groups: list[dict]) -> tuple:
     return tuple(
         (g, lr, last)
         for g, (lr, last) in enumerate(pairs)
-        if not math.isclose(lr, last, rel_tol=1e-6)
+        if not (math.isclose(lr, last, rel_tol=1e-6) or (math.isnan(lr) and math.isnan(last)))
     )
 
 

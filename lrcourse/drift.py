@@ -27,6 +27,16 @@ def compare(
 def _findings(
     applied: np.ndarray, intended: np.ndarray, names: Sequence[str], every: int
 ) -> Iterator[Finding]:
+    if not len(applied):
+        yield Finding(
+            "length",
+            0,
+            None,
+            float("nan"),
+            f"no update was recorded, and {len(intended)} are known to compare",
+            "record the optimizer whose step() the loop calls, and compare after the loop",
+        )
+        return
     if len(applied) > len(intended):
         yield Finding(
             "length",
@@ -38,6 +48,9 @@ def _findings(
         )
     n = min(len(applied), len(intended))
     applied, intended = applied[:n], intended[:n]
+    # A group that was added on the way has no rate before, and nothing is wrong with that.
+    absent = np.isnan(applied).cumprod(0).astype(bool) & ~np.isnan(applied).all(0)
+    intended = np.where(absent, np.nan, intended)
     far = ~_close(applied, intended)
     if not far.any():
         return

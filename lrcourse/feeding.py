@@ -91,8 +91,9 @@ def held_out_batches(held_out: Any, batch_size: int) -> list[Any]:
     is_data = isinstance(held_out, Split) or _are_tensors(held_out)
     if is_data:
         return list(zip(*(tensor.split(batch_size) for tensor in held_out), strict=True))
-    Feed(held_out, None, "held_out")  # refuses what cannot be meant
-    batches = list(held_out)
+    feed = Feed(held_out, None, "held_out")
+    batches = list(feed.source)
+    feed.end()
     if not batches:
         raise ValueError("held_out is empty; give at least one batch, or None")
     return batches

@@ -3,6 +3,7 @@
 Each check is a function from a ``Trace`` to findings. The codes, and from which size on (the
 numbers in capitals stand in ``lint_rates`` and ``lint_lengths``):
 
+    no-updates        a record holds no update
     error             the scheduler raises an error
     bad-lr            an LR below 0, NaN or infinite
     all-zero          every LR is 0

@@ -22,6 +22,13 @@ def _total(trace: Trace) -> int:
     return trace.anatomy.position + -(-trace.asked // trace.every)
 
 
+def nothing(trace: Trace) -> Iterator[Finding]:
+    if not trace.updates:
+        message = "no update was recorded: the loop has not called step() of this optimizer"
+        mend = "record the optimizer that the loop steps, around the loop"
+        yield Finding("no-updates", 0, None, math.nan, message, mend)
+
+
 def ends_early(trace: Trace) -> Iterator[Finding]:
     steps, total = by_step(trace), _total(trace)
     length, position = trace.anatomy.length, trace.anatomy.position
@@ -100,4 +107,4 @@ def ends_late(trace: Trace) -> Iterator[Finding]:
     yield Finding("ends-late", t, 0, value, message, mend)
 
 
-CHECKS = (ends_early, ends_late)
+CHECKS = (nothing, ends_early, ends_late)

@@ -56,8 +56,8 @@ def error(trace: Trace) -> Iterator[Finding]:
 
 def bad(trace: Trace) -> Iterator[Finding]:
     wrong = ~(np.isfinite(trace.lr) & (trace.lr >= 0))
-    # a group that did not exist yet is NaN in a record from its start, and nothing is wrong
-    wrong &= ~(np.isnan(trace.lr) & (np.isnan(trace.lr).cumprod(0) == 1))
+    if not trace.anatomy.parts:  # a record: a group that did not exist yet is NaN there
+        wrong &= np.isnan(trace.lr).cumprod(0) == 0
     if not wrong.any():
         return
     t = int(wrong.any(1).argmax())
@@ -103,7 +103,8 @@ def jumps(trace: Trace) -> Iterator[Finding]:
     beside[1:] = np.maximum(beside[1:], rises[:-1])
     beside[:-1] = np.maximum(beside[:-1], rises[1:])
     with np.errstate(invalid="ignore"):
-        found = (rises > JUMP * np.nanmax(steps, axis=0)) & (rises > JUMP_TO_NEIGHBOURS * beside)
+        high = rises > JUMP * np.fmax.reduce(steps, axis=0)
+        found = high & (rises > JUMP_TO_NEIGHBOURS * beside)
     found[0] = False  # a warmup of one step
     times = [k + 1 for k in np.flatnonzero(found.any(1)) if _may_jump(trace, int(k) + 1)]
     if not times:
@@ -200,7 +201,7 @@ def rises(trace: Trace) -> Iterator[Finding]:
         if end + 1 >= stop:
             continue
         lowest = np.minimum.accumulate(steps[end:stop], axis=0)
-        risen = steps[end:stop] - lowest > RISE * np.nanmax(steps, axis=0)
+        risen = steps[end:stop] - lowest > RISE * np.fmax.reduce(steps, axis=0)
         if not risen.any():
             continue
         k = end + int(risen.any(1).argmax())

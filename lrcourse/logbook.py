@@ -42,6 +42,8 @@ class Log(Recorder):
         ``updates_per_epoch``; ``peak`` is what it multiplies, one number or one for each group
         (default: ``self.peaks``).
         """
+        if updates_per_epoch < 1:
+            raise ValueError(f"updates_per_epoch is a number from 1 on, not {updates_per_epoch!r}")
         wanted = self._wanted(intended, peak, updates_per_epoch)
         if wanted.ndim != 2 or wanted.shape[1] not in (1, self.lr.shape[1]):
             raise ValueError(

@@ -100,12 +100,13 @@ def _draw(axes: Axes, test: RangeTest, column: str) -> None:
     for row, curve in zip(table, test.curves, strict=True):
         values = getattr(curve, column)
         there = np.flatnonzero(np.isfinite(values))
+        b = rules.per_value(test.smoothing, np.isfinite(values))
         values, lr = values[there], curve.lr[there]
         if column.endswith("loss"):
-            top = rules.ceiling(values, test.diverged, test.smoothing)
-            row[there] = rules.smoothed(np.minimum(values, top), test.smoothing)
+            top = rules.ceiling(values, test.diverged, b)
+            row[there] = rules.smoothed(np.minimum(values, top), b)
         else:
-            row[there] = rules.smoothed(values, test.smoothing)
+            row[there] = rules.smoothed(values, b)
         axes.plot(lr, values, ".", color=colour, markersize=2.5, alpha=0.25, label="_raw")
     there = np.isfinite(table).any(0)
     lr, table = test.lr[there], table[:, there]

@@ -117,10 +117,11 @@ def check_optimizer(net: nn.Module, optimizer: torch.optim.Optimizer) -> None:
             "this optimizer holds no parameter of this net that trains: build it on this net"
         )
     for g, group in enumerate(optimizer.param_groups):
-        lr = float(group["lr"])
-        if not (math.isfinite(lr) and lr > 0):
+        lr = group["lr"]
+        if lr is None or not (math.isfinite(lr) and lr > 0):
+            said = lr if lr is None else f"{float(lr):g}"
             raise ValueError(
-                f"the rate of parameter group {g} is {lr:g}, and a ratio to the other groups "
+                f"the rate of parameter group {g} is {said}, and a ratio to the other groups "
                 f"cannot be kept with it: it must be above 0 (its size alone plays no part)"
             )
 

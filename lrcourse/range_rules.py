@@ -104,6 +104,15 @@ def smoothed(values: np.ndarray, smoothing: float) -> np.ndarray:
     return both(values) / both(np.ones(len(values)))
 
 
+def per_value(smoothing: float, there: np.ndarray) -> float:
+    """The b for a curve with values at some updates only, that reaches as far as every update's.
+
+    ``there`` says for each update whether there is a value; with one at every k-th it is b**k.
+    """
+    gaps = np.diff(np.flatnonzero(there))
+    return smoothing ** float(np.median(gaps)) if len(gaps) else smoothing
+
+
 def noise(values: np.ndarray) -> float:
     """How far one value usually is from the curve without noise: 1.05 x the median |x_t - x_t-1|.
 

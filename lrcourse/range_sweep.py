@@ -110,10 +110,14 @@ def sweep(
                 share = loss if plan.accumulate == 1 else loss / plan.accumulate
                 scaler.scale(share).backward()
                 record.add(t, share.detach().view(()), right_answers(outputs, targets))
+            scale = scaler.get_scale()
             scaler.step(optimizer)
             scaler.update()
-            if len(log) + len(record.skipped) == t:
-                record.skipped[t] = [float(group["lr"]) for group in optimizer.param_groups]
+            if len(log) + len(record.not_called) == t:
+                record.not_called[t] = [float(group["lr"]) for group in optimizer.param_groups]
+            # A fused optimizer is called and leaves the update out by itself.
+            if t in record.not_called or scaler.get_scale() < scale:
+                record.skipped.append(t)
             if record.is_due(t) and record.check():
                 break
             if plan.held_out is not None and t % plan.held_out_every == 0:
@@ -130,7 +134,8 @@ class _Record:
         self._pending: list[torch.Tensor] = []
         self._answers: list[tuple[torch.Tensor, int] | None] = []
         self._loss: list[float] = []
-        self.skipped: dict[int, list[float]] = {}
+        self.not_called: dict[int, list[float]] = {}
+        self.skipped: list[int] = []
         self.held_out: dict[int, tuple[float, float]] = {}
         self._why: str | None = None
         self._diverged_at: int | None = None
@@ -168,9 +173,9 @@ class _Record:
     def curve(self, lr: np.ndarray, seed: int) -> Curve:
         made = len(self._loss)
         group_lr = np.zeros((made, lr.shape[1]))
-        applied = [t for t in range(made) if t not in self.skipped]
+        applied = [t for t in range(made) if t not in self.not_called]
         group_lr[applied] = lr[: len(applied)]
-        for t, rates in self.skipped.items():
+        for t, rates in self.not_called.items():
             group_lr[t:][:1] = rates
         largest = int(np.argmax(group_lr[0])) if made else 0
         answers = self._answers[:made]

@@ -64,8 +64,9 @@ def range_test(
     attributes of every submodule, the random state of Python, numpy, torch and each GPU in use,
     and a loader with its samplers and generators are bit for bit what they were, the same objects,
     also after an error or Ctrl-C. What cannot be put back: the items of an iterator or a generator
-    (``RangeTest.consumed`` counts them), what a closure or a step hook changes on its own account,
-    and random numbers that a data set draws in workers which outlive an epoch.
+    (``RangeTest.consumed`` counts them), also where a data set draws on one; what a closure, a step
+    hook or an object of another kind that the net holds changes in itself; and random numbers that
+    a data set draws in workers which outlive an epoch.
 
     Args:
         net: any module; or a factory ``lambda seed: net``, and then each repeat starts from a net

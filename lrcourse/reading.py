@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lrcourse.history import History
 from lrcourse.sweeps import Run
 
 
@@ -157,13 +158,18 @@ def _rate(lr: float, runs: list[Run], column: str, higher: bool) -> Rate:
     if diverged:
         worst = -math.inf if higher else math.inf
         return Rate(lr, worst, math.nan, len(runs), diverged)
-    values = [run.history.final(column) for run in runs]
-    if any(map(math.isnan, values)):
+    values = [_final(run.history, column, lr) for run in runs]
+    sd = statistics.stdev(values) if len(values) > 1 else math.nan
+    return Rate(lr, statistics.fmean(values), sd, len(values), 0)
+
+
+def _final(history: History, column: str, lr: float) -> float:
+    value = history.final(column)
+    if math.isnan(value):
         raise ValueError(
             f"{column} was not measured at the rate {lr:g}: set evaluate, or choose another column"
         )
-    sd = statistics.stdev(values) if len(values) > 1 else math.nan
-    return Rate(lr, statistics.fmean(values), sd, len(values), 0)
+    return value
 
 
 def _good(rates: tuple[Rate, ...], best: Rate) -> tuple[float, float]:
@@ -187,7 +193,7 @@ def best_by_seed(
     higher = not column.endswith("_loss") if higher is None else higher
     best = {}
     for seed, row in _by_seed(list(runs), column).items():
-        trained = {lr: run.history.final(column) for lr, run in row.items() if _measured(run)}
+        trained = _trained(row, column)
         if not trained:
             raise ValueError(f"seed {seed} diverged at every rate: sweep lower ones")
         best[seed] = (max if higher else min)(trained, key=trained.get)
@@ -243,11 +249,12 @@ def _by_seed(runs: list[Run], column: str) -> dict[int, dict[float, Run]]:
     return dict(sorted(rows.items()))
 
 
-def _measured(run: Run) -> bool:
-    return run.history.diverged_at is None
+def _trained(row: dict[float, Run], column: str) -> dict[float, float]:
+    """Rate -> value of the runs that did not diverge."""
+    there = {lr: run.history for lr, run in row.items() if run.history.diverged_at is None}
+    return {lr: _final(history, column, lr) for lr, history in there.items()}
 
 
 def _passing(row: dict[float, Run], column: str, least: float) -> dict[float, float]:
     """Rate -> value of the runs that trained."""
-    values = {lr: run.history.final(column) for lr, run in row.items() if _measured(run)}
-    return {lr: value for lr, value in values.items() if value >= least}
+    return {lr: value for lr, value in _trained(row, column).items() if value >= least}

@@ -137,9 +137,10 @@ def _read(test: RangeTest, curve: Curve, on: str) -> _OneRepeat:
     accuracy = None if accuracy is None else accuracy[there]
     if len(lr) < rules.FEWEST:
         return _OneRepeat({}, short=True)
-    limit = rules.ceiling(loss, test.diverged, test.smoothing)
+    b = rules.per_value(test.smoothing, there)
+    limit = rules.ceiling(loss, test.diverged, b)
     # One wild value must not smear over its neighbours.
-    smooth = rules.smoothed(np.minimum(loss, limit), test.smoothing)
+    smooth = rules.smoothed(np.minimum(loss, limit), b)
     begin = -rules.level(-smooth)
     fall = begin - smooth.min()
     lowest = int(np.argmin(smooth))
@@ -151,7 +152,7 @@ def _read(test: RangeTest, curve: Curve, on: str) -> _OneRepeat:
         for name in ("base_lr_loss", *RATE_RULES, "max_lr_loss"):
             rates[name] = getattr(rules, name)(lr, smooth)
         if accuracy is not None and np.isfinite(accuracy).all():
-            even = rules.smoothed(accuracy, test.smoothing)
+            even = rules.smoothed(accuracy, b)
             rates["base_lr_accuracy"] = rules.base_lr_accuracy(lr, even)
             rates["max_lr_levels_off"] = rules.max_lr_levels_off(lr, even)
             rates["max_lr_ragged"] = rules.max_lr_ragged(lr, even, accuracy)

@@ -167,7 +167,7 @@ def _check(optimizer: Any, scheduler: Any) -> None:
         )
     if isinstance(scheduler, Schedule | plateau):
         return
-    if not callable(getattr(scheduler, "step", None)):
+    if isinstance(scheduler, type) or not callable(getattr(scheduler, "step", None)):
         raise TypeError(
             f"a scheduler is of torch, transformers or timm (an object with step()), or a shape "
             f"from lrcourse.schedules; got {scheduler!r}, a {type(scheduler).__name__}"

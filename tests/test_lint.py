@@ -318,6 +318,15 @@ def test_a_rate_below_zero():
     assert finding.value == pytest.approx(-0.1)
 
 
+def test_a_rate_that_is_no_number_from_the_beginning():
+    optimizer = sgd()
+    finding = found(lint(optimizer, ls.LambdaLR(optimizer, lambda t: np.nan), 20), "bad-lr")
+    assert finding.update == 0 and "nan" in finding.message
+    once = sgd()
+    finding = only(lint(once, ls.LambdaLR(once, lambda t: 1.0 if t else np.nan), 20))
+    assert (finding.code, finding.update) == ("bad-lr", 0)
+
+
 # -- lengths and units --------------------------------------------------------------------------
 
 

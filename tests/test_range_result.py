@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+from dataclasses import replace
 
 import matplotlib
 import numpy as np
@@ -107,6 +108,20 @@ def test_noise_alone_is_flat():
     for _ in range(50):
         said = result([2.3 + random.normal(0, 0.1, 100)], lr=LR[:100]).suggest()
         assert "flat" in said.sentence
+
+
+@pytest.mark.parametrize("every", [2, 5, 10])
+def test_a_held_out_loss_measured_now_and_then_says_the_same(every):
+    lr = np.geomspace(1e-5, 10, 401)
+    held_out = np.full(len(lr), np.nan)
+    held_out[::every] = bowl(noise=0, lr=lr)[::every]
+    test = result([bowl(noise=0, lr=lr)], lr=lr, smoothing=0.95)
+    each = test.suggest()
+    test = replace(test, curves=(replace(test.curves[0], held_out_loss=held_out),))
+    now_and_then = test.suggest("held_out")
+    for rule in ("base_lr_loss", *RATE_RULES, "max_lr_loss"):
+        ratio = now_and_then.rules[rule].lr / each.rules[rule].lr
+        assert abs(math.log(ratio)) <= every * math.log(lr[1] / lr[0]) + 1e-9, rule
 
 
 def test_rules_and_repeats_that_disagree():

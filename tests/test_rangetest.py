@@ -270,7 +270,8 @@ def test_bfloat16_autocast_and_the_scaler_of_float16():
         np.testing.assert_allclose(test.loss, plain.loss, rtol=0.05)
 
 
-def test_updates_that_the_scaler_leaves_out_are_told():
+@pytest.mark.parametrize("options", [{}, {"fused": True}], ids=["called or not", "fused"])
+def test_updates_that_the_scaler_leaves_out_are_told(options):
     net = nn.Linear(6, 3)
 
     def huge(net, batch):  # scaled by 65536 the gradient is infinite at first
@@ -278,7 +279,7 @@ def test_updates_that_the_scaler_leaves_out_are_told():
 
     test = range_test(
         net,
-        sgd(net),
+        torch.optim.SGD(net.parameters(), lr=0.1, **options),
         BATCHES,
         step=huge,
         autocast=torch.float16,

@@ -90,7 +90,7 @@ def test_refuses_nets_and_optimizers_that_do_not_fit():
     refuse("optimizer as a factory too", net=net_of, optimizer=sgd(net_of()))
     with pytest.raises(ValueError, match="lazy"):
         range_test(nn.Sequential(nn.LazyLinear(3)), sgd(net_of()), BATCHES)
-    for rate in (0.0, -0.1):
+    for rate in (0.0, -0.1, None):
         optimizer = sgd(net := net_of())
         optimizer.param_groups[0]["lr"] = rate
         refuse("group 0", net=net, optimizer=optimizer)

@@ -182,6 +182,8 @@ def test_workers_that_stay_alive_are_left_alone():
     net = net_of()
     test = range_test(net, sgd(net), loader, updates=6)
     assert len(test.lr) == 6 and loader._iterator is workers
+    range_test(net, sgd(net), BATCHES, held_out=loader, updates=6)
+    assert loader._iterator is workers and workers._tasks_outstanding > 0
     rest = [y.tolist() for _, y in under_way]
     assert len(rest) == 3
     after = [y.tolist() for _, y in loader]

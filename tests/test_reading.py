@@ -179,6 +179,13 @@ def test_the_edge_is_the_first_failure_above_the_best_rate_and_the_largest_may_l
             read(sweep({0.1: [0.1], 1.0: [0.2]}), "valid_acc")
 
 
+@pytest.mark.parametrize("read", ["best_by_seed", "breaks_by_seed", "largest_by_seed"])
+def test_a_column_that_was_not_measured_is_neither_best_nor_a_failure(read):
+    runs = sweep({0.1: [0.8], 1.0: [math.nan], 10.0: [0.1]})
+    with pytest.raises(ValueError, match="valid_acc was not measured at the rate 1"):
+        getattr(reading, read)(runs, "valid_acc")
+
+
 def test_a_diverged_run_fails_whatever_its_last_accuracy_was():
     runs = sweep({0.1: [0.8], 1.0: [None], 10.0: [0.2]})
     assert reading.breaks_by_seed(runs, "valid_acc") == {0: 1.0}

@@ -161,6 +161,7 @@ def test_timm_plateau():
         ({"when": "batch"}, ValueError, '"update" or "epoch", not \'batch\''),
         ({"when": "epoch"}, ValueError, "needs updates_per_epoch"),
         ({"scheduler": lambda t: t}, TypeError, "an object with step"),
+        ({"scheduler": ls.StepLR}, TypeError, "an object with step"),
         ({"optimizer": [1]}, TypeError, "the optimizer given is a list"),
     ],
 )
@@ -290,6 +291,27 @@ def test_a_schedule_that_was_never_stepped():
     (finding,) = log.against(shape)
     assert finding.code == "differs"
     assert "it never changes" in finding.message
+
+
+def test_a_record_without_updates_agrees_with_nothing():
+    optimizer = sgd()
+    with tracing.record(optimizer) as log:
+        pass
+    assert log.against(s.cosine(10)).codes == ("length",)
+    assert tracing.lint(log).codes == ("no-updates",)
+    with pytest.raises(ValueError, match="updates_per_epoch is a number from 1 on, not 0"):
+        log.against(s.cosine(10), updates_per_epoch=0)
+
+
+def test_a_group_that_was_added_on_the_way_has_no_rate_before():
+    optimizer = sgd(0.5)
+    with tracing.record(optimizer) as log:
+        optimizer.step()
+        optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.1})
+        optimizer.step()
+        optimizer.step()
+    assert log.against(s.constant(), peak=[0.5, 0.1]) == ()
+    assert log.against([0.5] * 3).codes == ("differs",)
 
 
 def test_a_longer_record_and_other_groups():
