@@ -67,9 +67,12 @@ class Watch:
 def ceiling(loss: np.ndarray, factor: float, smoothing: float) -> float:
     """The highest loss that tells something: higher ones say no more than "diverged".
 
-    The larger of two: the limit that a ``Watch`` of the whole curve has at the end, and the
-    highest smoothed loss before the lowest one, so that a fall from 2.3 to 0.1 is not cut off at
-    0.4. Infinite where there is no loss that is a number.
+    Cut off there, the explosion at the end of a curve does not reach into its mean to both sides
+    and make the loss turn up too early. With the limit that a ``Watch`` of the whole curve has at
+    the end, and the beginning, the highest smoothed loss before the lowest one: it is as far above
+    the beginning as the lowest loss is below it, but no higher than the limit, nor lower than the
+    beginning (a fall from 2.3 to 0.1 is not cut off at 0.4). Infinite where there is no loss that
+    is a number.
     """
     watch, seen = Watch(factor, smoothing), []
     for value in loss:
@@ -78,7 +81,8 @@ def ceiling(loss: np.ndarray, factor: float, smoothing: float) -> float:
         seen.append(watch.smoothed)
     if not seen:
         return math.inf
-    return max(watch.limit, max(seen[: int(np.argmin(seen)) + 1]))
+    beginning, lowest = max(seen[: int(np.argmin(seen)) + 1]), min(seen)
+    return min(2 * beginning - lowest, max(watch.limit, beginning))
 
 
 def smoothed(values: np.ndarray, smoothing: float) -> np.ndarray:

@@ -194,4 +194,17 @@ def test_negative_losses_do_not_trip_the_watch(losses):
 def test_the_ceiling_keeps_the_beginning():
     loss = np.array([2.3, 2.0, 1.0, 0.1, 0.1, 0.3, 90.0])
     assert rules.ceiling(loss, 4.0, 0.0) == 2.3
-    assert rules.ceiling(np.array([2.3, 2.0, 90.0]), 4.0, 0.0) == 8.0
+    assert rules.ceiling(np.array([2.3, 2.0, 90.0]), 4.0, 0.0) == pytest.approx(2.6)
+
+
+def test_an_explosion_does_not_move_the_place_where_the_loss_turns_up():
+    """A loss that falls until 0.5, with and without values of 500 from 0.8 on."""
+    lr = np.geomspace(1e-4, 10, 100)
+    loss = 2.3 - 0.3 * np.clip(np.log(lr / 0.01) / np.log(50), 0, 1) ** 2
+    loss += np.where(lr > 0.5, np.log(lr / 0.5), 0)
+    wild = np.where(lr > 0.8, 500.0, loss)
+    turns = [
+        rules.max_lr_loss(lr, rules.smoothed(np.minimum(one, rules.ceiling(one, 4, 0.8)), 0.8))
+        for one in (loss, wild)
+    ]
+    assert turns[0] / turns[1] < 1.6 and 0.25 < turns[1] < 0.8
