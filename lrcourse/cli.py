@@ -14,13 +14,9 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from lrcourse import __version__, trace_command
-from lrcourse.find_lr import add_arguments as find_lr_arguments
+from lrcourse import __version__, find_lr, trace_command
+from lrcourse.own_function import CommandError
 from lrcourse.scales import SCALES
-
-
-class UsageError(Exception):
-    """A request that cannot be met as it stands; the message says what would do."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,9 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given.rest = [word for word in rest if word != "--"]
     try:
         return given.command(given)
-    except UsageError as error:
+    except CommandError as error:
         print(f"lrcourse: {error}", file=sys.stderr)
-        return 2
+        return error.code
     except KeyboardInterrupt:
         return 130
 
@@ -79,12 +75,12 @@ def build_parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "trace", help="what the LR of your own scheduler will be, and what looks wrong in it"
     )
-    command.set_defaults(command=trace)
+    command.set_defaults(command=trace_command.trace)
     trace_command.add_arguments(command)
 
     command = commands.add_parser("find-lr", help="LR range test of a net of your own")
-    command.set_defaults(command=find_lr)
-    find_lr_arguments(command)
+    command.set_defaults(command=find_lr.find_lr)
+    find_lr.add_arguments(command)
     return parser
 
 
@@ -97,7 +93,7 @@ def run(given: argparse.Namespace) -> int:
     try:
         chapters = runner.select(runner.find_chapters(_notebooks(given)), given.chapters)
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise CommandError(str(error)) from None
     _make(given.out)
     use_writable_home(given.out)
     return runner.run_chapters(
@@ -128,22 +124,6 @@ def doctor(given: argparse.Namespace) -> int:
     return examine()
 
 
-def trace(given: argparse.Namespace) -> int:
-    """``lrcourse trace``."""
-    try:
-        return trace_command.trace(given)
-    except trace_command.TraceError as error:
-        raise UsageError(str(error)) from None
-
-
-def find_lr(given: argparse.Namespace) -> int:
-    """``lrcourse find-lr``."""
-    _require("torch")
-    from lrcourse.find_lr import find_lr
-
-    return find_lr(given)
-
-
 def _add_folders(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--out", type=Path, default=Path("build"), help="folder of what is made (default: build)"
@@ -163,12 +143,12 @@ def _notebooks(given: argparse.Namespace) -> Path:
     """The folder of the chapters: as given, else of the checkout, else in the working folder."""
     if given.notebooks is not None:
         if not given.notebooks.is_dir():
-            raise UsageError(f"{given.notebooks} is not a folder")
+            raise CommandError(f"{given.notebooks} is not a folder")
         return given.notebooks.absolute()
     for parent in (Path(__file__).resolve().parent.parent, Path.cwd()):
         if (parent / "notebooks").is_dir():
             return parent / "notebooks"
-    raise UsageError(
+    raise CommandError(
         "the notebooks are not part of the installed package: clone the course's repository and "
         "call this inside it, or say where they are by --notebooks FOLDER"
     )
@@ -178,15 +158,15 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"cannot make the folder {folder}: {error.strerror}") from None
+        raise CommandError(f"cannot make the folder {folder}: {error.strerror}") from None
     if not os.access(folder, os.W_OK):
-        raise UsageError(f"cannot write into {folder}: choose another by --out FOLDER")
+        raise CommandError(f"cannot write into {folder}: choose another by --out FOLDER")
 
 
 def _require(*packages: str) -> None:
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
-        raise UsageError(
+        raise CommandError(
             f"{', '.join(missing)} missing: call `make setup` in the repository, or "
             "`lrcourse doctor` to see what to install"
         )

@@ -44,7 +44,7 @@ def plot(
         figure = draw(test, title)
         if path is not None:
             said = {"Description": json.dumps(dict(test.provenance)), "Software": "lrcourse"}
-            figure.savefig(path, metadata=said)
+            figure.savefig(path, format="png", metadata=said)
             plt.close(figure)
             return
         parts.finish(figure, name, dict(test.provenance))

@@ -195,7 +195,12 @@ def _updates_per_step(when: str, updates_per_epoch: int | None) -> int:
 
 def _metrics(scheduler: Any, metrics: Iterable[float] | None, steps: int) -> list[float] | None:
     """The metrics as a list, if the scheduler watches any; None if it does not."""
-    values = None if metrics is None else [float(value) for value in metrics]
+    try:
+        values = None if metrics is None else [float(value) for value in metrics]
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"metrics is a list of numbers, one for each step of the scheduler; got {metrics!r}"
+        ) from None
     if values is not None and len(values) < steps:
         raise ValueError(
             f"metrics has {len(values)} values, and the scheduler makes {steps} steps; give one "

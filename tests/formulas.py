@@ -118,18 +118,10 @@ def fastai_up_and_down(t, up, total):
     return fastai_cos(1, 0, (t - up) / (total - up))
 
 
-def fastai_one_cycle(t, total, pct_start=0.25, div=25.0, div_final=1e5):
-    position = t / total
-    if position < pct_start:
-        return fastai_cos(1 / div, 1, position / pct_start)
-    return fastai_cos(1, 1 / div_final, (position - pct_start) / (1 - pct_start))
-
-
-def fastai_flat_cos(t, total, pct_start=0.75, div_final=1e5):
-    position = t / total
-    if position < pct_start:
-        return 1.0
-    return fastai_cos(1, 1 / div_final, (position - pct_start) / (1 - pct_start))
+def fastai_combined_cos(position, pct, start, middle, end):
+    if position < pct:
+        return fastai_cos(start, middle, position / pct)
+    return fastai_cos(middle, end, (position - pct) / (1 - pct))
 
 
 def fastai_sgdr(t, cycle_len, cycle_mult):

@@ -1,30 +1,17 @@
 """Every schedule of torch, D2L, CLR, timm, transformers and fastai: its spelling here, or why not.
 
-`ours` is one example, written with the names of lrcourse.schedules; `theirs(n)` runs it: the rate
-of the first n updates, at peak 1. test_schedules_peers.py compares them, and fails when a library
+fastai's are in fastai_spellings.py. test_schedules_peers.py compares them, and fails when a library
 has a schedule that is missing here.
 """
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import formulas
-from peers import peer, plateau_trace, sgd, timm_trace, torch_trace
+from fastai_spellings import FASTAI
+from peers import METRICS, Spelling, formula, peer, plateau_trace, sgd, timm_trace, torch_trace
 from torch.optim import lr_scheduler
-
-METRICS = [3.0, 2.0, 2.0, 2.5, 1.9, 1.9, 1.9, 1.9, math.nan, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.9]
-
-
-@dataclass(frozen=True)
-class Spelling:
-    ours: str = ""  # empty where there is none: `note` says why
-    theirs: Callable[[int], list[float]] | None = None
-    note: str = ""
-    updates: int = 40
 
 
 def _torch(build, ours, note="", updates=40):
@@ -50,10 +37,6 @@ def _timm(name, ours, note="", updates=40, **options):
         return timm_trace(lambda o: scheduler(o, **options), n)
 
     return Spelling(ours, theirs, note, updates)
-
-
-def _formula(function, ours, note="", updates=40):
-    return Spelling(ours, lambda n: [function(t) for t in range(n)], note, updates)
 
 
 def _sequential(optimizer):
@@ -262,8 +245,8 @@ TIMM = {
 
 
 D2L = {
-    "constant": _formula(lambda t: 1.0, "constant()"),
-    "SquareRootScheduler": _formula(lambda t: formulas.d2l_square_root(t, 1.0), "power()"),
+    "constant": formula(lambda t: 1.0, "constant()"),
+    "SquareRootScheduler": formula(lambda t: formulas.d2l_square_root(t, 1.0), "power()"),
     "FactorScheduler": Spelling(
         "exponential(0.9, floor=0.05)",
         lambda n: formulas.d2l_factors(n, 0.9, 0.05),
@@ -272,10 +255,10 @@ D2L = {
     "MultiStepLR": _torch(
         lambda o: lr_scheduler.MultiStepLR(o, [15, 30], 0.5), "multistep((15, 30), 0.5)"
     ),
-    "CosineScheduler": _formula(
+    "CosineScheduler": formula(
         lambda t: formulas.d2l_cosine(t, 20, 1.0, 0.1), "cosine(20, floor=0.1)"
     ),
-    "CosineScheduler with warmup": _formula(
+    "CosineScheduler with warmup": formula(
         lambda t: formulas.d2l_cosine(t, 20, 0.3, 0.01, warmup_steps=5) / 0.3,
         "warmup(5, start=0).then(cosine(15, floor=1 / 30))",
     ),
@@ -284,7 +267,7 @@ D2L = {
 
 
 def _clr(mode, ours, **options):
-    return _formula(lambda t: formulas.clr(t, 7, 0.1, 1.0, mode, **options), ours)
+    return formula(lambda t: formulas.clr(t, 7, 0.1, 1.0, mode, **options), ours)
 
 
 CLR = {
@@ -295,48 +278,6 @@ CLR = {
         "triangular",
         "cyclical(7, 0.1, scale='formulas:one_over_cycle')",
         scale=lambda cycle: 1 / cycle,
-    ),
-}
-
-FASTAI = {
-    "SchedNo": _formula(lambda t: 1.0, "constant()"),
-    "SchedLin": _formula(
-        lambda t: formulas.fastai_lin(1, 0.1, t / 40), "linear(40, floor=0.1)", updates=41
-    ),
-    "SchedCos": _formula(
-        lambda t: formulas.fastai_cos(1, 0.1, t / 40), "cosine(40, floor=0.1)", updates=41
-    ),
-    "SchedExp": _formula(
-        lambda t: formulas.fastai_exp(1, 0.1, t / 40),
-        "exponential(0.1 ** (1 / 40), floor=0.1)",
-        "Rising it is warmup(n, start, ramp='geometric').",
-        updates=41,
-    ),
-    "SchedPoly": _formula(
-        lambda t: formulas.fastai_poly(0.1, 1, t / 40, 3),
-        "warmup(40, start=0.1, ramp='power', exponent=3)",
-        "Rising only: falling it is 1 - (t/T)**p, not polynomial's (1 - t/T)**p; from_function.",
-        updates=41,
-    ),
-    "combine_scheds": _formula(
-        lambda t: formulas.fastai_up_and_down(t, 10, 40),
-        "warmup(10, start=0.1).then(cosine(30))",
-        updates=41,
-    ),
-    "fit_one_cycle": _formula(
-        lambda t: formulas.fastai_one_cycle(t, 40),
-        "one_cycle(41, warmup=11 / 41, end=1e-5)",
-        updates=41,
-    ),
-    "fit_flat_cos": _formula(
-        lambda t: formulas.fastai_flat_cos(t, 40),
-        "constant().then(cosine(10, floor=1e-5), after=30)",
-        updates=41,
-    ),
-    "fit_sgdr": _formula(lambda t: formulas.fastai_sgdr(t, 5, 2), "restarts(5, multiply=2)"),
-    "ReduceLROnPlateau": Spelling(
-        note="Compares with an absolute min_delta, plateau with a relative threshold; the same at "
-        "min_delta=0 and threshold=0, where patience p there is p - 1 here."
     ),
 }
 

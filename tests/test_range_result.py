@@ -1,8 +1,7 @@
-"""What a range test says: the judgement, the calibration, the figure, the command line."""
+"""What a range test says: the judgement, the calibration, the figure."""
 
 import json
 import math
-import os
 import re
 from dataclasses import replace
 
@@ -13,7 +12,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from lrcourse import cli, sweeps
+from lrcourse import sweeps
 from lrcourse.calibration import equal_budget
 from lrcourse.experiments import Experiment
 from lrcourse.range_result import RangeTest
@@ -250,92 +249,6 @@ def test_a_headless_run_keeps_the_figure_with_its_origin(real, tmp_path, monkeyp
     with Image.open(path) as image:
         told = json.loads(image.text["Description"])
     assert told["updates"] == 60 and told["optimizer"] == "SGD" and told["net"]
-
-
-# -- the command line -------------------------------------------------------------------------
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A working folder with a module of somebody's own."""
-    name = f"mine_{tmp_path.name.replace('-', '_')}"
-    (tmp_path / f"{name}.py").write_text(
-        "import torch\n"
-        "from torch import nn\n"
-        "from lrcourse.experiments import Experiment\n"
-        "X = torch.randn(60, 4); Y = (X.sum(1) > 0).long()\n"
-        "net = nn.Linear(4, 2)\n"
-        "opt = torch.optim.SGD(net.parameters(), lr=0.1)\n"
-        "batches = list(zip(X.split(10), Y.split(10)))\n"
-        "def three(): return net, opt, batches\n"
-        "def keyed(): return dict(net=net, optimizer=opt, batches=batches, updates=12,\n"
-        "                         held_out=batches[:1])\n"
-        "def wrong(): return dict(net=net, optimizer=opt, batch=batches)\n"
-        "def lacking(): return dict(net=net)\n"
-        "def nothing(): return None\n"
-        "def refused(): return net, opt, []\n"
-        "def raising(): raise ValueError('no data today')\n"
-        "def experiment(): return Experiment(images=64, model='mlp',\n"
-        "                     model_options=dict(depth=2, width=8))\n"
-    )
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend("")
-    return name
-
-
-def test_find_lr_prints_a_table_and_keeps_a_figure(folder, tmp_path, capsys):
-    words = ["find-lr", f"{folder}:three", "--updates", "60", "--start", "1e-4", "--png", "a.png"]
-    assert cli.main(words) == 0
-    said = capsys.readouterr().out
-    assert "0.0001 to 10 in 60 updates" in said
-    assert "minimum / 10" in said and ("Use " in said or "Do not trust" in said)
-    with Image.open(tmp_path / "a.png") as image:
-        assert image.width > 500
-    assert os.listdir(tmp_path).count("range-test.png") == 0
-
-
-def test_find_lr_takes_keys_and_experiments(folder, tmp_path, capsys):
-    assert cli.main(["find-lr", f"{folder}:keyed", "--no-png"]) == 0
-    said = capsys.readouterr().out
-    assert "in 12 updates" in said and "On the held-out data" in said
-    assert cli.main(["find-lr", f"{folder}:keyed", "--no-png", "--updates", "14"]) == 0
-    assert "in 14 updates" in capsys.readouterr().out
-    assert not list(tmp_path.glob("*.png"))
-    words = ["find-lr", f"{folder}:experiment", "--updates", "11", "--repeats", "2"]
-    assert cli.main(words) == 0
-    assert (tmp_path / "range-test.png").exists()
-
-
-@pytest.mark.parametrize(
-    "words, told",
-    [
-        (["{}:nowhere"], "no function"),
-        (["three"], "module:function"),
-        (["{}:wrong"], "lacks batches"),
-        (["{}:lacking"], "lacks optimizer, batches"),
-        (["{}:nothing"], "returned a NoneType"),
-        (["{}:refused"], "batches is empty"),
-        (["{}:three", "--start", "3", "--end", "2"], "3 is not below 2"),
-        (["{}:three", "--png", "no/such/folder/a.png"], "cannot write"),
-    ],
-)
-def test_find_lr_refuses_with_exit_code_2(folder, words, told, capsys):
-    words = [word.format(folder) for word in words]
-    assert cli.main(["find-lr", *words]) == 2
-    assert told in capsys.readouterr().err
-
-
-def test_an_error_of_the_function_itself_is_shown_whole(folder):
-    with pytest.raises(ValueError, match="no data today"):
-        cli.main(["find-lr", f"{folder}:raising"])
-
-
-def test_find_lr_s_help_holds_the_contract(capsys):
-    with pytest.raises(SystemExit) as end:
-        cli.main(["find-lr", "--help"])
-    assert end.value.code == 0
-    said = capsys.readouterr().out
-    assert "return net, optimizer, batches" in said and '"held_out"' in said
 
 
 def test_a_result_prints_what_happened():

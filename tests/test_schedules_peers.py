@@ -1,15 +1,18 @@
-"""Schedules against transformers and timm, and the table of everybody's spellings."""
+"""Schedules against transformers, timm and fastai, and the table of everybody's spellings."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from peers import peer, timm_trace, torch_trace
-from spellings import METRICS, SPELLINGS
+from fastai_spellings import fitted
+from peers import METRICS, peer, timm_trace, torch_trace
+from spellings import SPELLINGS
 
 from lrcourse import schedules
 from lrcourse.schedules import cosine, multistep, plateau, power, restarts, step, warmup, wsd
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 
 ENTRIES = [
     pytest.param(spelling, id=f"{library}-{name}")
@@ -23,11 +26,19 @@ def upstream(library: str) -> set[str]:
         return set(torch.optim.lr_scheduler.__all__)
     if library == "transformers":
         return {each.value for each in peer("transformers").SchedulerType}
-    names = dir(peer("timm.scheduler"))
-    return {name for name in names if name.endswith("LRScheduler")}
+    if library == "timm":
+        names = dir(peer("timm.scheduler"))
+        return {name for name in names if name.endswith("LRScheduler")}
+    names = peer("fastai.callback.schedule").__all__
+    fits = set(dir(peer("fastai.learner").Learner)) - {"fit"}  # at one rate
+    return (
+        {name for name in names if name.startswith(("Sched", "combine"))}
+        | {name for name in fits if name.startswith("fit_") or name == "fine_tune"}
+        | {name for name in dir(peer("fastai.callback.tracker")) if name.startswith("ReduceLR")}
+    )
 
 
-@pytest.mark.parametrize("library", ["torch", "transformers", "timm"])
+@pytest.mark.parametrize("library", ["torch", "transformers", "timm", "fastai"])
 def test_every_upstream_schedule_is_in_the_table(library):
     missing = upstream(library) - set(SPELLINGS[library])
     version = peer(library).__version__
@@ -54,6 +65,37 @@ def test_the_spelling_gives_the_same_rates(spelling):
     else:
         factors = ours(range(spelling.updates))
     np.testing.assert_allclose(factors, theirs, rtol=1e-9, atol=1e-12)
+
+
+# fastai, whose formulas are in the table
+
+POSITION = 1e-6  # combine_scheds keeps its limits in float32: rounding, times the steepest slope
+
+
+@pytest.mark.parametrize("spelling", [entry for entry in ENTRIES if entry.values[0].real])
+def test_the_formula_is_what_fastai_does(spelling):
+    real = spelling.real(spelling.updates)
+    assert len(real) == spelling.updates
+    np.testing.assert_allclose(spelling.theirs(spelling.updates), real, atol=POSITION)
+    ours = eval(spelling.ours, vars(schedules))
+    np.testing.assert_allclose(ours(range(spelling.updates)), real, atol=POSITION)
+
+
+def test_every_spelling_of_fastai_is_compared_with_fastai_itself():
+    spelled = [each for each in SPELLINGS["fastai"].values() if each.ours]
+    assert len(spelled) > 10
+    assert all(
+        each.real or "ReduceLR" in name for name, each in SPELLINGS["fastai"].items() if each.ours
+    )
+
+
+def test_fastai_may_restart_one_update_late_and_ours_does_not():
+    theirs = fitted(lambda learner: learner.fit_sgdr(3, 1), 5)
+    ours = schedules.restarts(5, multiply=2)(range(35))
+    assert len(theirs) == 35
+    late = np.flatnonzero(np.abs(ours - theirs) > POSITION)
+    assert late.tolist() == [15]  # 1/7 + 2/7 is above 3/7 in float32
+    assert (ours[15], theirs[15]) == (1, pytest.approx(0, abs=POSITION))
 
 
 # transformers, over a grid
