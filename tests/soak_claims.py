@@ -1,6 +1,6 @@
 """The claims page on several sets of fresh seeds: every verdict has to come out the same.
 
-    python tests/soak_claims.py [--first 900 0] [--records FOLDER]
+    python tests/soak_claims.py [--first 2000 0] [--records FOLDER]
 
 Prints each claim with its effect on every set. Exit code 1 if a verdict differs or is not the one
 that the page expects. Minutes for each set; with --records a second call takes seconds.
@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 PAGE = Path(__file__).resolve().parents[1] / "notebooks" / "claims.ipynb"
-SEED_LINE = "FIRST = 900 "
+SEED_LINE = "FIRST = 2000 "
 
 
 def verdicts(first: int, folder: Path) -> dict[str, dict[str, str]]:
@@ -41,7 +41,7 @@ def verdicts(first: int, folder: Path) -> dict[str, dict[str, str]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--first", type=int, nargs="+", default=[900, 0], help="first seeds")
+    parser.add_argument("--first", type=int, nargs="+", default=[2000, 0], help="first seeds")
     parser.add_argument("--records", type=Path, help="folder of the runs (default: a new one)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
