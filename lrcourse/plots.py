@@ -16,10 +16,22 @@ from matplotlib.lines import Line2D
 
 from lrcourse import plot_parts as parts
 from lrcourse.history import History
+from lrcourse.plot_landscapes import curve, over_updates, sharpness, surface
 from lrcourse.plot_sweeps import by_seed, rates
 from lrcourse.schedule import Schedule
 
-__all__ = ["by_seed", "compare", "rates", "schedule", "traces", "training"]
+__all__ = [
+    "by_seed",
+    "compare",
+    "curve",
+    "over_updates",
+    "rates",
+    "schedule",
+    "sharpness",
+    "surface",
+    "traces",
+    "training",
+]
 
 
 def schedule(

@@ -1,4 +1,4 @@
-"""Sharpness: the largest curvature of a net's loss, by power iteration, and how it moves in training.
+"""Sharpness: the largest curvature of a net's loss, by power iteration, and its course.
 
     net = models.build("mlp", seed=0, data=digits, depth=3, width=32)
     watch = train_watching(net, digits.train, lr=0.1, updates=1000, every=20)
@@ -25,7 +25,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def squared_error(outputs: Tensor, y: Tensor) -> Tensor:
-    """Half the squared distance of the outputs from the labels as one-hot rows, mean over images."""
+    """Half the squared distance of the outputs from the labels as one-hot rows, image mean."""
     target = F.one_hot(y, outputs.shape[1]).to(outputs.dtype)
     return ((outputs - target) ** 2).sum(1).mean() / 2
 

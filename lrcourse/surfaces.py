@@ -1,4 +1,4 @@
-"""Surfaces over the plane, with exact gradients: what the size of a step does at a saddle, in a well.
+"""Surfaces over the plane, with exact gradients: the size of a step at a saddle and in a well.
 
     saddle = DoubleWell()
     run = descend(saddle.gradient, torch.tensor([0.01, 1.0]), optimizers.pure("sgd"), 0.1, 100)
