@@ -31,7 +31,7 @@ def curve(
     ``f`` maps positions to heights, element by element. Points outside ``limits`` are left out.
     """
     with plt.rc_context(parts.LOOK):
-        figure, grid = _panels(len(descents), 2.0)
+        figure, grid = _panels(len(descents), 2.4)
         at = torch.linspace(*limits, 200, dtype=torch.float64)
         top = float(f(at).max())
         for k, (axes, (label, run)) in enumerate(zip(grid, descents.items(), strict=True)):

@@ -117,7 +117,8 @@ def _sweep(axes: Axes, runs: Runs, column: str, k: int, label: str) -> None:
     lost = [one for one in lr if any(not np.isfinite(v) for v in groups[one])]
     if lost:
         top = axes.get_xaxis_transform()
-        axes.plot(lost, np.ones(len(lost)), "x", color=parts.colour(k), transform=top, ms=5)
+        crosses = axes.plot(lost, np.ones(len(lost)), "x", color=parts.colour(k), transform=top)
+        plt.setp(crosses, markersize=5, clip_on=False)
 
 
 def _rug(axes: Axes, places: list[float], k: int) -> None:
