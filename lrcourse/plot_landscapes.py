@@ -133,7 +133,9 @@ def sharpness(watches: Mapping[str, Watch], *, title: str = "", name: str = "sha
         )
         edges: dict[float, int] = {}
         for k, (label, watch) in enumerate(watches.items()):
-            top.plot(watch.loss, color=parts.colour(k), linewidth=0.9)
+            (line,) = top.plot(watch.loss, color=parts.colour(k), linewidth=0.9)
+            if watch.batch_size is not None:  # its noise would hide the others
+                line.set(alpha=0.35, zorder=1)
             found = bottom.plot(
                 watch.looks, watch.sharpness, ".-", color=parts.colour(k), label=label
             )
