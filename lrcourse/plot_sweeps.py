@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,7 +14,7 @@ from lrcourse.sweeps import Runs
 
 def rates(
     arms: Runs | Mapping[str, Runs],
-    column: str = "valid_loss",
+    column: str | Sequence[str] = "valid_loss",
     *,
     marks: Mapping[str, Mapping[int, float]] | None = None,
     limits: tuple[float, float] | None = None,
@@ -25,31 +25,38 @@ def rates(
 
     Args:
         arms: runs that differ in rate and seed, or several such sweeps by name.
+        column: of the history; of several, each has a panel.
         marks: by the name of an arm, seed -> rate (its best ones, say), drawn as dots at the foot.
-        limits: of the column. Losses are drawn on a log axis.
+        limits: of the first column. Losses are drawn on a log axis.
 
     A seed that diverged has no loss; its rate is marked at the top of the axes.
     """
     arms = {"": arms} if isinstance(arms, Runs) else dict(arms)
+    columns = [column] if isinstance(column, str) else list(column)
     with plt.rc_context(parts.LOOK):
-        figure, axes = plt.subplots(figsize=(6.8, 3.4))
-        for k, (label, runs) in enumerate(arms.items()):
-            _sweep(axes, runs, column, k, label)
-            if marks and label in marks:
-                _rug(axes, list(marks[label].values()), k)
-        axes.set_xscale("log")
-        parts.plain_log_ticks(axes.xaxis)
-        axes.set(xlabel="peak LR", ylabel=parts.NAMES.get(column, column))
-        if column.endswith("_loss"):
-            axes.set_yscale("log")
-        if limits:
-            axes.set_ylim(*limits)
-        if column.endswith("_loss"):
-            parts.plain_log_ticks(axes.yaxis)
+        height = 3.4 if len(columns) == 1 else 2.4 * len(columns)
+        figure, panels = plt.subplots(
+            len(columns), 1, figsize=(6.8, height), sharex=True, squeeze=False
+        )
+        for axes, one in zip(panels.flat, columns, strict=True):
+            for k, (label, runs) in enumerate(arms.items()):
+                _sweep(axes, runs, one, k, label)
+                if marks and label in marks:
+                    _rug(axes, list(marks[label].values()), k)
+            axes.set_xscale("log")
+            parts.plain_log_ticks(axes.xaxis)
+            axes.set_ylabel(parts.NAMES.get(one, one))
+            if one.endswith("_loss"):
+                axes.set_yscale("log")
+            if limits and one == columns[0]:
+                axes.set_ylim(*limits)
+            if one.endswith("_loss"):
+                parts.plain_log_ticks(axes.yaxis)
+            parts.name_lines(axes)
+        axes.set_xlabel("peak LR")
         seeds = {len({run.experiment.seed for run in runs}) for runs in arms.values()}
         several = f"  (median and range of {seeds.pop()} seeds)" if seeds != {1} else ""
-        axes.set_title(f"{title}{several}".strip())
-        parts.name_lines(axes)
+        panels[0, 0].set_title(f"{title}{several}".strip())
         parts.finish(figure, name, parts.origin({k: runs.histories for k, runs in arms.items()}))
 
 
@@ -110,7 +117,8 @@ def _sweep(axes: Axes, runs: Runs, column: str, k: int, label: str) -> None:
     lost = [one for one in lr if any(not np.isfinite(v) for v in groups[one])]
     if lost:
         top = axes.get_xaxis_transform()
-        axes.plot(lost, np.ones(len(lost)), "x", color=parts.colour(k), transform=top, ms=5)
+        crosses = axes.plot(lost, np.ones(len(lost)), "x", color=parts.colour(k), transform=top)
+        plt.setp(crosses, markersize=5, clip_on=False)
 
 
 def _rug(axes: Axes, places: list[float], k: int) -> None:

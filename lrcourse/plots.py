@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 from lrcourse import plot_parts as parts
 from lrcourse.history import History
 from lrcourse.plot_gallery import diagnosis, gallery
+from lrcourse.plot_landscapes import curve, over_updates, sharpness, surface
 from lrcourse.plot_loop import loop
 from lrcourse.plot_sweeps import by_seed, rates
 from lrcourse.schedule import Schedule
@@ -24,11 +25,15 @@ from lrcourse.schedule import Schedule
 __all__ = [
     "by_seed",
     "compare",
+    "curve",
     "diagnosis",
     "gallery",
     "loop",
+    "over_updates",
     "rates",
     "schedule",
+    "sharpness",
+    "surface",
     "traces",
     "training",
 ]

@@ -57,6 +57,16 @@ def test_median_and_range_over_the_rate(runs, axes):
     assert axes().get_title(loc="left") == "SGD  (median and range of 3 seeds)"
 
 
+def test_several_columns_have_a_panel_each(runs, axes):
+    plots.rates({"SGD": runs}, ("valid_loss", "valid_acc"), limits=(0.1, 10))
+    loss, accuracy = axes().figure.axes
+    np.testing.assert_allclose(lines(loss, ".")[0].get_ydata(), [3.0, 0.3, 1.0])
+    expected = [1 / 4, 1 / 1.3, 1 / 2]
+    np.testing.assert_allclose(lines(accuracy, ".")[0].get_ydata(), expected)
+    assert [list(lines(panel, "x")[0].get_xdata()) for panel in (loss, accuracy)] == [[1.0]] * 2
+    assert loss.get_ylim() == (0.1, 10) and accuracy.get_yscale() == "linear"
+
+
 def test_rates_at_which_a_seed_diverged_are_marked_and_do_not_count(runs, axes):
     plots.rates({"SGD": runs}, "valid_loss", marks={"SGD": {0: 0.1, 1: 0.1, 2: 0.01}})
     (lost,) = lines(axes(), "x")
