@@ -126,13 +126,13 @@ def sweep(
 
 
 class _Record:
-    """The numbers of a sweep while it goes on; they stay on the device until they are needed."""
+    """The numbers of a sweep while it goes on; they stay on the device between two looks."""
 
     def __init__(self, plan: Plan, check_every: int) -> None:
         self._plan, self._check_every = plan, check_every
         self._watch = Watch(plan.diverged, plan.smoothing)
         self._pending: list[torch.Tensor] = []
-        self._answers: list[tuple[torch.Tensor, int] | None] = []
+        self._answers: list[tuple[torch.Tensor | int, int] | None] = []
         self._loss: list[float] = []
         self.not_called: dict[int, list[float]] = {}
         self.skipped: list[int] = []
@@ -160,6 +160,11 @@ class _Record:
             new = [self._pending[0].item()]
         else:
             new = torch.stack(self._pending).tolist() if self._pending else []
+        # Small tensors that outlive an update scatter the next one's activations over the memory.
+        for t in range(len(self._loss), len(self._answers)):
+            if self._answers[t] is not None:
+                right, count = self._answers[t]
+                self._answers[t] = int(right), count
         self._pending.clear()
         for loss in new:
             self._loss.append(loss)
@@ -181,8 +186,7 @@ class _Record:
         answers = self._answers[:made]
         accuracy = None
         if made and None not in answers:
-            right = torch.stack([right for right, _ in answers]).cpu().numpy()
-            accuracy = right / np.array([count for _, count in answers])
+            accuracy = np.array([int(right) / count for right, count in answers])
         held = None
         if self._plan.held_out is not None:
             held = np.full((2, made), np.nan)
