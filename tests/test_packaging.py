@@ -80,7 +80,15 @@ def test_a_lock_pins_everything_with_hashes(name):
 
 
 @pytest.mark.parametrize(
-    "extra, name", [("", LOCKS[0]), ("course", LOCKS[0]), ("test", LOCKS[0]), ("peers", LOCKS[1])]
+    "extra, name",
+    [
+        ("", LOCKS[0]),
+        ("course", LOCKS[0]),
+        ("book", LOCKS[0]),
+        ("test", LOCKS[0]),
+        ("peers", LOCKS[1]),
+        ("browser", LOCKS[1]),
+    ],
 )
 def test_direct_dependencies_are_pinned_within_their_bounds(extra, name):
     packages = read_lock(name)
@@ -119,9 +127,13 @@ def test_conda_s_environment_is_in_step_with_pyproject():
     pip = dict(name_and_bound(each) for each in last["pip"] if each != "-e .")
     assert "-e ." in last["pip"]
     wanted = dict(
-        name_and_bound(each) for each in PROJECT["dependencies"] + EXTRAS["course"] + EXTRAS["test"]
+        name_and_bound(each)
+        for each in (
+            *PROJECT["dependencies"],
+            *(each for extra in ("course", "book", "test") for each in EXTRAS[extra]),
+        )
     )
-    assert pip == {"d2l": wanted.pop("d2l")}
+    assert pip == {name: wanted.pop(name) for name in ("d2l", "lion-pytorch", "schedulefree")}
     assert f">={listed.pop('python')}" == PROJECT["requires-python"]
     expected = {CONDA_NAMES.get(name, name): bound for name, bound in wanted.items()}
     assert {name: listed[name] for name in listed.keys() - ONLY_CONDA} == expected

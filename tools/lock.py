@@ -1,8 +1,8 @@
 """Pin the dependencies of pyproject.toml again: requirements.lock and requirements-peers.lock.
 
-The first holds the core and the extras `course` and `test`, the second what `peers` needs beyond
-that, at the same versions. Both carry hashes and no addresses. What is pinned already stays
-unless `--upgrade` is given; other arguments of `uv pip compile` are passed on too.
+The first holds the core and the extras `course`, `book` and `test`, the second what `peers` and
+`browser` need beyond that, at the same versions. Both carry hashes and no addresses. What is pinned
+already stays unless `--upgrade` is given; other arguments of `uv pip compile` are passed on too.
 """
 
 from __future__ import annotations
@@ -70,11 +70,19 @@ def main(arguments: list[str]) -> int:
                 shutil.copyfile(ROOT / name, draft)
         try:
             main_lock = compile_lock(
-                uv, drafts[MAIN], "--extra", "course", "--extra", "test", *arguments
+                uv,
+                drafts[MAIN],
+                "--extra",
+                "course",
+                "--extra",
+                "book",
+                "--extra",
+                "test",
+                *arguments,
             )
             constraint = ("--constraint", str(drafts[MAIN]))
             with_peers = compile_lock(
-                uv, drafts[PEERS], "--extra", "peers", *constraint, *arguments
+                uv, drafts[PEERS], "--extra", "peers", "--extra", "browser", *constraint, *arguments
             )
         except subprocess.CalledProcessError as error:
             print("lock: uv failed; the locks are as they were", file=sys.stderr)
