@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 from lrcourse.book_text import BookError
 
+_FUNCTION = re.compile(r"[a-z]{2,}")
 _UNKNOWN = re.compile(r"\\[A-Za-z]+\*?")
 
 
@@ -39,7 +40,20 @@ def to_mathml(tex: str, *, display: bool = False) -> str:
                 f"{unknown[0]} in the formula ${tex}$ is unknown to latex2mathml: use a macro that "
                 "it knows, or write the formula without it"
             )
+    _space(root)
     return _write(root)
+
+
+def _space(root: ElementTree.Element) -> None:
+    """Set spaces as TeX does: a thin one after the name of a function, none around a slash."""
+    for element in root.iter():
+        if element.tag.endswith("}mo") and element.text == "/":
+            element.attrib |= {"lspace": "0", "rspace": "0"}
+        following = zip(list(element), list(element)[1:], strict=False)
+        for place, (child, after) in reversed(list(enumerate(following, start=1))):
+            named = child.tag.endswith("}mi") and _FUNCTION.fullmatch(child.text or "")
+            if named and element.tag.endswith("}mrow") and not after.tag.endswith("}mo"):
+                element.insert(place, ElementTree.Element("mspace", width="0.167em"))
 
 
 def _check_braces(tex: str) -> None:

@@ -15,10 +15,11 @@ from lrcourse import book_outputs
 from lrcourse.book_figures import lighten, titles
 from lrcourse.book_playground import MIME, script
 from lrcourse.book_prose import Prose, read_headings
-from lrcourse.book_text import BookError, Heading, Ids, normalise
+from lrcourse.book_text import BookError, Heading, Ids
 
 LARGEST = 1_900_000  # bytes of Markdown; with what mdBook adds, a page stays below 2 MB
 _PREDICT = re.compile(r"\s*#{1,6}[ \t]+Predict first\b", re.IGNORECASE)
+_PREDICT_OPEN = '<div class="lrcourse-predict">'
 _TITLE = re.compile(r"^# .*$", re.MULTILINE)
 _INCLUDE = re.compile(r"(?<!\\)\{\{(?=\s*#[A-Za-z_]+\s[^}]*\}\})")
 _TICKS = re.compile(r"`{3,}")
@@ -27,7 +28,9 @@ _TEMPLATE = """
 {%- extends 'base/display_priority.j2' -%}
 {%- block any_cell -%}{{ cell | opening }}{{ super() }}{{ cell | closing }}{%- endblock -%}
 {%- block input -%}{{ cell | code }}{%- endblock -%}
-{%- block outputs -%}{{ cell | before_outputs }}{{ super() }}{{ cell | after_outputs }}{%- endblock -%}
+{%- block outputs -%}
+{{- cell | before_outputs }}{{ super() }}{{ cell | after_outputs -}}
+{%- endblock -%}
 {%- block stream -%}{{ output | stream }}{%- endblock -%}
 {%- block error -%}{{ output | error }}{%- endblock -%}
 {%- block display_data -%}{{ output | data(cell) }}{%- endblock -%}
@@ -133,7 +136,7 @@ class _Page:
     def opening(self, cell: NotebookNode) -> str:
         self.where = _where(self.prose.page, cell, self.numbers.get(cell.get("id")))
         if cell.cell_type == "markdown":
-            return '\n\n<div class="lrcourse-predict">\n\n' if _PREDICT.match(cell.source) else "\n\n"
+            return f"\n\n{_PREDICT_OPEN}\n\n" if _PREDICT.match(cell.source) else "\n\n"
         if cell.cell_type != "code":
             return "\n\n"
         pictures = sum("image/png" in each.get("data", {}) for each in cell.get("outputs", []))
@@ -207,7 +210,8 @@ def _tags(cell: NotebookNode) -> list[str]:
 
 
 def _hides_outputs(cell: NotebookNode) -> bool:
-    hidden = cell.metadata.get("jupyter", {}).get("outputs_hidden") or cell.metadata.get("collapsed")
+    given = cell.metadata
+    hidden = given.get("collapsed") or given.get("jupyter", {}).get("outputs_hidden")
     return bool(hidden) or "hide-output" in _tags(cell)
 
 

@@ -23,6 +23,7 @@ _ATTRIBUTE = re.compile(
 )
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _LETTER = re.compile(r"[^\W\d_]")
+_LEAST_HAN = 10  # a paragraph with fewer is one that names a term
 _CHINESE = '<div lang="zh-Hans" class="lrcourse-zh">'
 
 
@@ -50,7 +51,7 @@ class Prose:
         self._attachments = attachments
         marked = DIRECTIVE.sub(self._table, marked)
         marked = self._links(marked)
-        marked = _DEFINITION.sub(lambda found: found[1] + self._definition(found[2]), marked)
+        marked = _DEFINITION.sub(lambda found: f"{found[1]}<{self._address(found[2])}>", marked)
         marked = _ATTRIBUTE.sub(self._attribute, marked)
         marked = "\n\n".join(_in_chinese(masked, marked))
         return masked.restore(marked, _show)
@@ -68,30 +69,28 @@ class Prose:
                 return f"![{found['text']}](<{address}>{title})"
             inside = self._links(found["text"])
             address = self.site.link(target, self.page)
-            return _outside(inside, target) if address is None else f"[{inside}](<{address}>{title})"
+            if address is None:
+                return _outside(inside, target)
+            return f"[{inside}](<{address}>{title})"
 
         return _LINK.sub(replace, text)
 
-    def _definition(self, target: str) -> str:
+    def _address(self, target: str) -> str:
+        """The address of a link whose text cannot be left standing alone."""
         address = self.site.link(target, self.page)
         if address is None:
             raise BookError(
-                f"{target} lies outside the book, which has no address for it: write the link "
-                "inline, [text](target), so that its text can stay"
+                f"{target} lies outside the book, which has no address for it: write the link as "
+                "[text](target), so that its text can stay"
             )
-        return f"<{address}>"
+        return address
 
     def _attribute(self, found: re.Match[str]) -> str:
         target = found["target"]
         if found["tag"].lower() == "img":
             address = self.site.image(target, self.page, self._attachments)
         else:
-            address = self.site.link(target, self.page)
-            if address is None:
-                raise BookError(
-                    f"{target} lies outside the book, which has no address for it: write the link "
-                    "in Markdown, [text](target), so that its text can stay"
-                )
+            address = self._address(target)
         return f'{found[1]}"{escape(address)}"'
 
 
@@ -126,4 +125,4 @@ def _in_chinese(masked: Masked, text: str) -> list[str]:
 
 def _is_chinese(text: str) -> bool:
     han, letters = len(_HAN.findall(text)), len(_LETTER.findall(text))
-    return han >= 10 and han > 0.3 * letters
+    return han >= _LEAST_HAN and han > 0.3 * letters
