@@ -57,6 +57,10 @@ def build(root: Path, out: Path) -> int:
 def serve(root: Path, out: Path, rest: Sequence[str]) -> int:
     """Show the book of ``root`` and make it anew whenever a file changes, until Ctrl-C."""
     command = [find_mdbook(), "serve", "--dest-dir", str(out.absolute() / "book"), *rest, str(root)]
+    if os.name == "posix":
+        # Become mdbook, so that whoever ends this process ends the server.
+        os.chdir(root)
+        os.execve(command[0], command, environment())
     return subprocess.call(command, cwd=root, env=environment())
 
 

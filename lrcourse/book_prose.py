@@ -48,7 +48,7 @@ class Prose:
         """
         masked = mask(text)
         marked, _ = number_headings(masked, self.ids)
-        self._attachments = attachments
+        self._masked, self._attachments = masked, attachments
         marked = DIRECTIVE.sub(self._table, marked)
         marked = self._links(marked)
         marked = _DEFINITION.sub(lambda found: f"{found[1]}<{self._address(found[2])}>", marked)
@@ -63,6 +63,7 @@ class Prose:
     def _links(self, text: str) -> str:
         def replace(found: re.Match[str]) -> str:
             target = found["bare"] if found["quoted"] is None else found["quoted"]
+            target = self._masked.restore(target)
             title = found["title"] or ""
             if found["mark"]:
                 address = self.site.image(target, self.page, self._attachments)
@@ -77,7 +78,7 @@ class Prose:
 
     def _address(self, target: str) -> str:
         """The address of a link whose text cannot be left standing alone."""
-        address = self.site.link(target, self.page)
+        address = self.site.link(self._masked.restore(target), self.page)
         if address is None:
             raise BookError(
                 f"{target} lies outside the book, which has no address for it: write the link as "
