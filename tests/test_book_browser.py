@@ -93,6 +93,7 @@ def visit(browser, address):
                                       **options)  # fmt: skip
         contexts.append(context)
         page = context.new_page()
+        page.set_default_timeout(10_000)
         page.on("request", note)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
@@ -194,7 +195,7 @@ def test_the_reader_can_choose_between_two_themes(visit):
 def test_search_finds_a_word_and_leads_to_it(visit):
     page = visit("index.html")
     page.keyboard.press("s")
-    page.locator("input[type=search]").fill("warmup")
+    page.locator("input[type=search]").press_sequentially("warmup")
     found = page.locator("[id$=searchresults] li a")
     found.first.wait_for()
     assert found.count() > 2
@@ -218,6 +219,17 @@ def test_wide_boxes_can_be_scrolled_by_the_keyboard(visit):
     tables.first.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("document.activeElement.scrollLeft > 0")
+    assert page.url.endswith("02-schedulers.html")
+
+
+def test_the_table_of_contents_opens_by_the_keyboard(visit):
+    page = visit("index.html", PHONE)
+    chapters = page.locator("nav.sidebar a", has_text="Size")
+    assert not chapters.first.is_visible()
+    page.locator("label[for$=sidebar-toggle-anchor]").press("Enter")
+    chapters.first.wait_for()
+    chapters.first.click()
+    page.wait_for_url("**/01-size.html")
 
 
 def test_chinese_says_its_language(visit):
