@@ -30,7 +30,7 @@ def figure(kind: str, data: str, alt: str, size: Mapping[str, object] | None = N
     shape = f' width="{int(width)}" height="{int(height)}"' if width and height else ""
     uri = f"data:{kind};base64,{base64.b64encode(content).decode()}"
     return (
-        f'<figure class="lrcourse-figure"><img src="{uri}" alt="{escape(alt)}"{shape} '
+        f'<figure class="lrcourse-figure"><img src="{uri}" alt="{_attribute(alt)}"{shape} '
         'decoding="async"></figure>'
     )
 
@@ -94,3 +94,8 @@ def _text(node: ast.expr) -> str:
     if isinstance(node, ast.JoinedStr):
         return "".join(_text(part) or "…" for part in node.values)
     return ""
+
+
+def _attribute(text: str) -> str:
+    # One line, because Markdown would end the HTML at a blank one.
+    return escape(text).replace("\n", "&#10;")

@@ -61,6 +61,8 @@ def data(output: dict, alt: str, prose: Prose) -> str:
     if form == PLAYGROUND:
         if "image/png" not in given:
             raise BookError(f"an output with {PLAYGROUND} has no still figure (image/png)")
+        # Its text says what the figure shows, settings and outcome.
+        alt = given.get("text/plain", alt)
         still = figure("image/png", given["image/png"], alt, output.metadata.get("image/png"))
         return playground(given[form], still)
     if form is None:

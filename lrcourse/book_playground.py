@@ -20,6 +20,7 @@ MIME = "application/vnd.lrcourse.playground+json"
 MODULE = Path(__file__).with_name("playground.js")
 _CLASS = "lrcourse-playground"
 
+# Keys that move a slider must not turn the page, as they do elsewhere in an mdBook.
 # What anywidget gives a module, as far as one can without a kernel.
 _START = """
 import(MODULE).then(({ default: widget }) => {
@@ -47,6 +48,7 @@ import(MODULE).then(({ default: widget }) => {
       send() {},
     };
     const el = document.createElement("div");
+    el.addEventListener("keydown", (event) => event.stopPropagation());
     Promise.resolve(widget.render({ model, el })).then(
       () => { place.replaceChildren(el); place.classList.add("lrcourse-live"); },
       (error) => console.error("playground:", error),
@@ -59,11 +61,14 @@ import(MODULE).then(({ default: widget }) => {
 def playground(state: Any, still: str) -> str:
     """One place for the widget, as HTML on one line.
 
-    Raises BookError for a state that is no dictionary.
+    Raises BookError for a state that is no dictionary or not JSON.
     """
     if not isinstance(state, dict):
         raise BookError(f"{MIME} must hold a dictionary of traits, not {type(state).__name__}")
-    said = escape(json.dumps(state, ensure_ascii=False, sort_keys=True))
+    try:
+        said = escape(json.dumps(state, ensure_ascii=False, sort_keys=True, allow_nan=False))
+    except ValueError:
+        raise BookError(f"{MIME} holds NaN or infinity, which JSON has no word for") from None
     return f'<div class="{_CLASS}" data-state="{said}">{still}</div>'
 
 

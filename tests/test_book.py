@@ -25,6 +25,7 @@ from books import (
 from PIL import Image
 
 from lrcourse import book, book_notebook
+from lrcourse.book_playground import playground
 from lrcourse.book_text import BookError
 
 HOLDS = "HOLDS | A <b> sentence | 10 seeds, slope +0.98 [+0.96, +1.00], margin 0.9 to 1.1 (t)"
@@ -248,7 +249,7 @@ def test_a_playground_is_its_still_figure_with_the_state_and_one_script(root):
     state = {"rate": 0.1, "label": 'a "quoted" <b> & c\n'}
     output = {
         "output_type": "display_data",
-        "data": {PLAYGROUND: state, "image/png": png(), "text/plain": "Playground()"},
+        "data": {PLAYGROUND: state, "image/png": png()},
     }
     cells = (code('play(title="Move the rate")', output) for _ in range(2))
     made = page(root, *cells, playground="fake.js")
@@ -261,6 +262,22 @@ def test_a_playground_is_its_still_figure_with_the_state_and_one_script(root):
     script = re.search(r'<script type="module">.*</script>', made)[0]
     assert base64.b64encode(b"export default {}").decode() in script
     assert "\n" not in script
+
+
+def test_the_words_of_a_playground_are_its_text(root):
+    (root / "fake.js").write_text("")
+    data = {PLAYGROUND: {}, "image/png": png(), "text/plain": "Playground(lr=1)\nDiverges."}
+    made = page(
+        root, code("1", {"output_type": "display_data", "data": data}), playground="fake.js"
+    )
+    assert 'alt="Playground(lr=1)&#10;Diverges."' in made
+
+
+def test_a_state_that_is_not_json_is_refused():
+    with pytest.raises(BookError, match="NaN"):
+        playground({"rate": float("nan")}, "")
+    with pytest.raises(BookError, match="not list"):
+        playground([], "")
 
 
 def test_a_page_without_one_has_no_script(root):

@@ -296,6 +296,11 @@ def test_an_interactive_figure_runs_from_a_file(visit, playgrounds):
     for expected in ("rate 0.2", "rate 0.4", "rate 0.4"):
         buttons.first.click()
         assert buttons.all_inner_texts() == [expected, "rate 7"]
+    for key in ("ArrowRight", "s"):  # mdBook would turn the page, or open its search
+        buttons.first.press(key)
+    page.wait_for_timeout(300)
+    assert page.url.endswith("one.html")
+    assert not page.locator("input[type=search]").is_visible()
 
 
 def test_the_still_figure_stays_where_the_module_fails(visit, playgrounds):
