@@ -97,13 +97,16 @@ class Site:
         return file
 
     def _anchor(self, fragment: str, source: str) -> str:
-        """The id of the section that a fragment means, as mdBook or as Jupyter spells it."""
+        """The id of the section that a fragment means.
+
+        Jupyter keeps capitals and signs (#1.-Edge) that the ids of the book leave out.
+        """
         wanted = unquote(fragment)
         headings = self.anchors.get(source, ())
         if any(wanted == heading.id for heading in headings):
             return wanted
         for heading in headings:
-            if wanted == heading.text.replace(" ", "-") or normalise(wanted) == heading.id:
+            if normalise(wanted) == heading.id:
                 return heading.id
         known = ", ".join(heading.id for heading in headings)
         raise BookError(f"{source} has no section #{fragment}; its sections: {known or 'none'}")

@@ -25,6 +25,7 @@ from books import (
 from PIL import Image
 
 from lrcourse import book, book_notebook
+from lrcourse.book_figures import lighten
 from lrcourse.book_playground import playground
 from lrcourse.book_text import BookError
 
@@ -234,6 +235,14 @@ def test_a_page_that_is_too_heavy_gets_lighter_pictures_and_loses_none(root):
         )
         assert first.shape == second.shape
         assert ((first - second) ** 2).mean() ** 0.5 < 3
+
+
+def test_a_picture_that_would_look_different_with_fewer_colours_stays():
+    levels = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(levels).save(file, "PNG")
+    stored = base64.b64encode(file.getvalue()).decode()
+    assert lighten(stored) == stored
 
 
 def test_pictures_of_a_light_page_are_untouched(root):

@@ -46,6 +46,7 @@ def test_inline_and_displayed_math(root):
     [
         "costs \\$5 and \\$6",
         "costs $5 and $6",
+        "costs $5-$6 or $7/$8",
         "`$x$` and ``a ` $y$``",
         "```\n$x$\n```",
         "~~~text\n$x$\n```\n$y$\n~~~\n",
