@@ -11,7 +11,7 @@ NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout=600 \
 	--nbval-sanitize-with=tests/nbval_sanitize.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lab bench soak lock clean lint
+.PHONY: help setup run test check lab book serve bench soak lock clean lint
 
 help:
 	@echo "make run     execute every chapter; leaves notebooks, figures and tables in build/"
@@ -20,6 +20,8 @@ help:
 	@echo "make test    every test, the notebooks included; ARGS=... for pytest instead"
 	@echo "make check   the quick tests"
 	@echo "make lab     JupyterLab on the notebooks"
+	@echo "make book    the web book of the chapters, in build/book; needs mdbook"
+	@echo "make serve   the same, shown on this machine and made anew at every change"
 	@echo "make bench   speed beside the usual tools, as ratios"
 	@echo "make soak    a sweep killed twenty times ends with the records of an unbroken one,"
 	@echo "             and the claims page comes to the same verdicts on two sets of seeds"
@@ -46,6 +48,12 @@ check: lint
 
 lab: setup
 	@LRCOURSE_SCALE=$(SCALE) $(VENV_PYTHON) -m lrcourse lab $(ARGS)
+
+book: setup
+	@$(VENV_PYTHON) -m lrcourse book
+
+serve: setup
+	@$(VENV_PYTHON) -m lrcourse book --serve $(ARGS)
 
 bench: setup
 	@for script in $(if $(ARGS),$(ARGS),benchmarks/*.py); do $(VENV_PYTHON) $$script || exit 1; done

@@ -1,4 +1,4 @@
-"""The command line: ``lrcourse run``, ``doctor``, ``lab``, ``trace``, ``find-lr``.
+"""The command line: ``lrcourse run``, ``doctor``, ``lab``, ``book``, ``trace``, ``find-lr``.
 
 Exit codes: 0 all is well, 1 something failed, 2 nothing was tried because the request or the
 installation does not allow it, 130 interrupted.
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from lrcourse import __version__, find_lr, trace_command
+from lrcourse import __version__, book_command, find_lr, trace_command
 from lrcourse.own_function import CommandError
 from lrcourse.scales import SCALES
 
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (default: this process's) and return its exit code."""
     parser = build_parser()
     given, rest = parser.parse_known_args(arguments)
-    if rest and given.command is not lab:
+    if rest and given.command is not lab and not getattr(given, "serve", False):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     given.rest = [word for word in rest if word != "--"]
     try:
@@ -66,6 +66,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(command=lab)
     _add_folders(command)
+
+    command = commands.add_parser("book", help="make the web book of the notebooks, by mdBook")
+    command.set_defaults(command=book)
+    _add_folders(command)
+    book_command.add_arguments(command)
 
     command = commands.add_parser(
         "doctor", help="versions, device, data found, what is missing and how to get it"
@@ -115,6 +120,18 @@ def lab(given: argparse.Namespace) -> int:
         os.chdir(folder)
         os.execv(sys.executable, command)
     return subprocess.call(command, cwd=folder)
+
+
+def book(given: argparse.Namespace) -> int:
+    """``lrcourse book``."""
+    _require("latex2mathml", "nbconvert", "nbformat")
+    root = _notebooks(given).parent
+    if not (root / "book.toml").is_file():
+        raise CommandError(f"{root} has no book.toml: call this in the course's repository")
+    _make(given.out)
+    if given.serve:
+        return book_command.serve(root, given.out, given.rest)
+    return book_command.build(root, given.out)
 
 
 def doctor(given: argparse.Namespace) -> int:
