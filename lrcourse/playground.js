@@ -91,11 +91,13 @@ export const OPTIMIZERS = {
   momentum: {
     label: "Momentum",
     usesMomentum: true,
+    formula: "2(1+β)/λ",
     make: (beta) => (beta > 0 ? heavyBall(beta) : sgd()),
   },
   nesterov: {
     label: "Nesterov",
     usesMomentum: true,
+    formula: "2(1+β)/((1+2β)λ)",
     make(beta) {
       let v = 0;
       return (w, g, lr) => w - lr * (g + beta * (v = beta * v + g));
@@ -274,7 +276,8 @@ export function figure(number) {
 const plain = (number) => (Math.abs(number) < 1e-6 ? number.toFixed(8) : String(number));
 const counted = (count) => `${count} update${count === 1 ? "" : "s"}`;
 
-/** Two or three sentences: whether it diverged, and when; where it ended; the edge. */
+/** Two or three sentences: whether it diverged, and when; where it ended; the edge. λ is the largest
+ * curvature at the start. */
 export function verdict(run) {
   return [ending(run), well(run), aboutEdge(run)].filter(Boolean).join(" ");
 }
@@ -299,8 +302,8 @@ function well({ setting, xs, made, divergedAt }) {
 function aboutEdge({ setting, lr }) {
   const at = edge(setting);
   if (at === null) return "At the start no direction curves upward: there is no edge.";
-  const { label, adaptive } = OPTIMIZERS[setting.optimizer];
-  const name = adaptive ? "edge of SGD" : "edge";
+  const { label, adaptive, formula = "2/λ" } = OPTIMIZERS[setting.optimizer];
+  const name = adaptive ? `edge ${formula} of SGD` : `edge ${formula}`;
   const here = SURFACES[setting.surface].quadratic ? `The ${name}` : `At the start the ${name}`;
   if (adaptive) return `${here} is ${figure(at)}; ${label} scales its own steps.`;
   const above = lr.findIndex((rate) => rate > at);
@@ -367,13 +370,6 @@ function toPixels([left, right, bottom, top], width, height) {
   return [x, y];
 }
 
-function polyline(context, count, x, y) {
-  context.beginPath();
-  context.moveTo(x(0), y(0));
-  for (let k = 1; k < count; k++) context.lineTo(x(k), y(k));
-  context.stroke();
-}
-
 const within = (value, low, high) => Math.min(high, Math.max(low, value));
 
 /** The path of the first `made` updates over the surface's picture. */
@@ -396,8 +392,16 @@ function drawPath({ context, width, height }, run, made, picture, colours) {
   }
   context.lineJoin = "round";
   context.strokeStyle = context.fillStyle = colours.path;
-  context.lineWidth = 1.6;
-  polyline(context, made + 1, x, y);
+  context.lineWidth = made > 300 ? 1.2 : 1.6;
+  const inside = (k) => x(k) >= 0 && x(k) <= width && y(k) >= 0 && y(k) <= height;
+  context.beginPath();
+  for (let k = 1, drawn = false; k <= made; k++) { // leaps from outside to outside are left out
+    const shown = inside(k - 1) || inside(k);
+    if (shown && !drawn) context.moveTo(x(k - 1), y(k - 1));
+    if (shown) context.lineTo(x(k), y(k));
+    drawn = shown;
+  }
+  context.stroke();
   if (made <= 300) {
     for (let k = 1; k <= made; k++) {
       context.beginPath();
@@ -466,7 +470,7 @@ function drawLosses(canvas, run, made, colours) {
     ticks.push([10 ** power, label]);
   }
   const y = (value, frame) => {
-    const share = (Math.log10(within(value, FLOOR, LIMIT)) - low) / (high - low);
+    const share = (Math.log10(within(value, 1e-99, LIMIT)) - low) / (high - low);
     return frame.bottom - share * (frame.bottom - frame.top);
   };
   const { updates } = run.setting;
@@ -476,12 +480,19 @@ function drawLosses(canvas, run, made, colours) {
   context.lineWidth = 1.6;
   const x = (k) => frame.left + (k / updates) * (frame.right - frame.left);
   const value = (k) => (run.losses[k] >= 0 ? run.losses[k] : LIMIT);
-  polyline(context, made + 1, x, (k) => y(value(k), frame));
+  context.save(); // what lies below the floor leaves at the foot
+  context.beginPath();
+  context.rect(frame.left, frame.top - 2, frame.right, frame.bottom - frame.top + 4);
+  context.clip();
+  context.beginPath();
+  for (let k = 0; k <= made; k++) context.lineTo(x(k), y(value(k), frame));
+  context.stroke();
+  context.restore();
   if (run.divergedAt !== null && made === run.made) {
     context.font = `bold 13px ${colours.font}`;
-    context.textAlign = x(made) > (frame.left + frame.right) / 2 ? "right" : "left";
+    context.textAlign = x(made) > frame.left + 0.65 * (frame.right - frame.left) ? "right" : "left";
     context.textBaseline = "top";
-    const gap = context.textAlign === "right" ? -6 : 6;
+    const gap = context.textAlign === "right" ? -16 : 8;
     context.fillText("✕ diverged", x(made) + gap, frame.top + 4);
   }
 }
@@ -491,10 +502,9 @@ function drawRates(canvas, run, made, at, colours) {
   const { context } = canvas;
   const { updates, peak_lr, optimizer } = run.setting;
   const binds = at !== null && !OPTIMIZERS[optimizer].adaptive && at < 4 * peak_lr;
-  const top = 1.12 * Math.max(peak_lr, binds ? at : 0);
+  const top = Math.max(1.12 * peak_lr, binds ? 1.35 * at : 0);
   const y = (value, frame) => frame.bottom - (value / top) * (frame.bottom - frame.top);
   const ticks = [[0, "0"], [peak_lr, figure(peak_lr)]];
-  if (peak_lr < top / 2.5) ticks[1] = [peak_lr, figure(peak_lr)];
   const frame = drawAxes(canvas, "learning rate of each update", updates, ticks, y, colours);
   const x = (t) => frame.left + (t / updates) * (frame.right - frame.left);
   if (binds) {
@@ -507,8 +517,9 @@ function drawRates(canvas, run, made, at, colours) {
     context.lineTo(frame.right, height);
     context.stroke();
     context.textAlign = "right";
-    context.textBaseline = height > frame.top + 18 ? "bottom" : "top";
-    context.fillText(`edge ${figure(at)}`, frame.right, height + (height > frame.top + 18 ? -3 : 4));
+    const beyond = peak_lr > at; // then the room is below the line
+    context.textBaseline = beyond ? "top" : "bottom";
+    context.fillText(`edge ${figure(at)}`, frame.right, height + (beyond ? 4 : -3));
   }
   context.strokeStyle = colours.rate;
   const steps = (from, to) => {
@@ -572,14 +583,15 @@ const STYLE = `
   gap: 10px 18px; align-items: end; }
 .lrp label { display: flex; justify-content: space-between; gap: 8px; font-size: 14px; }
 .lrp output { font-variant-numeric: tabular-nums; font-weight: 600; }
-.lrp select, .lrp input, .lrp .lrp-button { width: 100%; min-height: 32px; margin: 0;
+.lrp select, .lrp input, .lrp .lrp-button { display: block; width: 100%; height: 32px; margin: 0;
   font: inherit; font-size: 15px; color: inherit; accent-color: #0072b2; }
 .lrp[data-theme=dark] input { accent-color: #56b4e9; }
 .lrp select, .lrp input[type=number], .lrp .lrp-button { padding: 2px 8px;
   background: transparent; border: 1px solid #808080; border-radius: 6px; }
 .lrp select option { background: var(--bg-own); color: var(--fg-own); }
-.lrp .lrp-button { cursor: pointer; }
+.lrp .lrp-button { cursor: pointer; white-space: nowrap; padding: 2px; }
 .lrp .lrp-pair { display: grid; grid-template-columns: 1fr 1fr; gap: 8px; }
+.lrp .lrp-buttons { grid-template-columns: 2fr 3fr; }
 .lrp :disabled { opacity: 0.55; cursor: default; }
 .lrp :focus-visible { outline: 3px solid #0072b2; outline-offset: 2px; }
 .lrp[data-theme=dark] :focus-visible { outline-color: #7cc7f5; }
@@ -679,8 +691,8 @@ function render({ model, el }) {
     return { surface, start: [...start], peak_lr };
   };
   const still = matchMedia("(prefers-reduced-motion: reduce)");
-  const play = button("Play the path", () => (playedFrom === null ? begin() : end()));
-  const again = button("Other noise", () => change({ seed: (setting().seed + 1) % 2147483647 }));
+  const play = button("Play", () => (playedFrom === null ? begin() : end()));
+  const again = button("New noise", () => change({ seed: (setting().seed + 1) % 2147483647 }));
   const surface = make("canvas", { role: "img" });
   const losses = make("canvas", { role: "img" });
   const lr = make("canvas", { role: "img" });
@@ -717,7 +729,7 @@ function render({ model, el }) {
         },
       }),
       make("div", { class: "lrp-pair" }, coordinate(0, "Start x"), coordinate(1, "Start y")),
-      make("div", { class: "lrp-pair" }, play, again)),
+      make("div", { class: "lrp-pair lrp-buttons" }, play, again)),
   ));
 
   // The starting point: dragged, or moved by the arrow keys, faster with Shift.
@@ -788,7 +800,7 @@ function render({ model, el }) {
     play.hidden = still.matches;
     const progress = playedFrom === null ? 1 : within((now - playedFrom) / 2500, 0, 1);
     if (progress === 1 || still.matches) playedFrom = null;
-    play.textContent = playedFrom === null ? "Play the path" : "Stop";
+    play.textContent = playedFrom === null ? "Play" : "Stop";
     const made = playedFrom === null ? run.made : Math.round(progress ** 2 * run.made);
     tell(text);
     describe(is, run, text);

@@ -21,7 +21,7 @@ import torch
 from lrcourse import optimizers
 from lrcourse import schedules as s
 from lrcourse.landscapes import descend
-from lrcourse.playground_surfaces import PLACES, Place, largest_curvature
+from lrcourse.playground_surfaces import PLACES, Place
 from lrcourse.schedule import Schedule, plain_number
 
 OPTIMIZERS = {

@@ -13,6 +13,7 @@ from lrcourse.playground import OPTIMIZERS, Run, Setting
 from lrcourse.playground_surfaces import largest_curvature
 
 ADAPTIVE = ("adagrad", "rmsprop", "adam")
+_FORMULAS = {"momentum": "2(1+β)/λ", "nesterov": "2(1+β)/((1+2β)λ)"}
 
 
 def edge(setting: Setting) -> float | None:
@@ -37,7 +38,10 @@ def edge(setting: Setting) -> float | None:
 
 
 def verdict(run: Run) -> str:
-    """Two or three sentences: whether it diverged, and when; where it ended; the edge."""
+    """Two or three sentences: whether it diverged, and when; where it ended; the edge.
+
+    In them λ is the largest curvature at the start.
+    """
     return " ".join(part for part in (_end(run), _well(run), _about_edge(run)) if part)
 
 
@@ -88,8 +92,9 @@ def _about_edge(run: Run) -> str:
     if at is None:
         return "At the start no direction curves upward: there is no edge."
     here = "The edge" if setting.place.quadratic else "At the start the edge"
+    here = f"{here} {_FORMULAS.get(setting.optimizer, '2/λ')}"
     if setting.optimizer in ADAPTIVE:
-        here = here.replace("edge", "edge of SGD")
+        here = f"{here} of SGD"
         return f"{here} is {figure(at)}; {OPTIMIZERS[setting.optimizer]} scales its own steps."
     above = first(run.lr > at)
     if above is None:
