@@ -268,12 +268,11 @@ export function edge({ surface, start, optimizer, momentum: b }) {
 export function figure(number) {
   if (number === 0) return "0";
   const exponent = Number(number.toExponential(20).split("e")[1]);
-  if (exponent >= -4 && exponent < 4) return plain(Number(number.toPrecision(3)));
+  if (exponent >= -4 && exponent < 4) return String(Number(number.toPrecision(3)));
   const [digits, power] = number.toExponential(1).split("e");
   return `${Number(digits)}e${Number(power)}`;
 }
 
-const plain = (number) => (Math.abs(number) < 1e-6 ? number.toFixed(8) : String(number));
 const counted = (count) => `${count} update${count === 1 ? "" : "s"}`;
 
 /** Two or three sentences: whether it diverged, and when; where it ended; the edge. λ is the largest
@@ -593,6 +592,7 @@ const STYLE = `
 .lrp .lrp-pair { display: grid; grid-template-columns: 1fr 1fr; gap: 8px; }
 .lrp .lrp-buttons { grid-template-columns: 2fr 3fr; }
 .lrp :disabled { opacity: 0.55; cursor: default; }
+.lrp [hidden] { display: none; }
 .lrp :focus-visible { outline: 3px solid #0072b2; outline-offset: 2px; }
 .lrp[data-theme=dark] :focus-visible { outline-color: #7cc7f5; }
 .lrp .lrp-handle:focus-visible { outline-offset: -8px; outline-color: #0072b2; }
