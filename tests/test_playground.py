@@ -158,14 +158,27 @@ def test_a_diverged_run_ends_where_it_diverges():
 @pytest.mark.parametrize(
     "options, words",
     [
-        ({"peak_lr": 0.12}, ["Diverges: after 29 updates the loss is above a billion", "from the first update on"]),  # fmt: skip
+        (
+            {"peak_lr": 0.12},
+            ["Diverges: after 29 updates the loss is above a billion", "from the first update on"],
+        ),  # fmt: skip
         ({"peak_lr": 0.12, "warmup": 50}, ["first passes it in update 42"]),
         ({"peak_lr": 0.102}, ["Climbs: the loss is 9", "after 100 updates, from 7.52."]),
-        ({"peak_lr": 0.05}, ["from 7.52", "a thousandth of that after 61 updates", "The edge 2/λ is 0.1; the rate stays below it."]),  # fmt: skip
+        (
+            {"peak_lr": 0.05},
+            [
+                "from 7.52",
+                "a thousandth of that after 61 updates",
+                "The edge 2/λ is 0.1; the rate stays below it.",
+            ],
+        ),  # fmt: skip
         ({"peak_lr": 0.001}, ["It never has a thousandth of that."]),
         ({"optimizer": "momentum"}, ["The edge 2(1+β)/λ is 0.19;"]),
         ({"optimizer": "adam"}, ["The edge 2/λ of SGD is 0.1; Adam scales its own steps."]),
-        ({"surface": "saddle", "start": (-0.02, 1)}, ["It ends on the left.", "At the start the edge"]),  # fmt: skip
+        (
+            {"surface": "saddle", "start": (-0.02, 1)},
+            ["It ends on the left.", "At the start the edge"],
+        ),  # fmt: skip
         ({"surface": "saddle", "start": (0, 1)}, ["It has not left the saddle."]),
         ({"start": (0, 0)}, ["Starts at a minimum; after 100 updates the loss is 0."]),
     ],

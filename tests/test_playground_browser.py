@@ -82,7 +82,13 @@ def test_a_slider_moves_the_path_and_the_model(show):
 
 
 @pytest.mark.parametrize(
-    "name, low, high", [("momentum", 0, 0.99), ("updates", 10, 2000), ("noise", 0, 3), ("warmup", 0, 2000)]  # fmt: skip
+    "name, low, high",
+    [
+        ("momentum", 0, 0.99),
+        ("updates", 10, 2000),
+        ("noise", 0, 3),
+        ("warmup", 0, 2000),
+    ],  # fmt: skip
 )
 def test_every_slider_reaches_its_ends(show, name, low, high):
     page = show({"optimizer": "adam", "updates": 2000, "peak_lr": 0.01}, **DESKTOP)
