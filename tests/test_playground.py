@@ -93,7 +93,8 @@ def test_the_schedules_by_their_values():
     assert rates("cosine", updates=100)[[0, 50]] == pytest.approx([1, 0.5])
     restarts = rates("restarts", updates=30)
     assert restarts[[0, 5, 10, 20]] == pytest.approx([1, 0.5, 1, 1])
-    assert rates("triangular", updates=60)[[0, 5, 10, 20, 30]] == pytest.approx([0.1, 0.55, 1, 0.1, 1])  # fmt: skip
+    cycles = rates("triangular", updates=60)
+    assert cycles[[0, 5, 10, 20, 30]] == pytest.approx([0.1, 0.55, 1, 0.1, 1])
     cycle = rates("one-cycle", warmup=30, updates=100)
     assert cycle[[0, 29, 99]] == pytest.approx([0.04, 1, 4e-6])
     assert rates("constant", warmup=40, updates=10) == pytest.approx(np.arange(1, 11) / 40)
@@ -161,7 +162,7 @@ def test_a_diverged_run_ends_where_it_diverges():
         (
             {"peak_lr": 0.12},
             ["Diverges: after 29 updates the loss is above a billion", "from the first update on"],
-        ),  # fmt: skip
+        ),
         ({"peak_lr": 0.12, "warmup": 50}, ["first passes it in update 42"]),
         ({"peak_lr": 0.102}, ["Climbs: the loss is 9", "after 100 updates, from 7.52."]),
         (
@@ -171,14 +172,14 @@ def test_a_diverged_run_ends_where_it_diverges():
                 "a thousandth of that after 61 updates",
                 "The edge 2/λ is 0.1; the rate stays below it.",
             ],
-        ),  # fmt: skip
+        ),
         ({"peak_lr": 0.001}, ["It never has a thousandth of that."]),
         ({"optimizer": "momentum"}, ["The edge 2(1+β)/λ is 0.19;"]),
         ({"optimizer": "adam"}, ["The edge 2/λ of SGD is 0.1; Adam scales its own steps."]),
         (
             {"surface": "saddle", "start": (-0.02, 1)},
             ["It ends on the left.", "At the start the edge"],
-        ),  # fmt: skip
+        ),
         ({"surface": "saddle", "start": (0, 1)}, ["It has not left the saddle."]),
         ({"start": (0, 0)}, ["Starts at a minimum; after 100 updates the loss is 0."]),
     ],
@@ -274,7 +275,12 @@ def test_the_still_figure_draws_the_run(monkeypatch):
     from lrcourse import plot_playground
 
     kept, save = [], Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (kept.append(self), save(self, *a, **k))[1])  # fmt: skip
+
+    def savefig(self, *given, **options):
+        kept.append(self)
+        save(self, *given, **options)
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
     run = simulate(Setting("ravine", peak_lr=0.11, updates=80))
     plot_playground.still(run)
     surface, losses, rates = kept[0].axes

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from playground_node import node, numbers  # noqa: F401  (a fixture)
+from playground_node import node, numbers
 
 from lrcourse.playground import LIMIT, OPTIMIZERS, RANGES, SCHEDULES, Setting, normals, simulate
 from lrcourse.playground_surfaces import PLACES
@@ -55,7 +55,8 @@ def steady(run):
 def compare(node, setting):
     """Assert that Node gives the same run; True where all of it could be compared."""
     run, answer = simulate(setting), node.ask("simulate", setting.to_dict())
-    assert distances(run.planned / setting.peak_lr, numbers(answer["planned"]) / setting.peak_lr).max() < NEAR  # fmt: skip
+    peak = setting.peak_lr
+    assert distances(run.planned / peak, numbers(answer["planned"]) / peak).max() < NEAR
     assert len(answer["planned"]) == setting.updates
     assert answer["edge"] == (pytest.approx(edge(setting), rel=NEAR) if edge(setting) else None)
     points = steady(run)
