@@ -427,7 +427,7 @@ function drawPath({ context, width, height }, run, made, picture, colours) {
 
 /** Axes of a chart over the updates. `ticks`: [value, label]; y maps a value to a pixel. */
 function drawAxes({ context, width, height }, title, updates, ticks, y, colours) {
-  const frame = { left: 46, right: width - 10, top: 24, bottom: height - 20 };
+  const frame = { left: 54, right: width - 10, top: 24, bottom: height - 20 };
   context.font = `12px ${colours.font}`;
   context.lineWidth = 1;
   context.strokeStyle = colours.grid;

@@ -97,8 +97,9 @@ def show(browser, site):
 
 def settle(page) -> None:
     """Wait until what was asked for is drawn and said."""
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    page.wait_for_timeout(180)
+    # Timers of one page run in their order, however slow the machine is.
+    page.evaluate("""new Promise((done) =>
+      requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 150))))""")
 
 
 def keep(page, name) -> None:
