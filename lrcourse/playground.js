@@ -556,12 +556,14 @@ const COLOURS = {
   },
 };
 
-// The colours of the page around, as mdBook and JupyterLab name them, or the theme's own.
+// In mdBook and in JupyterLab the ground and the text are theirs, elsewhere the theme's own: a page
+// may be light although the reader's system is dark.
 const STYLE = `
 .lrp { --bg-own: #fff; --fg-own: #1d1d1f; container-type: inline-size; color-scheme: light;
   font-family: var(--jp-ui-font-family, system-ui, sans-serif); font-size: 15px; line-height: 1.4;
-  background: var(--bg, var(--jp-layout-color0, var(--bg-own)));
-  color: var(--fg, var(--jp-content-font-color0, var(--fg-own))); text-align: left; }
+  background: var(--bg-own); color: var(--fg-own); text-align: left; }
+.lrp[data-around] { background: var(--bg, var(--jp-layout-color0, var(--bg-own)));
+  color: var(--fg, var(--jp-content-font-color0, var(--fg-own))); }
 .lrp[data-theme=dark] { --bg-own: #16181c; --fg-own: #e8e8e8; color-scheme: dark; }
 .lrp *, .lrp *::before { box-sizing: border-box; }
 .lrp-body { padding: 12px; border: 1px solid #8888; border-radius: 8px; }
@@ -614,14 +616,14 @@ function make(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** "dark" or "light", as the page around has it: mdBook, JupyterLab, else the reader's system. */
+/** "dark" or "light", and whether mdBook or JupyterLab says so; else it is the reader's system. */
 function themeOf() {
   const classes = document.documentElement.classList;
-  if (["navy", "coal", "ayu"].some((name) => classes.contains(name))) return "dark";
-  if (["light", "rust"].some((name) => classes.contains(name))) return "light";
+  if (["navy", "coal", "ayu"].some((name) => classes.contains(name))) return ["dark", true];
+  if (["light", "rust"].some((name) => classes.contains(name))) return ["light", true];
   const lab = document.body.dataset.jpThemeLight;
-  if (lab) return lab === "false" ? "dark" : "light";
-  return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  if (lab) return [lab === "false" ? "dark" : "light", true];
+  return [matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light", false];
 }
 
 const rounded = (number) => Number(number.toFixed(3)) || 0;
@@ -793,8 +795,9 @@ function render({ model, el }) {
     const at = edge(is);
     const text = verdict(run);
     for (const show of shown) show(is);
-    const theme = themeOf();
+    const [theme, around] = themeOf();
     root.dataset.theme = theme;
+    root.toggleAttribute("data-around", around);
     root.dataset.diverged = run.divergedAt !== null;
     again.disabled = !(SURFACES[is.surface].noise + is.noise);
     play.hidden = still.matches;

@@ -204,6 +204,8 @@ def test_a_phone(show, theme, surface):
     page = show({"surface": surface, "updates": 400}, color_scheme=theme, **PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
     assert page.locator(".lrp").get_attribute("data-theme") == theme
+    ground = page.evaluate("getComputedStyle(document.querySelector('.lrp')).backgroundColor")
+    assert ground == ("rgb(255, 255, 255)" if theme == "light" else "rgb(22, 24, 28)")
     inside = page.locator(".lrp-body").bounding_box()
     for each in page.locator(".lrp :is(select, input, .lrp-button, canvas, label)").all():
         box = each.bounding_box()
