@@ -16,6 +16,7 @@ _ROOMS = (
     "optimizers",
     "paths",
     "plateau",
+    "playground",
     "plots",
     "published",
     "rangetest",
@@ -27,6 +28,7 @@ _ROOMS = (
     "sweeps",
     "tracing",
     "training",
+    "widgets",
 )
 
 

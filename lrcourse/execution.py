@@ -20,6 +20,7 @@ from traitlets import default
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _LONGEST_ERROR = 300
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,17 @@ def execute(
 
 
 def tidy(notebook: NotebookNode) -> None:
-    """Remove what changes with every run: the language version and the times of execution."""
+    """Remove what changes with every run: the language version, times, addresses of widgets.
+
+    A widget's address without the kernel that made it is shown as an error by Jupyter. Where the
+    output has nothing else to show, it stays.
+    """
     notebook.metadata.get("language_info", {}).pop("version", None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            if output.get("data", {}).keys() - {WIDGET_VIEW, "text/plain"}:
+                output["data"].pop(WIDGET_VIEW, None)
 
 
 class _ThisPython(KernelSpecManager):

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from lrcourse import runner
+from lrcourse import execution, runner
 
 
 def write_notebook(path, *sources):
@@ -249,3 +249,20 @@ def test_in_place_keeps_the_figures_and_tables_of_this_run(tmp_path):
         "01-good/figures/02-loss.png",
         "01-good/tables/results.csv",
     }
+
+
+def test_stored_outputs_hold_no_address_of_a_widget():
+    view = "application/vnd.jupyter.widget-view+json"
+    outputs = [
+        nbformat.v4.new_output("display_data", {view: {"model_id": "1"}, "image/png": "iVBO"}),
+        nbformat.v4.new_output("display_data", {view: {"model_id": "2"}, "text/plain": "Slider()"}),
+        nbformat.v4.new_output("stream", text="a"),
+    ]
+    cell = nbformat.v4.new_code_cell("1", outputs=outputs)
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    execution.tidy(notebook)
+    assert [set(each.get("data", {})) for each in notebook.cells[0].outputs] == [
+        {"image/png"},
+        {view, "text/plain"},  # it has nothing else to show
+        set(),
+    ]
