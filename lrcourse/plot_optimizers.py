@@ -169,6 +169,7 @@ def over_rates(
         axes.set(xlabel=axis, ylabel=label)
         if log_y:
             axes.set_yscale("log")
+        axes.autoscale_view()
         if limits:
             axes.set_ylim(*limits)
         if log_y:
