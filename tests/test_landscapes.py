@@ -110,6 +110,20 @@ def test_the_best_descent_follows_another_gradient_if_told():
     assert away.path[-1].tolist() == pytest.approx([1.3, 1.3])
 
 
+def test_a_path_that_swings_through_the_minimum_at_its_end_does_not_win():
+    """From 1, pushes at the last two of 20 updates: 0.5 ends at 0, 0.6 is lower over the two."""
+    pushes = iter([0.0] * 18 + [1.0] * 2)
+    lr, _ = best_descent(
+        Quadratic(torch.eye(1)),
+        torch.ones(1),
+        optimizers.pure("sgd"),
+        [0.5, 0.6],
+        20,
+        gradient=lambda w: torch.full_like(w, next(pushes)),
+    )
+    assert lr == 0.6
+
+
 def test_no_descent_is_best_where_all_diverge():
     bowl = Quadratic(torch.eye(2))
     with pytest.raises(ValueError, match="diverges"):
