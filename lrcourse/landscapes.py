@@ -10,7 +10,7 @@ All numbers are float64. The optimizers are the pure ones of the course, the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -138,3 +138,37 @@ def descend(
         params, state = optimizer.update(params, {"w": gradients[-1]}, state, rate)
         path.append(params["w"])
     return Descent(torch.stack(path), torch.stack(gradients), torch.stack(rates))
+
+
+def best_descent(
+    f: Callable[[Tensor], Tensor],
+    start: Tensor,
+    optimizer: Optimizer,
+    rates: Sequence[float],
+    updates: int,
+    *,
+    gradient: Gradient | None = None,
+) -> tuple[float, Descent]:
+    """The rate of ``rates`` that ends lowest from ``start``, and its descent.
+
+    Lowest is the mean height over the last tenth of the updates, so that a path that swings
+    through the minimum at its last update does not win by that. Rates that diverge come last.
+
+    Args:
+        f: has a ``gradient``, as the surfaces of the course do, unless one is given.
+        start: one point, shape (dimension,).
+        gradient: another one to follow, with noise for instance; it is asked for the gradients of
+            all rates at once, shape (rates, dimension).
+
+    Raises ValueError where every rate diverges, or for a start of another shape.
+    """
+    if start.ndim != 1:
+        raise ValueError(f"start is one point, not of shape {tuple(start.shape)}")
+    peaks = torch.tensor(list(rates), dtype=torch.float64)[:, None]
+    run = descend(gradient or f.gradient, start, optimizer, peaks, updates)
+    ends = f(run.path[-max(1, updates // 10) :]).mean(0).nan_to_num(nan=torch.inf)
+    best = int(ends.argmin())
+    if not bool(ends[best].isfinite()):
+        raise ValueError(f"every one of the {len(peaks)} rates diverges: give lower ones")
+    found = Descent(run.path[:, best], run.gradients[:, best], run.lr[:, best, 0])
+    return float(peaks[best]), found

@@ -6,6 +6,7 @@ The functions themselves are in ``lrcourse.pure_optimizers``, each under its for
 from __future__ import annotations
 
 import inspect
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
@@ -37,6 +38,7 @@ __all__ = [
     "rmsprop",
     "sgd",
     "torch_optimizer",
+    "update_source",
 ]
 
 PURE = {
@@ -94,6 +96,15 @@ def pure(name: str, **options: Any) -> Optimizer:
         beta1, beta2 = options.pop("betas")
         options |= {"beta1": beta1, "beta2": beta2}
     return PURE[name](**options)
+
+
+def update_source(name: str) -> str:
+    """The lines of the pure optimizer's ``update``, as they stand in the package."""
+    _check_name(name)
+    lines = inspect.getsource(PURE[name]).splitlines()
+    first = next(i for i, line in enumerate(lines) if line.strip().startswith("def update"))
+    last = next(i for i, line in enumerate(lines) if line.strip().startswith("return Optimizer"))
+    return textwrap.dedent("\n".join(lines[first:last])).strip()
 
 
 def _check_name(name: str) -> None:

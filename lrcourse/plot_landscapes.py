@@ -90,6 +90,7 @@ def over_updates(
     log_x: bool = False,
     log_y: bool = True,
     limits: Limits | None = None,
+    every: int = 1,
     title: str = "",
     name: str = "over-updates",
 ) -> None:
@@ -102,12 +103,13 @@ def over_updates(
         label: of the numbers.
         levels: by the name of a line, a height where theory puts it, drawn dashed.
         limits: of the numbers.
+        every: updates from one number to the next.
     """
     with plt.rc_context(parts.LOOK):
         figure, axes = plt.subplots(figsize=(6.8, 3.4))
         for k, (name_of_line, values) in enumerate(lines.items()):
             rows = [np.asarray(row, float) for row in values] if np.ndim(values[0]) else [values]
-            _draw_rows(axes, rows, k, name_of_line)
+            _draw_rows(axes, rows, k, name_of_line, every)
             if levels and name_of_line in levels:
                 axes.axhline(
                     levels[name_of_line], color=parts.colour(k), linestyle="--", linewidth=1
@@ -161,7 +163,7 @@ def _panels(count: int, height: float) -> tuple:
     return figure, list(grid.flat)
 
 
-def _draw_rows(axes: Axes, rows: list[np.ndarray], k: int, label: str) -> None:
+def _draw_rows(axes: Axes, rows: list[np.ndarray], k: int, label: str, every: int) -> None:
     finite = []
     for row in rows:
         row = np.asarray(row, float)
@@ -169,11 +171,13 @@ def _draw_rows(axes: Axes, rows: list[np.ndarray], k: int, label: str) -> None:
         if len(broken):
             row = row[: broken[0]]
             if len(row):
-                axes.plot([len(row)], [row[-1]], "x", color=parts.colour(k), ms=6, label="_")
+                axes.plot(
+                    [every * len(row)], [row[-1]], "x", color=parts.colour(k), ms=6, label="_"
+                )
         finite.append(row)
     length = min(map(len, finite))
     table = np.stack([row[:length] for row in finite])
-    update = np.arange(1, length + 1)
+    update = every * np.arange(1, length + 1)
     axes.plot(update, table.mean(0), color=parts.colour(k), label=label, linewidth=1.3)
     if len(table) > 1:
         band = (table.min(0), table.max(0))

@@ -19,17 +19,23 @@ from lrcourse.history import History
 from lrcourse.plot_gallery import diagnosis, gallery
 from lrcourse.plot_landscapes import curve, over_updates, sharpness, surface
 from lrcourse.plot_loop import loop
+from lrcourse.plot_optimizers import Ground, by_parameter, moving_race, over_rates, race
 from lrcourse.plot_sweeps import by_seed, rates
 from lrcourse.schedule import Schedule
 
 __all__ = [
+    "Ground",
+    "by_parameter",
     "by_seed",
     "compare",
     "curve",
     "diagnosis",
     "gallery",
     "loop",
+    "moving_race",
+    "over_rates",
     "over_updates",
+    "race",
     "rates",
     "schedule",
     "sharpness",

@@ -240,6 +240,31 @@ def largest_by_seed(
     return largest
 
 
+def width_by_seed(
+    runs: Iterable[Run], column: str = "train_acc", slack: float = 0.03
+) -> dict[int, float]:
+    """Each seed's width of the good interval: its highest over its lowest rate, 1 or more.
+
+    Good are the rates around the seed's best one, without a gap, whose ``column``, of which more is
+    better, is within ``slack`` of the best. The width is known to the ratio of the grid, and is too
+    small where the interval reaches its end.
+    """
+    widths = {}
+    for seed, row in _by_seed(list(runs), column).items():
+        trained = _trained(row, column)
+        if not trained:
+            raise ValueError(f"seed {seed} diverged at every rate: sweep lower ones")
+        rates = list(row)
+        good = [trained.get(lr, -math.inf) >= max(trained.values()) - slack for lr in rates]
+        low = high = rates.index(max(trained, key=trained.get))
+        while low > 0 and good[low - 1]:
+            low -= 1
+        while high + 1 < len(rates) and good[high + 1]:
+            high += 1
+        widths[seed] = rates[high] / rates[low]
+    return widths
+
+
 def _by_seed(runs: list[Run], column: str) -> dict[int, dict[float, Run]]:
     """Seed -> rate -> run, both ascending."""
     rows: dict[int, dict[float, Run]] = {}

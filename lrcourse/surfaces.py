@@ -1,4 +1,4 @@
-"""Surfaces over the plane, with exact gradients: the size of a step at a saddle and in a well.
+"""Surfaces over the plane, with exact gradients: saddles, wells and ravines.
 
     saddle = DoubleWell()
     run = descend(saddle.gradient, torch.tensor([0.01, 1.0]), optimizers.pure("sgd"), 0.1, 100)
@@ -87,6 +87,89 @@ class Wells:
             hole = depth * (-(away**2).sum(-1) / (2 * width**2)).exp()
             found.append((hole, hole[..., None] * away / width**2))
         return found
+
+
+@dataclass(frozen=True)
+class Ravine:
+    """f(x, y) = (u^2 + steepness v^2) / 2 with u = x cos a + y sin a, v = y cos a - x sin a.
+
+    A quadratic whose floor runs along u and whose walls rise along v. ``turn`` is the angle a of
+    its floor with the x axis, in degrees. At 0 each coordinate has a curvature of its own, 1 and
+    ``steepness``; at 45 the two share both.
+    """
+
+    steepness: float = 20.0
+    turn: float = 0.0
+
+    def __post_init__(self) -> None:
+        _positive(steepness=self.steepness)
+        if not math.isfinite(self.turn):
+            raise ValueError(f"the turn of a ravine is an angle in degrees, not {self.turn!r}")
+
+    def __call__(self, w: Tensor) -> Tensor:
+        u, v = self.along_and_across(w).unbind(-1)
+        return (u**2 + self.steepness * v**2) / 2
+
+    def gradient(self, w: Tensor) -> Tensor:
+        """u (cos a, sin a) + steepness v (-sin a, cos a)."""
+        c, s = math.cos(math.radians(self.turn)), math.sin(math.radians(self.turn))
+        u, v = self.along_and_across(w).unbind(-1)
+        v = self.steepness * v
+        return torch.stack([u * c - v * s, u * s + v * c], dim=-1)
+
+    def along_and_across(self, w: Tensor) -> Tensor:
+        """(u, v) of points (x, y), shape (..., 2)."""
+        c, s = math.cos(math.radians(self.turn)), math.sin(math.radians(self.turn))
+        x, y = w.unbind(-1)
+        return torch.stack([x * c + y * s, y * c - x * s], dim=-1)
+
+    def at(self, along: float, across: float) -> Tensor:
+        """The point (x, y) with these u and v, shape (2,), float64."""
+        c, s = math.cos(math.radians(self.turn)), math.sin(math.radians(self.turn))
+        point = [along * c - across * s, along * s + across * c]
+        return torch.tensor(point, dtype=torch.float64)
+
+
+@dataclass(frozen=True)
+class Rosenbrock:
+    """f(x, y) = (1 - x)^2 + steepness (y - x^2)^2: a bent valley, with its minimum at (1, 1).
+
+    Source: Rosenbrock 1960 (doi 10.1093/comjnl/3.3.175), with a steepness of 100.
+    """
+
+    steepness: float = 100.0
+
+    def __post_init__(self) -> None:
+        _positive(steepness=self.steepness)
+
+    def __call__(self, w: Tensor) -> Tensor:
+        x, y = w.unbind(-1)
+        return (1 - x) ** 2 + self.steepness * (y - x**2) ** 2
+
+    def gradient(self, w: Tensor) -> Tensor:
+        """(2 (x - 1) - 4 steepness x (y - x^2), 2 steepness (y - x^2))."""
+        x, y = w.unbind(-1)
+        off = 2 * self.steepness * (y - x**2)
+        return torch.stack([2 * (x - 1) - 2 * x * off, off], dim=-1)
+
+
+def noisy(
+    gradient: Callable[[Tensor], Tensor], sd: float, seed: int = 0
+) -> Callable[[Tensor], Tensor]:
+    """``gradient`` with normal noise of this standard deviation on each of its numbers.
+
+    The noise of one call after the other is drawn from ``seed``: make a new one for a new run.
+    Raises ValueError for an sd that is not a number above 0.
+    """
+    if not (math.isfinite(sd) and sd > 0):
+        raise ValueError(f"the sd of the noise is a number above 0, not {sd!r}")
+    random = torch.Generator().manual_seed(seed)
+
+    def drawn(w: Tensor) -> Tensor:
+        exact = gradient(w)
+        return exact + sd * torch.randn(exact.shape, generator=random, dtype=exact.dtype)
+
+    return drawn
 
 
 def curvatures(surface: Callable[[Tensor], Tensor], point: Tensor) -> Tensor:

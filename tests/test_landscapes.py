@@ -6,7 +6,7 @@ import torch
 
 from lrcourse import optimizers
 from lrcourse import schedules as s
-from lrcourse.landscapes import Quadratic, descend
+from lrcourse.landscapes import Quadratic, best_descent, descend
 
 
 def test_published_values_of_gradient_descent_on_a_parabola():
@@ -85,3 +85,48 @@ def test_bad_input():
         Quadratic.random(dimension=3, condition=0.5)
     with pytest.raises(ValueError, match="lr > 0"):
         descend(lambda w: w, torch.ones(1), optimizers.pure("sgd"), -1, 5)
+
+
+def test_the_best_descent_is_the_lowest_of_all():
+    bowl = Quadratic(torch.diag(torch.tensor([1.0, 20.0])))
+    start, rates = torch.tensor([-2.0, 0.5]), [1e-3, 0.01, 2 / 21, 0.099, 5.0]
+    lr, run = best_descent(bowl, start, optimizers.pure("sgd"), rates, 60)
+    alone = descend(bowl.gradient, start, optimizers.pure("sgd"), lr, 60)
+    assert lr == 2 / 21
+    assert run.path.shape == (61, 2) and run.gradients.shape == (60, 2) and run.lr.shape == (60,)
+    assert torch.allclose(run.path, alone.path) and torch.allclose(run.lr, alone.lr)
+    ends = [
+        bowl(descend(bowl.gradient, start, optimizers.pure("sgd"), r, 60).path[-1]) for r in rates
+    ]
+    assert float(bowl(run.path[-1])) == pytest.approx(float(min(ends)))
+
+
+def test_the_best_descent_follows_another_gradient_if_told():
+    bowl = Quadratic(torch.eye(2))
+    start = torch.ones(2)
+    _, away = best_descent(
+        bowl, start, optimizers.pure("sgd"), [0.1], 3, gradient=lambda w: -torch.ones_like(w)
+    )
+    assert away.path[-1].tolist() == pytest.approx([1.3, 1.3])
+
+
+def test_a_path_that_swings_through_the_minimum_at_its_end_does_not_win():
+    """From 1, pushes at the last two of 20 updates: 0.5 ends at 0, 0.6 is lower over the two."""
+    pushes = iter([0.0] * 18 + [1.0] * 2)
+    lr, _ = best_descent(
+        Quadratic(torch.eye(1)),
+        torch.ones(1),
+        optimizers.pure("sgd"),
+        [0.5, 0.6],
+        20,
+        gradient=lambda w: torch.full_like(w, next(pushes)),
+    )
+    assert lr == 0.6
+
+
+def test_no_descent_is_best_where_all_diverge():
+    bowl = Quadratic(torch.eye(2))
+    with pytest.raises(ValueError, match="diverges"):
+        best_descent(bowl, torch.ones(2), optimizers.pure("sgd"), [1e200], 5)
+    with pytest.raises(ValueError, match="one point"):
+        best_descent(bowl, torch.ones(3, 2), optimizers.pure("sgd"), [0.1], 5)

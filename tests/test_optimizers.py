@@ -161,3 +161,18 @@ def test_bad_options(name, options, message):
 def test_unknown_names_of_torch_optimizers():
     with pytest.raises(ValueError, match="no optimizer 'adma'"):
         optimizers.torch_optimizer("adma", [torch.ones(1, requires_grad=True)], lr=0.1)
+
+
+@pytest.mark.parametrize("name", optimizers.PURE)
+def test_the_source_shown_is_the_update_that_runs(name):
+    shown = optimizers.update_source(name)
+    assert shown.startswith("def update(params, grads, state, lr):")
+    whole = inspect.getsource(optimizers.PURE[name])
+    assert all(line.strip() in whole for line in shown.splitlines())
+    assert "return" in shown.splitlines()[-1] or "params" in shown.splitlines()[-1]
+    compile(shown, name, "exec")
+
+
+def test_the_source_of_an_unknown_optimizer():
+    with pytest.raises(ValueError, match="no optimizer"):
+        optimizers.update_source("lion")

@@ -90,3 +90,11 @@ def test_sharpness_beside_its_edge(figure):
     measured, edge = bottom.get_lines()
     np.testing.assert_allclose(measured.get_xydata(), [[0, 4], [2, 19], [4, 20.5]])
     assert edge.get_ydata()[0] == pytest.approx(20)
+
+
+def test_numbers_some_updates_apart(figure):
+    plots.over_updates({"blocks": np.array([3.0, 2.0]), "broken": [[1.0, np.nan]]}, "x", every=20)
+    (axes,) = figure().axes
+    drawn = {line.get_label(): line for line in axes.get_lines()}
+    np.testing.assert_allclose(drawn["blocks"].get_xdata(), [20, 40])
+    assert [line.get_xdata()[0] for line in axes.get_lines() if line.get_marker() == "x"] == [20]

@@ -190,3 +190,19 @@ def test_a_diverged_run_fails_whatever_its_last_accuracy_was():
     runs = sweep({0.1: [0.8], 1.0: [None], 10.0: [0.2]})
     assert reading.breaks_by_seed(runs, "valid_acc") == {0: 1.0}
     assert reading.largest_by_seed(runs, "valid_acc") == {0: 0.1}
+
+
+def test_the_width_is_that_of_the_good_rates_around_each_seeds_best():
+    runs = sweep(
+        {
+            0.01: [0.90, 0.90, 0.5],
+            0.02: [0.80, 0.91, 0.5],
+            0.04: [0.91, 0.93, 0.9],
+            0.08: [0.92, 0.90, 0.5],
+            0.16: [None, 0.20, 0.5],
+        }
+    )
+    found = reading.width_by_seed(runs, "valid_acc", slack=0.035)
+    assert found == pytest.approx({0: 2, 1: 8, 2: 1})  # seed 0: a gap at 0.02
+    with pytest.raises(ValueError, match="diverged at every rate"):
+        reading.width_by_seed(sweep({0.1: [None], 0.2: [None]}), "valid_acc")

@@ -1,0 +1,47 @@
+"""Momentum on a quadratic in closed form: what one update leaves, and the best two numbers.
+
+Along an eigenvector with curvature L the heavy ball follows
+
+    w_(t+1) = (1 + beta - eta L) w_t - beta w_(t-1),
+
+so everything is in the two roots r of r^2 - (1 + beta - eta L) r + beta = 0. With beta = 0 it is
+gradient descent, and the root is 1 - eta L.
+
+Source: Polyak 1964 (doi 10.1016/0041-5553(64)90137-5).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def factor(rate_times_curvature: float | Tensor, momentum: float = 0.0) -> Tensor:
+    """By what the distance from the minimum is multiplied per update, in the long run.
+
+    The larger modulus of the two roots: below 1 the descent converges. Shape as given, float64.
+    Between (1 - sqrt(beta))^2 and (1 + sqrt(beta))^2 the roots are complex, and it is sqrt(beta)
+    whatever the rate.
+    """
+    if not 0 <= momentum < 1:
+        raise ValueError(f"momentum is a number from 0 to below 1, not {momentum!r}")
+    x = torch.as_tensor(rate_times_curvature, dtype=torch.float64)
+    middle = (1 + momentum - x).abs()
+    discriminant = middle**2 - 4 * momentum
+    real = (middle + discriminant.clamp(min=0).sqrt()) / 2
+    return torch.where(discriminant < 0, torch.full_like(x, math.sqrt(momentum)), real)
+
+
+def best(smallest: float, largest: float) -> tuple[float, float]:
+    """Rate and momentum with the smallest factor for curvatures from ``smallest`` to ``largest``.
+
+    (4 / (sqrt(L) + sqrt(l))^2, ((sqrt(k) - 1) / (sqrt(k) + 1))^2) with k = L / l: the factor is
+    then (sqrt(k) - 1) / (sqrt(k) + 1).
+    """
+    if not 0 < smallest <= largest < math.inf:
+        raise ValueError(f"curvatures are 0 < smallest <= largest, not {smallest!r}, {largest!r}")
+    root = math.sqrt(largest / smallest)
+    lr = 4 / (math.sqrt(largest) + math.sqrt(smallest)) ** 2
+    return lr, ((root - 1) / (root + 1)) ** 2
