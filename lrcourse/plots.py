@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 
 from lrcourse import plot_parts as parts
 from lrcourse.history import History
+from lrcourse.plot_cycles import against, readings, searches
 from lrcourse.plot_gallery import diagnosis, gallery
 from lrcourse.plot_landscapes import curve, over_updates, sharpness, surface
 from lrcourse.plot_loop import loop
@@ -23,6 +24,7 @@ from lrcourse.plot_sweeps import by_seed, rates
 from lrcourse.schedule import Schedule
 
 __all__ = [
+    "against",
     "by_seed",
     "compare",
     "curve",
@@ -31,7 +33,9 @@ __all__ = [
     "loop",
     "over_updates",
     "rates",
+    "readings",
     "schedule",
+    "searches",
     "sharpness",
     "surface",
     "traces",

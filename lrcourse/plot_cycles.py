@@ -1,0 +1,127 @@
+"""Figures of the chapter on cyclical rates: searches by price, range tests against sweeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from lrcourse import plot_parts as parts
+from lrcourse.calibration import Calibration
+from lrcourse.plot_rangetest import MARKS
+
+SHAPES = ("o", "s", "^", "D", "v", "P")
+
+
+def against(
+    x: Sequence[float],
+    lines: Mapping[str, Sequence],
+    labels: tuple[str, str],
+    *,
+    log_x: bool = False,
+    log_y: bool = False,
+    limits: tuple[float, float] | None = None,
+    title: str = "",
+    name: str = "against",
+) -> None:
+    """Numbers over other numbers: a row of len(x), or one row a seed, then median and range.
+
+    ``labels`` are those of the two axes, ``limits`` those of the upright one.
+    """
+    with plt.rc_context(parts.LOOK):
+        figure, axes = plt.subplots(figsize=(6.8, 3.2))
+        for k, (label, values) in enumerate(lines.items()):
+            rows = np.atleast_2d(np.asarray(values, float))
+            axes.plot(
+                x,
+                np.median(rows, 0),
+                parts.dash(k),
+                marker=SHAPES[k % len(SHAPES)],
+                markersize=4,
+                color=parts.colour(k),
+                label=label,
+            )
+            if len(rows) > 1:
+                band = rows.min(0), rows.max(0)
+                axes.fill_between(x, *band, color=parts.colour(k), alpha=0.16, linewidth=0)
+        axes.set(xlabel=labels[0], ylabel=labels[1], title=title)
+        if log_x:
+            axes.set_xscale("log")
+            parts.plain_log_ticks(axes.xaxis)
+        if log_y:
+            axes.set_yscale("log")
+        if limits:
+            axes.set_ylim(*limits)
+        if log_y:
+            parts.plain_log_ticks(axes.yaxis)
+        parts.name_lines(axes)
+        parts.finish(figure, name, {"lines": list(lines)})
+
+
+def searches(
+    found: Mapping[str, tuple[float, Mapping[int, float]]],
+    label: str,
+    *,
+    title: str = "",
+    name: str = "searches",
+) -> None:
+    """What each way of looking for a rate cost and got: a dot a seed, a bar at the median.
+
+    ``found`` maps a way -> (updates, seed -> value); ``label`` names the value.
+    """
+    with plt.rc_context(parts.LOOK):
+        figure, axes = plt.subplots(figsize=(6.8, 3.4))
+        for k, (way, (cost, values)) in enumerate(found.items()):
+            ends = sorted(values.values())
+            colour = parts.colour(k)
+            axes.plot([cost] * len(ends), ends, SHAPES[k % len(SHAPES)], color=colour, ms=4)
+            middle = float(np.median(ends))
+            axes.plot([cost / 1.12, cost * 1.12], [middle] * 2, color=colour, linewidth=3)
+            axes.annotate(
+                way,
+                (cost, ends[-1]),
+                xytext=(0, 7),
+                textcoords="offset points",
+                ha="center",
+                fontsize=8.5,
+                color=colour,
+            )
+        axes.set(xscale="log", yscale="log", ylabel=label, title=title)
+        axes.set_xlabel("updates made, the final run included  (a dot a seed, a bar at the median)")
+        axes.margins(x=0.18, y=0.14)
+        parts.plain_log_ticks(axes.xaxis)
+        parts.plain_log_ticks(axes.yaxis)
+        parts.finish(figure, name, {way: cost for way, (cost, _) in found.items()})
+
+
+def readings(
+    cases: Mapping[str, Calibration], *, title: str = "", name: str = "readings"
+) -> None:
+    """For each rule the rate that it reads off over the best rate of a sweep, a mark a case.
+
+    The grey band reaches from a third of the best rate to three times it.
+    """
+    rules = [rule for rule in MARKS if any(c.decades[rule] is not None for c in cases.values())]
+    with plt.rc_context(parts.LOOK):
+        figure, axes = plt.subplots(figsize=(6.8, 1.3 + 0.3 * len(rules)))
+        axes.axvspan(1 / 3, 3, color="#dddddd", alpha=0.6, linewidth=0)
+        axes.axvline(1, color="#888888", linewidth=1)
+        for k, (label, one) in enumerate(cases.items()):
+            there = [(one.factor(r), row) for row, r in enumerate(rules) if one.factor(r)]
+            shift = 0.14 * (k - (len(cases) - 1) / 2)
+            axes.plot(
+                [x for x, _ in there],
+                [row + shift for _, row in there],
+                SHAPES[k % len(SHAPES)],
+                color=parts.colour(k),
+                ms=5,
+                label=label,
+            )
+        axes.set_yticks(range(len(rules)), [MARKS[rule] for rule in rules])
+        axes.set_ylim(len(rules) - 0.4, -0.6)
+        axes.set_xscale("log")
+        axes.set(xlabel="rate read off / best rate of the sweep", title=title)
+        parts.plain_log_ticks(axes.xaxis)
+        figure.legend(loc="outside lower center", ncols=2)
+        parts.finish(figure, name, {label: c.best for label, c in cases.items()})
