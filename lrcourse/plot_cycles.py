@@ -1,4 +1,4 @@
-"""Figures of the chapter on cyclical rates: searches by price, range tests against sweeps."""
+"""Numbers over other numbers, and what range tests read off against real sweeps."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from lrcourse import plot_parts as parts
 from lrcourse.calibration import Calibration
@@ -49,6 +50,8 @@ def against(
         if log_x:
             axes.set_xscale("log")
             parts.plain_log_ticks(axes.xaxis)
+        elif all(float(one).is_integer() for one in x):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if log_y:
             axes.set_yscale("log")
         if limits:
@@ -59,45 +62,7 @@ def against(
         parts.finish(figure, name, {"lines": list(lines)})
 
 
-def searches(
-    found: Mapping[str, tuple[float, Mapping[int, float]]],
-    label: str,
-    *,
-    title: str = "",
-    name: str = "searches",
-) -> None:
-    """What each way of looking for a rate cost and got: a dot a seed, a bar at the median.
-
-    ``found`` maps a way -> (updates, seed -> value); ``label`` names the value.
-    """
-    with plt.rc_context(parts.LOOK):
-        figure, axes = plt.subplots(figsize=(6.8, 3.4))
-        for k, (way, (cost, values)) in enumerate(found.items()):
-            ends = sorted(values.values())
-            colour = parts.colour(k)
-            axes.plot([cost] * len(ends), ends, SHAPES[k % len(SHAPES)], color=colour, ms=4)
-            middle = float(np.median(ends))
-            axes.plot([cost / 1.12, cost * 1.12], [middle] * 2, color=colour, linewidth=3)
-            axes.annotate(
-                way,
-                (cost, ends[-1]),
-                xytext=(0, 7),
-                textcoords="offset points",
-                ha="center",
-                fontsize=8.5,
-                color=colour,
-            )
-        axes.set(xscale="log", yscale="log", ylabel=label, title=title)
-        axes.set_xlabel("updates made, the final run included  (a dot a seed, a bar at the median)")
-        axes.margins(x=0.18, y=0.14)
-        parts.plain_log_ticks(axes.xaxis)
-        parts.plain_log_ticks(axes.yaxis)
-        parts.finish(figure, name, {way: cost for way, (cost, _) in found.items()})
-
-
-def readings(
-    cases: Mapping[str, Calibration], *, title: str = "", name: str = "readings"
-) -> None:
+def readings(cases: Mapping[str, Calibration], *, title: str = "", name: str = "readings") -> None:
     """For each rule the rate that it reads off over the best rate of a sweep, a mark a case.
 
     The grey band reaches from a third of the best rate to three times it.

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 
 from lrcourse import plot_parts as parts
 from lrcourse.history import History
-from lrcourse.plot_cycles import against, readings, searches
+from lrcourse.plot_cycles import against, readings
 from lrcourse.plot_gallery import diagnosis, gallery
 from lrcourse.plot_landscapes import curve, over_updates, sharpness, surface
 from lrcourse.plot_loop import loop
@@ -35,7 +35,6 @@ __all__ = [
     "rates",
     "readings",
     "schedule",
-    "searches",
     "sharpness",
     "surface",
     "traces",

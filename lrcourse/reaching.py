@@ -134,7 +134,9 @@ def race(
         level=level,
         lr=chosen,
         updates={
-            name: {k: _budget_and_more(judged[name]) if math.isnan(v) else v for k, v in row.items()}
+            name: {
+                k: _budget_and_more(judged[name]) if math.isnan(v) else v for k, v in row.items()
+            }
             for name, row in raw.items()
         },
         missed={name: sum(map(math.isnan, row.values())) for name, row in raw.items()},
@@ -151,8 +153,11 @@ def _budget_and_more(runs: Runs) -> float:
     return float((longest.experiment.epochs + 1) * longest.history.batches_per_epoch)
 
 
-def _checked_rates(arms, rates) -> dict[str, list[float]]:
-    given = rates if isinstance(rates, Mapping) else dict.fromkeys(arms, list(rates))
+def _checked_rates(
+    arms: Mapping[str, Experiment], rates: Iterable[float] | Mapping[str, Iterable[float]]
+) -> dict[str, list[float]]:
+    shared = [] if isinstance(rates, Mapping) else list(rates)
+    given = rates if isinstance(rates, Mapping) else {name: shared for name in arms}
     if set(given) != set(arms):
         raise ValueError(f"rates are given for {', '.join(given)}, the arms are {', '.join(arms)}")
     each = {name: sorted({float(lr) for lr in given[name]}) for name in arms}
@@ -164,7 +169,9 @@ def _checked_rates(arms, rates) -> dict[str, list[float]]:
     return each
 
 
-def _check(arms: Mapping[str, Experiment], tuning: list[int], seeds: list[int], choose: str):
+def _check(
+    arms: Mapping[str, Experiment], tuning: list[int], seeds: list[int], choose: str
+) -> None:
     if len(arms) < 2:
         raise ValueError(f"a race needs two arms or more, not {len(arms)}")
     for field in ("data", "images", "valid", "epochs", "batch_size"):
