@@ -106,7 +106,6 @@ def average(
         for own, new in zip(averaged.parameters(), mean.module.parameters(), strict=True):
             own.copy_(new)
     if split is not None:
-        averaged.train()  # update_bn leaves the mode as it finds it
         update_bn(list(split.X.split(batch_size)), averaged)
     return averaged.eval()
 

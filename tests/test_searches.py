@@ -45,6 +45,12 @@ def test_narrowing_by_hand():
     assert places == [0, 6, 12, 18, 24, 3, 9, 8, 10]
 
 
+def test_narrowing_halves_the_distance_down_to_one():
+    rates, calls = RATES[:17], []
+    searches.narrowing(lambda lr: calls.append(lr) or abs(rates.index(lr) - 7), rates, first=3)
+    assert [rates.index(lr) for lr in calls] == [0, 8, 16, 4, 12, 6, 10, 7, 9]
+
+
 def test_a_grid_tries_all_and_takes_the_lowest():
     value, calls = asked([(k - 7.2) ** 2 for k in range(25)])
     found = searches.on_grid(value, RATES[::2])
