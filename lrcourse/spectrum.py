@@ -49,7 +49,8 @@ def spectrum(
         placed = {name: part.view_as(weights[name]) for name, part in parts}
         return loss_fn(torch.func.functional_call(net, placed, (X,)), y)
 
-    hessian = torch.func.hessian(loss)(flat)
+    # Backward twice: torch's forward mode warns of a deprecated part of its own.
+    hessian = torch.func.jacrev(torch.func.grad(loss))(flat)
     return torch.linalg.eigvalsh((hessian + hessian.T) / 2)
 
 
