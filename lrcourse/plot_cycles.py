@@ -44,7 +44,8 @@ def against(
                 label=label,
             )
             if len(rows) > 1:
-                band = rows.min(0), rows.max(0)
+                low = np.maximum(rows.min(0), limits[0]) if log_y and limits else rows.min(0)
+                band = low, rows.max(0)  # on a log axis a 0 would tear the band up to its neighbour
                 axes.fill_between(x, *band, color=parts.colour(k), alpha=0.16, linewidth=0)
         axes.set(xlabel=labels[0], ylabel=labels[1], title=title)
         if log_x:

@@ -65,9 +65,10 @@ def narrowing(value: Value, rates: Sequence[float], first: int = 5) -> Found:
     """A heuristic: a coarse grid, then its best rate's neighbours at half the distance, and so on.
 
     ``rates`` ascend at equal ratios; ``first`` of them, spread over all, are tried first. Then the
-    distance is halved, and the two neighbours of the best rate so far are tried, until they are
-    next to it. It finds the best rate where the value falls to one minimum and rises again; noise
-    may lead it astray.
+    distance is halved, rounded down, and the two neighbours of the best rate so far are tried,
+    until they are next to it. Where the value falls to one minimum and rises again it finds the
+    best rate if the coarse grid takes every second, fourth, eighth ... rate; with other distances,
+    such as 6 (then 3, then 1), it may miss it by a place. Noise may lead it further astray.
     """
     last = len(rates) - 1
     if not 3 <= first <= len(rates):

@@ -38,6 +38,13 @@ def test_against_has_log_axes_and_limits(axes):
     assert axes().get_ylim() == (1e-3, 1)
 
 
+def test_a_band_that_reaches_0_ends_at_the_lower_limit_of_a_log_axis(axes):
+    rows = [[0.1, 0.0], [0.2, 0.02]]
+    plots.against((1, 2), {"a": rows}, ("x", "y"), log_y=True, limits=(1e-3, 1))
+    corners = axes().collections[0].get_paths()[0].vertices
+    assert corners[:, 1].min() == 1e-3 and corners[:, 1].max() == 0.2
+
+
 def calibration(**decades):
     every = dict.fromkeys(NAMES) | decades
     return Calibration(0.1, (0.1, 0.1), every, dict.fromkeys(NAMES), "valley", 10, 20)

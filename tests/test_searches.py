@@ -51,6 +51,19 @@ def test_narrowing_halves_the_distance_down_to_one():
     assert [rates.index(lr) for lr in calls] == [0, 8, 16, 4, 12, 6, 10, 7, 9]
 
 
+@pytest.mark.parametrize("best", range(17))
+def test_narrowing_finds_one_minimum_wherever_it_is_if_every_fourth_rate_comes_first(best):
+    steep = {-1: 1.0, 1: 7.0}  # sides of unequal slope: the nearer coarse rate may be the worse
+    value, _ = asked([abs(k - best) * steep[1 if k > best else -1] for k in range(17)])
+    assert searches.narrowing(value, RATES[:17], first=5).lr == RATES[best]
+
+
+def test_narrowing_may_miss_by_a_place_from_every_sixth_rate():
+    value, _ = asked([(14 - k) if k < 14 else 9 * (k - 14) for k in range(25)])
+    found = searches.narrowing(value, RATES, first=5)
+    assert found.lr == RATES[13]  # 12 beats 15, and then 11 and 13 are asked, 14 is not
+
+
 def test_a_grid_tries_all_and_takes_the_lowest():
     value, calls = asked([(k - 7.2) ** 2 for k in range(25)])
     found = searches.on_grid(value, RATES[::2])
