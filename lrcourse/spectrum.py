@@ -31,8 +31,8 @@ def spectrum(
 ) -> Tensor:
     """Eigenvalues of the Hessian of the mean loss over a split, ascending, shape (weights,).
 
-    In float64, at the weights of ``net``, which is not changed. ValueError for more than 2,000
-    weights, or for weights that are not finite.
+    In float64, at the weights of ``net``, which is not changed; with BatchNorm it must be in eval
+    mode. ValueError for more than 2,000 weights, or for weights that are not finite.
     """
     weights = {name: w.detach().double() for name, w in net.named_parameters()}
     count = sum(w.numel() for w in weights.values())
@@ -43,11 +43,12 @@ def spectrum(
         raise ValueError("the net has weights that are not finite: it has diverged")
     X, y = split.X.double(), split.y
     sizes = [w.numel() for w in weights.values()]
+    buffers = {n: b.double() if b.is_floating_point() else b for n, b in net.named_buffers()}
 
     def loss(point: Tensor) -> Tensor:
         parts = zip(weights, point.split(sizes), strict=True)
         placed = {name: part.view_as(weights[name]) for name, part in parts}
-        return loss_fn(torch.func.functional_call(net, placed, (X,)), y)
+        return loss_fn(torch.func.functional_call(net, placed | buffers, (X,)), y)
 
     # Backward twice: torch's forward mode warns of a deprecated part of its own.
     hessian = torch.func.jacrev(torch.func.grad(loss))(flat)

@@ -84,3 +84,14 @@ def test_refuses():
         share_down(torch.zeros(2, 2))
     with pytest.raises(ValueError, match="least"):
         share_down(torch.zeros(2), least=-1)
+
+
+def test_batchnorm_with_known_statistics_is_a_linear_net():
+    split = images()
+    net = net_of(lambda: [nn.BatchNorm1d(4, affine=False, eps=0), nn.Linear(4, 3, bias=False)])
+    net[1].running_mean.fill_(0.5)
+    net[1].running_var.fill_(4.0)
+    X = (split.X.flatten(1).double() - 0.5) / 2
+    expected = torch.linalg.eigvalsh(X.T @ X / len(X)).repeat_interleave(3)
+    torch.testing.assert_close(spectrum(net.eval(), split, halved_squares), expected)
+    assert net[1].running_mean.dtype == torch.float32
