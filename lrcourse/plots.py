@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 
 from lrcourse import plot_parts as parts
 from lrcourse.history import History
+from lrcourse.plot_cycles import against, readings
 from lrcourse.plot_gallery import diagnosis, gallery
 from lrcourse.plot_landscapes import curve, over_updates, sharpness, surface
 from lrcourse.plot_loop import loop
@@ -25,6 +26,7 @@ from lrcourse.schedule import Schedule
 
 __all__ = [
     "Ground",
+    "against",
     "by_parameter",
     "by_seed",
     "compare",
@@ -37,6 +39,7 @@ __all__ = [
     "over_updates",
     "race",
     "rates",
+    "readings",
     "schedule",
     "sharpness",
     "surface",
