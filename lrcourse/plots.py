@@ -20,6 +20,7 @@ from lrcourse.plot_gallery import diagnosis, gallery
 from lrcourse.plot_landscapes import curve, over_updates, sharpness, surface
 from lrcourse.plot_loop import loop
 from lrcourse.plot_sweeps import by_seed, rates
+from lrcourse.plot_warmup import displacement, warmup_lengths
 from lrcourse.schedule import Schedule
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "compare",
     "curve",
     "diagnosis",
+    "displacement",
     "gallery",
     "loop",
     "over_updates",
@@ -36,6 +38,7 @@ __all__ = [
     "surface",
     "traces",
     "training",
+    "warmup_lengths",
 ]
 
 
