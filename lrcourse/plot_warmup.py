@@ -9,6 +9,7 @@ import numpy as np
 
 from lrcourse import plot_parts as parts
 from lrcourse.displacement import Displacement
+from lrcourse.gradient_noise import Noise
 from lrcourse.sweeps import Runs
 
 
@@ -86,3 +87,55 @@ def warmup_lengths(
 def _mean(runs: Runs, column: str) -> float:
     values = [run.history.final(column) if run.history.diverged_at is None else 0.0 for run in runs]
     return float(np.mean(values))
+
+
+def gradient_noise(
+    looks: Mapping[str, Mapping[int, Noise]],
+    batch_size: int,
+    *,
+    title: str = "",
+    name: str = "gradient-noise",
+) -> None:
+    """The length of the gradient, and that of a batch's noise, a panel for each net.
+
+    ``looks`` maps label -> updates made -> the `Noise` that was measured then.
+    """
+    with plt.rc_context(parts.LOOK):
+        figure, grid = plt.subplots(1, len(looks), figsize=(7.4, 3.0), sharey=True, squeeze=False)
+        for axes, (label, row) in zip(grid.flat, looks.items(), strict=True):
+            lengths = {
+                "gradient": [noise.signal**0.5 for noise in row.values()],
+                f"noise, batch {batch_size}": [
+                    noise.variance(batch_size) ** 0.5 for noise in row.values()
+                ],
+            }
+            for k, (what, values) in enumerate(lengths.items()):
+                axes.plot(list(row), values, ".-", color=parts.colour(k), label=what, ms=4)
+            axes.set(yscale="log", xlabel="updates made")
+            axes.set_title(label)
+        for axes in grid.flat:
+            parts.plain_log_ticks(axes.yaxis)
+        grid[0, 0].set_ylabel("length")
+        parts.name_lines(grid[0, -1])
+        figure.suptitle(title, x=0.02, ha="left", fontsize=10.5)
+        parts.finish(figure, name, {"nets": list(looks), "batch_size": batch_size})
+
+
+def over_looks(
+    lines: Mapping[str, tuple[Sequence[int], Sequence[float]]],
+    label: str,
+    *,
+    title: str = "",
+    name: str = "over-looks",
+) -> None:
+    """Numbers that were measured now and then: label -> (updates made, values), on a log axis."""
+    with plt.rc_context(parts.LOOK):
+        figure, axes = plt.subplots(figsize=(6.8, 3.0))
+        for k, (what, (updates, values)) in enumerate(lines.items()):
+            shown = [value if value > 0 else np.nan for value in values]
+            axes.plot(list(updates), shown, ".-", color=parts.colour(k), label=what, ms=5)
+        axes.set(yscale="log", xlabel="updates made", ylabel=label)
+        parts.plain_log_ticks(axes.yaxis)
+        axes.set_title(title)
+        parts.name_lines(axes)
+        parts.finish(figure, name, {"lines": list(lines)})

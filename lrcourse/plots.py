@@ -20,7 +20,7 @@ from lrcourse.plot_gallery import diagnosis, gallery
 from lrcourse.plot_landscapes import curve, over_updates, sharpness, surface
 from lrcourse.plot_loop import loop
 from lrcourse.plot_sweeps import by_seed, rates
-from lrcourse.plot_warmup import displacement, warmup_lengths
+from lrcourse.plot_warmup import displacement, gradient_noise, over_looks, warmup_lengths
 from lrcourse.schedule import Schedule
 
 __all__ = [
@@ -30,7 +30,9 @@ __all__ = [
     "diagnosis",
     "displacement",
     "gallery",
+    "gradient_noise",
     "loop",
+    "over_looks",
     "over_updates",
     "rates",
     "schedule",
