@@ -83,7 +83,7 @@ class Experiment:
             raise ValueError(f"seed is a whole number from 0 on, not {self.seed!r}")
         if self.schedule is not None and not isinstance(self.schedule, Schedule | Rule):
             raise TypeError(
-                f"the schedule of an experiment is a value (a shape, a plateau or None), "
+                f"the schedule of an experiment is a value (a shape, a rule or None), "
                 f"not {type(self.schedule).__name__}"
             )
         if isinstance(self.clip_norm, int) and not isinstance(self.clip_norm, bool):
