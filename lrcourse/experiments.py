@@ -15,8 +15,8 @@ from typing import Any
 from lrcourse import provenance
 from lrcourse.functions import find_function
 from lrcourse.history import History
-from lrcourse.plateau import plateau
 from lrcourse.records import key_of
+from lrcourse.rules import Rule
 from lrcourse.schedule import Schedule
 
 
@@ -46,8 +46,8 @@ class Experiment:
         optimizer, optimizer_options: a name and options for
             ``lrcourse.optimizers.torch_optimizer``.
         lr: the peak LR.
-        schedule, when: as in ``lrcourse.training.fit``; a shape or a plateau, or None.
-        epochs, batch_size, evaluate: as in ``fit``.
+        schedule, when: as in ``lrcourse.training.fit``; a shape or a rule, or None.
+        epochs, batch_size, evaluate, clip_norm: as in ``fit``.
         seed: of the initial weights and of the data order.
     """
 
@@ -59,12 +59,13 @@ class Experiment:
     optimizer: str = "sgd"
     optimizer_options: Mapping[str, Any] = Options()
     lr: float = 0.1
-    schedule: Schedule | plateau | None = None
+    schedule: Schedule | Rule | None = None
     when: str = "update"
     epochs: int = 10
     batch_size: int = 32
     evaluate: str | int | None = "epoch"
     seed: int = 0
+    clip_norm: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("model_options", "optimizer_options"):
@@ -80,11 +81,17 @@ class Experiment:
             raise ValueError(f"lr is a number above 0, not {self.lr!r}")
         if not isinstance(self.seed, int) or self.seed < 0:
             raise ValueError(f"seed is a whole number from 0 on, not {self.seed!r}")
-        if self.schedule is not None and not isinstance(self.schedule, Schedule | plateau):
+        if self.schedule is not None and not isinstance(self.schedule, Schedule | Rule):
             raise TypeError(
-                f"the schedule of an experiment is a value (a shape, a plateau or None), "
+                f"the schedule of an experiment is a value (a shape, a rule or None), "
                 f"not {type(self.schedule).__name__}"
             )
+        if isinstance(self.clip_norm, int) and not isinstance(self.clip_norm, bool):
+            object.__setattr__(self, "clip_norm", float(self.clip_norm))
+        if self.clip_norm is not None and not (
+            isinstance(self.clip_norm, float) and 0 < self.clip_norm < math.inf
+        ):
+            raise ValueError(f"clip_norm is a number above 0 or None, not {self.clip_norm!r}")
         written = repr(self.schedule)
         if "<" in written or "__main__:" in written:
             raise ValueError(
@@ -110,6 +117,8 @@ class Experiment:
         spec["schedule"] = None if self.schedule is None else repr(self.schedule)
         if functions := _sources(repr(self.schedule)):
             spec["functions"] = functions
+        if spec["clip_norm"] is None:
+            del spec["clip_norm"]  # as in the specs, and so the keys, of before there was clipping
         return spec | {"numerics": provenance.NUMERICS}
 
     @property
@@ -138,6 +147,7 @@ class Experiment:
             when=self.when,
             evaluate=self.evaluate,
             progress=progress,
+            clip_norm=self.clip_norm,
         )
         history.provenance["spec"] = self.to_dict()
         return history

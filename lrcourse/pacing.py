@@ -1,4 +1,4 @@
-"""Who writes the learning rate before each update: a shape, a plateau rule or a torch scheduler."""
+"""Who writes the learning rate before each update: a shape, a rule or a torch scheduler."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from lrcourse.plateau import plateau
+from lrcourse.rules import Rule
 from lrcourse.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Pace:
 
     def __init__(
         self,
-        schedule: Schedule | plateau | TorchScheduler | None,
+        schedule: Schedule | Rule | TorchScheduler | None,
         optimizer: torch.optim.Optimizer,
         data: Data,
         when: str,
@@ -40,7 +40,7 @@ class Pace:
         if isinstance(schedule, Schedule):
             self.factors = schedule(np.arange(epochs * (per_epoch if when == "update" else 1)))
             _warn_of_length(schedule, self.factors, when, epochs, per_epoch)
-        elif isinstance(schedule, plateau):
+        elif isinstance(schedule, Rule):
             self.state = schedule.start()
             self.watch = watched(schedule, data)
         elif schedule is not None:
@@ -78,7 +78,7 @@ class Pace:
 
 
 def base_rates(
-    optimizer: torch.optim.Optimizer, schedule: Schedule | plateau | TorchScheduler | None
+    optimizer: torch.optim.Optimizer, schedule: Schedule | Rule | TorchScheduler | None
 ) -> list[float]:
     """What the schedule scales, for each group: its LR, or with a torch scheduler its peak.
 
@@ -93,8 +93,8 @@ def base_rates(
     ]
 
 
-def watched(rule: plateau | TorchScheduler, data: Data) -> str:
-    """The column that a plateau rule looks at. ValueError where it needs validation data."""
+def watched(rule: Rule | TorchScheduler, data: Data) -> str:
+    """The column that a rule looks at. ValueError where it needs validation data."""
     if getattr(rule, "watch", None):
         column = rule.watch
     elif rule.mode == "max":
@@ -137,5 +137,5 @@ def describe(schedule: Any) -> str | None:
     """A schedule as text for the record."""
     if schedule is None:
         return None
-    is_value = isinstance(schedule, Schedule | plateau)
+    is_value = isinstance(schedule, Schedule | Rule)
     return repr(schedule) if is_value else type(schedule).__name__

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from .rules import Rule
 from .schedule import COUNT, FRACTION, Number, check, check_choice, plain_number, short_repr
 
 WATCHABLE = ("train_loss", "valid_loss", "valid_acc")
@@ -14,7 +15,7 @@ _THRESHOLD = Number("a number from 0 to below 1", lambda v: 0 <= v < 1)
 
 
 @dataclass(frozen=True, repr=False)
-class plateau:
+class plateau(Rule):
     """Multiply the factor by `factor` after more than `patience` observations without progress.
 
         progress, mode "min":   metric < best - threshold |best|

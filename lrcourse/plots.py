@@ -22,6 +22,7 @@ from lrcourse.plot_landscapes import curve, over_updates, sharpness, surface
 from lrcourse.plot_loop import loop
 from lrcourse.plot_optimizers import Ground, by_parameter, moving_race, over_rates, race
 from lrcourse.plot_sweeps import by_seed, rates
+from lrcourse.plot_warmup import displacement, gradient_noise, over_looks, warmup_lengths
 from lrcourse.schedule import Schedule
 
 __all__ = [
@@ -32,9 +33,12 @@ __all__ = [
     "compare",
     "curve",
     "diagnosis",
+    "displacement",
     "gallery",
+    "gradient_noise",
     "loop",
     "moving_race",
+    "over_looks",
     "over_rates",
     "over_updates",
     "race",
@@ -45,6 +49,7 @@ __all__ = [
     "surface",
     "traces",
     "training",
+    "warmup_lengths",
 ]
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from .cycles import cyclical, exp_range, one_cycle, restarts, triangular2
 from .functions import from_function
 from .plateau import PlateauState, plateau
+from .rules import warm_until
 from .schedule import (
     FRACTION,
     POSITIVE,
@@ -60,6 +61,7 @@ __all__ = [
     "step",
     "to_torch",
     "triangular2",
+    "warm_until",
     "warmup",
     "wsd",
 ]

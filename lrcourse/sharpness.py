@@ -86,6 +86,26 @@ def sharpness(
     return _sharpest(net, split, loss_fn, start, tolerance)[0]
 
 
+def along_gradient(net: nn.Module, split: Split, loss_fn: Loss = squared_error) -> float:
+    """The curvature of the mean loss over a split in the direction of its own gradient g.
+
+        g'Hg / g'g
+
+    One product with the Hessian H, and so much cheaper than `sharpness`, which it never exceeds. On
+    a quadratic a step of gradient descent at a rate above 2 over this number ends higher than it
+    began. 0 where the gradient is 0; NaN where it is not finite. The net and its gradients stay as
+    they are.
+    """
+    weights = [w for w in net.parameters() if w.requires_grad]
+    parts = torch.autograd.grad(loss_fn(net(split.X), split.y), weights, create_graph=True)
+    slope = _flat(parts)
+    g = slope.detach()
+    length = float(g @ g)
+    if length == 0:
+        return 0.0
+    return float(g @ _flat(torch.autograd.grad(slope @ g, weights))) / length
+
+
 def _sharpest(
     net: nn.Module, split: Split, loss_fn: Loss, start: Tensor | None, tolerance: float
 ) -> tuple[float, Tensor]:

@@ -41,9 +41,10 @@ def run_stack(
         largest: members in one stack. Where memory runs out, half as many are tried, down to 1.
 
     Raises:
-        ValueError: experiments of several shapes, or one that cannot be stacked: a plateau
-            schedule, an optimizer's option that ``optimizers.pure`` does not know, and nets with
-            random layers (dropout), whose draws would not be those of a run alone.
+        ValueError: experiments of several shapes, or one that cannot be stacked: a rule in
+            place of a schedule, clipping, an optimizer's option that ``optimizers.pure`` does not
+            know, and nets with random layers (dropout), whose draws would not be those of a run
+            alone.
     """
     return [history for _, done in stacks(experiments, device, largest=largest) for history in done]
 
@@ -98,6 +99,8 @@ def _obstacle(experiment: Experiment) -> str | None:
     """Why this experiment cannot be stacked, or None."""
     if not isinstance(experiment.schedule, Schedule | None):
         return f"{experiment.schedule!r} looks at one run's progress"
+    if experiment.clip_norm is not None:
+        return "clip_norm is the length of one net's gradient"
     try:
         optimizers.pure(experiment.optimizer, **experiment.optimizer_options)
     except (TypeError, ValueError) as error:

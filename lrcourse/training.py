@@ -27,8 +27,8 @@ from lrcourse.pacing import (
     describe,
     watched,
 )
-from lrcourse.plateau import plateau
 from lrcourse.recorder import Recorder
+from lrcourse.rules import Rule
 from lrcourse.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def fit(
     net: nn.Module,
     data: Data,
     optimizer: torch.optim.Optimizer,
-    schedule: Schedule | plateau | TorchScheduler | None = None,
+    schedule: Schedule | Rule | TorchScheduler | None = None,
     *,
     epochs: int,
     batch_size: int = 256,
@@ -54,6 +54,7 @@ def fit(
     evaluate: str | int | None = "epoch",
     progress: bool | None = None,
     loss_fn: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = functional.cross_entropy,
+    clip_norm: float | None = None,
 ) -> History:
     """Train ``net`` in place and return the record of the run.
 
@@ -63,8 +64,8 @@ def fit(
         optimizer: any torch optimizer over ``net``. The ``lr`` of each of its parameter groups is
             that group's peak LR; it has the same value again after the run.
         schedule: a shape from ``lrcourse.schedules``, which multiplies each group's peak LR by
-            ``schedule(t)``; a ``plateau``; a torch scheduler, which is stepped as torch asks, after
-            the update or the epoch; or None for a constant LR.
+            ``schedule(t)``; a rule, ``plateau`` or ``warm_until``; a torch scheduler, which is
+            stepped as torch asks, after the update or the epoch; or None for a constant LR.
         epochs: passes over the training images.
         batch_size: images in a batch; the last batch of an epoch may be smaller.
         seed: of the data order and of random layers. The order is drawn on the CPU, so it is the
@@ -75,6 +76,8 @@ def fit(
             every k-th, "end" after the last only, None never.
         progress: a bar for people; None decides by itself (see ``lrcourse.progress``).
         loss_fn: from (logits (batch, classes), labels (batch,)) to a mean, as cross_entropy.
+        clip_norm: where the gradient of all parameters together is longer than this, it is
+            shortened to it before the update, keeping its direction; None never.
 
     Returns:
         A ``History``. A run whose loss becomes NaN or infinite stops and says so in
@@ -85,6 +88,7 @@ def fit(
         ValueError: for arguments that cannot be meant, saying what would be right.
     """
     check_arguments(net, data, optimizer, schedule, epochs, batch_size, when, evaluate)
+    check_clip_norm(clip_norm)
     device = data.train.X.device
     samples = len(data.train.X)
     per_epoch = math.ceil(samples / batch_size)
@@ -109,6 +113,8 @@ def fit(
                     loss = loss_fn(logits, y)
                     optimizer.zero_grad(set_to_none=True)
                     loss.backward()
+                    if clip_norm is not None:
+                        nn.utils.clip_grad_norm_(net.parameters(), clip_norm)
                     losses[t] = loss.detach()  # before the step: an interruption may come in it
                     optimizer.step()
                     pace.after_update()
@@ -157,6 +163,7 @@ def fit(
             "epochs": epochs,
             "batch_size": batch_size,
             "seed": seed,
+            **({} if clip_norm is None else {"clip_norm": clip_norm}),
             "finished": provenance.now(),
             **provenance.machine(device),
         },
@@ -271,7 +278,7 @@ def check_arguments(net, data, optimizer, schedule, epochs, batch_size, when, ev
         if not (math.isfinite(lr) and lr > 0):
             raise ValueError(f"the LR of parameter group {g} is {lr}; it must be above 0")
     _check_watch(schedule, data, evaluate)
-    if isinstance(schedule, Schedule | plateau) or schedule is None:
+    if isinstance(schedule, Schedule | Rule) or schedule is None:
         return
     if not isinstance(schedule, TorchScheduler):
         raise TypeError(
@@ -285,6 +292,13 @@ def check_arguments(net, data, optimizer, schedule, epochs, batch_size, when, ev
         )
     if isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau) and when == "update":
         raise ValueError('ReduceLROnPlateau looks at epochs: call fit(..., when="epoch")')
+
+
+def check_clip_norm(clip_norm: float | None) -> None:
+    """Refuse a length that no gradient can be shortened to."""
+    is_number = isinstance(clip_norm, int | float) and not isinstance(clip_norm, bool)
+    if clip_norm is not None and not (is_number and 0 < clip_norm < math.inf):
+        raise ValueError(f"clip_norm is a number above 0, or None for no clipping: {clip_norm!r}")
 
 
 def _check_parameters(net, data, optimizer) -> None:
@@ -304,7 +318,7 @@ def _check_parameters(net, data, optimizer) -> None:
 
 
 def _check_watch(schedule, data, evaluate) -> None:
-    rules = plateau | torch.optim.lr_scheduler.ReduceLROnPlateau
+    rules = Rule | torch.optim.lr_scheduler.ReduceLROnPlateau
     if not isinstance(schedule, rules):
         return
     column = watched(schedule, data)

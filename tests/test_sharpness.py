@@ -8,7 +8,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from lrcourse.data import Split
-from lrcourse.sharpness import largest_eigenvalue, sharpness, squared_error, train_watching
+from lrcourse.sharpness import (
+    along_gradient,
+    largest_eigenvalue,
+    sharpness,
+    squared_error,
+    train_watching,
+)
 
 
 def tiny(seed=0, layer=nn.Tanh):
@@ -108,3 +114,33 @@ def test_bad_input():
         train_watching(net, split, 0, 5, every=1)
     with pytest.raises(ValueError, match="from 1 to 20"):
         train_watching(net, split, 0.1, 5, every=1, batch_size=21)
+
+
+@pytest.mark.parametrize("loss_fn", [squared_error, F.cross_entropy])
+def test_the_curvature_along_the_gradient_is_that_of_the_whole_hessian(loss_fn):
+    net, split = tiny(3)
+    hessian = whole_hessian(net, split, loss_fn)
+    parts = torch.autograd.grad(loss_fn(net(split.X), split.y), list(net.parameters()))
+    g = torch.cat([part.reshape(-1) for part in parts])
+    expected = float(g @ hessian @ g / (g @ g))
+    found = along_gradient(net, split, loss_fn)
+    assert found == pytest.approx(expected, rel=1e-9)
+    assert found <= float(torch.linalg.eigvalsh(hessian)[-1])
+    assert all(w.grad is None for w in net.parameters())
+
+
+def test_a_step_at_2_over_the_curvature_along_the_gradient_ends_where_it_began():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(4, 3, bias=False)).double()
+    split = tiny()[1]  # a linear net with a squared loss: a quadratic
+    lr = 2 / along_gradient(net, split)
+    before = squared_error(net(split.X), split.y)
+    before.backward()
+    torch.optim.SGD(net.parameters(), lr=lr).step()
+    after = float(squared_error(net(split.X), split.y).detach())
+    assert after == pytest.approx(float(before.detach()), rel=1e-9)
+
+
+def test_no_gradient_no_curvature_along_it():
+    net, split = tiny()
+    nothing = lambda outputs, y: 0 * outputs.sum()  # noqa: E731
+    assert along_gradient(net, split, nothing) == 0
