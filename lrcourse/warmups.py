@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 
 from .schedule import (
@@ -18,6 +19,7 @@ from .schedule import (
 
 RAMPS = ("linear", "constant", "exponential", "geometric", "power")
 DEFAULT_EXPONENT = 4  # YOLO's burn-in
+TINY = sys.float_info.min  # a fifth of a length may round to 0
 _START_NEEDED = ("constant", "geometric")
 
 
@@ -121,7 +123,7 @@ class warmup(Schedule):
         if self.ramp == "geometric":
             return self.start ** (1 - t / self.length)
         if self.ramp == "exponential":
-            tau = self.length / 5 if self.tau is None else self.tau
+            tau = max(self.length / 5, TINY) if self.tau is None else self.tau
             return -math.expm1(-(t + 1) / tau)
         exponent = 1 if self.ramp == "linear" else self.exponent or DEFAULT_EXPONENT
         if self.start is None:

@@ -161,3 +161,7 @@ def test_a_schedule_cannot_be_changed():
 def test_an_error_inside_a_users_function_passes_through():
     with pytest.raises(ZeroDivisionError):
         from_function(lambda t: 1 / t)(0)
+
+
+def test_an_exponential_ramp_shorter_than_any_number_is_over_at_once():
+    assert warmup(5e-324, ramp="exponential")(0) == 1

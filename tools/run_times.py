@@ -64,6 +64,8 @@ def merged(old: list[dict], new: list[dict]) -> list[dict]:
 
 def table(rows: list[dict]) -> str:
     """The measurements as a Markdown table."""
+    if not rows:
+        return "Nothing has been measured yet."
     lines = [
         "| notebook | scale | device | from nothing | from its records |",
         "|---|---|---|--:|--:|",
