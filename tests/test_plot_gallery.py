@@ -35,16 +35,6 @@ HEALTHY = [run([2.0, 1.0, 0.5]), run([2.0, 1.2, 0.7])]
 SICK = [run([s, s + 0.1, s + 0.2], [4.0, 4.0 + s, 5.0], lr=0.2) for s in (2.0, 3.0, 5.0)]
 
 
-@pytest.fixture
-def figure(monkeypatch):
-    """Keeps figures open for a look; call it for the last one."""
-    monkeypatch.setattr(plt, "close", lambda *_: None)
-    monkeypatch.setattr(plt, "show", lambda: None)
-    yield lambda: plt.figure(plt.get_fignums()[-1])
-    monkeypatch.undo()
-    plt.close("all")
-
-
 def line(axes, gid):
     (found,) = [one for one in axes.get_lines() if one.get_gid() == gid]
     return np.asarray(found.get_xdata(), float), np.asarray(found.get_ydata(), float)

@@ -1,7 +1,6 @@
 """Figures of descents: what is drawn are the points of the paths and the numbers measured."""
 
 import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -11,16 +10,6 @@ from lrcourse.landscapes import Quadratic, descend
 from lrcourse.sharpness import Watch
 
 matplotlib.use("Agg")
-
-
-@pytest.fixture
-def figure(monkeypatch):
-    """Keeps figures open for a look; call it for the last one."""
-    monkeypatch.setattr(plt, "close", lambda *_: None)
-    monkeypatch.setattr(plt, "show", lambda: None)
-    yield lambda: plt.figure(plt.get_fignums()[-1])
-    monkeypatch.undo()
-    plt.close("all")
 
 
 def parabola(lr, updates=4):

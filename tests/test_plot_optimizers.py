@@ -16,16 +16,6 @@ from lrcourse.surfaces import Ravine
 matplotlib.use("Agg")
 
 
-@pytest.fixture
-def figure(monkeypatch):
-    """Keeps figures open for a look; call it for the last one."""
-    monkeypatch.setattr(plt, "close", lambda *_: None)
-    monkeypatch.setattr(plt, "show", lambda: None)
-    yield lambda: plt.figure(plt.get_fignums()[-1])
-    monkeypatch.undo()
-    plt.close("all")
-
-
 def ground(turn=0.0):
     ravine, start = Ravine(5.0, turn), torch.tensor([-2.0, 0.5])
     runs = {

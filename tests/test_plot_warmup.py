@@ -3,7 +3,6 @@
 from types import SimpleNamespace
 
 import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -13,16 +12,6 @@ from lrcourse.history import History
 from lrcourse.sweeps import Experiment, Run, Runs
 
 matplotlib.use("Agg")
-
-
-@pytest.fixture
-def figure(monkeypatch):
-    """Keeps figures open for a look; call it for the last one."""
-    monkeypatch.setattr(plt, "close", lambda *_: None)
-    monkeypatch.setattr(plt, "show", lambda: None)
-    yield lambda: plt.figure(plt.get_fignums()[-1])
-    monkeypatch.undo()
-    plt.close("all")
 
 
 def named(axes):

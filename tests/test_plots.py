@@ -32,16 +32,6 @@ def histories():
     return runs
 
 
-@pytest.fixture
-def figure(monkeypatch):
-    """Keeps figures open for a look; call it for the last one."""
-    monkeypatch.setattr(plt, "close", lambda *_: None)
-    monkeypatch.setattr(plt, "show", lambda: None)
-    yield lambda: plt.figure(plt.get_fignums()[-1])
-    monkeypatch.undo()
-    plt.close("all")
-
-
 def line(axes, label):
     return next(one for one in axes.get_lines() if one.get_label() == label)
 
