@@ -31,6 +31,8 @@ page.observe(seen, ["peak_lr", "start", "optimizer"])
 pathlib.Path("ready").touch()
 """
 
+DONE = "import pathlib; pathlib.Path('chapter-done').touch()"
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
@@ -43,6 +45,12 @@ def lab(tmp_path_factory):
             cell.outputs, cell.execution_count = [], None
     notebook.cells.append(nbformat.v4.new_code_cell(WATCH))
     nbformat.write(notebook, folder / "playground.ipynb")
+    chapter = nbformat.read(ROOT / "notebooks" / "01-size.ipynb", as_version=4)
+    for cell in chapter.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    chapter.cells.append(nbformat.v4.new_code_cell(DONE))
+    nbformat.write(chapter, folder / "01-size.ipynb")
     for name, chosen in SETTINGS.items():
         path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True)
@@ -131,4 +139,31 @@ def test_a_slider_in_jupyterlab_is_seen_by_python_and_the_other_way_round(lab, b
     page.evaluate("document.body.dataset.jpThemeLight = 'false'")
     page.wait_for_timeout(300)
     assert widget.get_attribute("data-theme") == "dark"
+    context.close()
+
+
+def test_chapter_1_runs_whole_in_jupyterlab_and_its_widget_answers(lab, browser):
+    folder, address = lab
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    page = context.new_page()
+    page.goto(f"{address}/lab/tree/01-size.ipynb")
+    page.locator(".jp-NotebookPanel").wait_for(timeout=60_000)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    # "Run All" stops at the first cell that fails, and the last one says that it was reached.
+    wait((folder / "chapter-done").is_file, 400, lambda: page.locator("body").inner_text())
+    widget = page.locator(".lrp").first
+    for k in range(80):  # JupyterLab draws only what is in view
+        if widget.count():
+            break
+        page.locator(".jp-WindowedPanel-outer").evaluate(f"panel => panel.scrollTop = {k} * 700")
+        page.wait_for_timeout(200)
+    widget.scroll_into_view_if_needed()
+    said = widget.locator(".lrp-said")
+    wait(lambda: said.inner_text() != "", 20)
+    before = said.inner_text()
+    widget.locator("[data-setting='peak_lr']").focus()
+    page.keyboard.press("ArrowRight")
+    wait(lambda: said.inner_text() != before, 20)
     context.close()
