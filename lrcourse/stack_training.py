@@ -13,7 +13,7 @@ from torch import nn
 from torch.func import functional_call, grad_and_value, vmap
 from torch.nn.functional import cross_entropy
 
-from lrcourse import models, optimizers, provenance, training
+from lrcourse import fit_checks, models, optimizers, provenance, training
 from lrcourse.data import Data, Split
 from lrcourse.experiments import Experiment, load_data
 from lrcourse.history import History
@@ -177,13 +177,11 @@ class _Stack:
 
         first, rows = epoch * self.per_epoch, []
         losses, right = (log[first : max(made)].cpu() for log in (self.losses, self.right))
-        sizes = torch.full((len(losses),), self.base.batch_size)
-        sizes[self.per_epoch - 1 :] = self.samples - (self.per_epoch - 1) * self.base.batch_size
         for k, (member, stop) in enumerate(zip(chosen, made, strict=True)):
             done = slice(0, stop - first)
-            seen = int(sizes[done].sum())
-            loss = float((losses[done, member] * sizes[done]).double().sum()) / seen
-            accuracy = int(right[done, member].sum()) / seen
+            loss, accuracy = training.means_of_epoch(
+                losses[done, member], right[done, member], self.base.batch_size, self.samples
+            )
             row = {"epoch": epoch + 1, "update": stop, "train_loss": loss, "train_acc": accuracy}
             rows.append(row | {name: column[k] for name, column in columns.items()})
         return rows
@@ -249,7 +247,7 @@ def _checked_net(experiment: Experiment, data: Data) -> nn.Module:
     optimizer = optimizers.torch_optimizer(
         experiment.optimizer, net.parameters(), experiment.lr, **experiment.optimizer_options
     )
-    training.check_arguments(
+    fit_checks.check_arguments(
         net,
         data,
         optimizer,

@@ -18,15 +18,9 @@ from torch.nn import functional
 
 from lrcourse import progress as bars
 from lrcourse import provenance
+from lrcourse.fit_checks import check_arguments, check_clip_norm
 from lrcourse.history import History
-from lrcourse.pacing import (
-    Pace,
-    ScheduleWarning,
-    TorchScheduler,
-    base_rates,
-    describe,
-    watched,
-)
+from lrcourse.pacing import Pace, ScheduleWarning, TorchScheduler, describe
 from lrcourse.recorder import Recorder
 from lrcourse.rules import Rule
 from lrcourse.schedule import Schedule
@@ -95,6 +89,7 @@ def fit(
     pace = Pace(schedule, optimizer, data, when, epochs, per_epoch)
     order = torch.Generator().manual_seed(seed)
     losses = torch.zeros(epochs * per_epoch, device=device)
+    right = torch.zeros(epochs * per_epoch, device=device, dtype=torch.int64)
     rows: list[dict[str, float]] = []
     diverged_at, interrupted, was_training = None, False, net.training
     check_every = CUDA_CHECKS_EVERY if device.type == "cuda" else 1
@@ -105,8 +100,8 @@ def fit(
             for epoch in bars.bar(range(epochs), total=epochs, label="epoch", progress=progress):
                 net.train()
                 shuffled = torch.randperm(samples, generator=order).to(device)
-                running = torch.zeros(2, device=device, dtype=torch.float64)
-                for t, batch in enumerate(shuffled.split(batch_size), start=epoch * per_epoch):
+                first = epoch * per_epoch
+                for t, batch in enumerate(shuffled.split(batch_size), start=first):
                     pace.before_update(t, epoch)
                     X, y = data.train.X[batch], data.train.y[batch]
                     logits = net(X)
@@ -118,16 +113,15 @@ def fit(
                     losses[t] = loss.detach()  # before the step: an interruption may come in it
                     optimizer.step()
                     pace.after_update()
-                    running[0] += loss.detach() * len(batch)
-                    running[1] += (logits.argmax(1) == y).sum()
-                    if (t + 1) % check_every == 0 or t + 1 == (epoch + 1) * per_epoch:
+                    right[t] = (logits.argmax(1) == y).sum()
+                    if (t + 1) % check_every == 0 or t + 1 == first + per_epoch:
                         diverged_at = _first_not_finite(losses, t + 1 - check_every, t + 1)
                         if diverged_at is not None:
                             break
                 done = diverged_at is not None or epoch + 1 == epochs
-                seen = min((t + 1 - epoch * per_epoch) * batch_size, samples)
-                train_loss, train_acc = (running / seen).tolist()
                 made = t + 1 if diverged_at is None else diverged_at + 1
+                so_far = losses[first:made].cpu(), right[first:made].cpu()
+                train_loss, train_acc = means_of_epoch(*so_far, batch_size, samples)
                 row = {"epoch": epoch + 1, "update": made}
                 row |= {"train_loss": train_loss, "train_acc": train_acc}
                 row |= _measure(net, data, loss_fn, is_due(evaluate, epoch, done))
@@ -197,8 +191,24 @@ def measured_at_once(split: Split) -> int:
 
 def _first_not_finite(losses: torch.Tensor, start: int, stop: int) -> int | None:
     start = max(start, 0)
-    broken = ~torch.isfinite(losses[start:stop])
+    chosen = losses[start:stop]
+    if math.isfinite(chosen.sum()):  # the quickest look, and nearly always the last
+        return None
+    broken = ~torch.isfinite(chosen)
     return start + int(broken.int().argmax()) if bool(broken.any()) else None
+
+
+def means_of_epoch(
+    losses: torch.Tensor, right: torch.Tensor, batch_size: int, samples: int
+) -> tuple[float, float]:
+    """Training loss and accuracy over an epoch, or over its first batches, of ``samples`` images.
+
+    Of each batch, on the CPU: its mean loss, and how many of its images were classified correctly.
+    """
+    sizes = torch.full(losses.shape, batch_size)
+    sizes[math.ceil(samples / batch_size) - 1 :] = samples % batch_size or batch_size
+    seen = int(sizes.sum())
+    return float((losses * sizes).double().sum()) / seen, int(right.sum()) / seen
 
 
 # -- measuring --------------------------------------------------------------------------------
@@ -251,79 +261,3 @@ class _own_random_state:
 
     def __exit__(self, *error):
         self._fork.__exit__(*error)
-
-
-# -- checking ---------------------------------------------------------------------------------
-
-
-def check_arguments(net, data, optimizer, schedule, epochs, batch_size, when, evaluate) -> None:
-    """Refuse arguments of ``fit`` that cannot be meant."""
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} is a whole number from 1 on, not {value!r}")
-    if batch_size > len(data.train.X):
-        raise ValueError(
-            f"batch_size {batch_size} is larger than the training set of {len(data.train.X)} "
-            f"images; give at most that many"
-        )
-    if when not in ("update", "epoch"):
-        raise ValueError(f'when says what t counts: "update" or "epoch", not {when!r}')
-    is_count = isinstance(evaluate, int) and not isinstance(evaluate, bool) and evaluate >= 1
-    if evaluate not in (None, "epoch", "end") and not is_count:
-        raise ValueError(f'evaluate is "epoch", "end", a number of epochs or None: {evaluate!r}')
-    if not isinstance(optimizer, torch.optim.Optimizer):
-        raise TypeError(f"optimizer is a torch optimizer, not {type(optimizer).__name__}")
-    _check_parameters(net, data, optimizer)
-    for g, lr in enumerate(base_rates(optimizer, schedule)):
-        if not (math.isfinite(lr) and lr > 0):
-            raise ValueError(f"the LR of parameter group {g} is {lr}; it must be above 0")
-    _check_watch(schedule, data, evaluate)
-    if isinstance(schedule, Schedule | Rule) or schedule is None:
-        return
-    if not isinstance(schedule, TorchScheduler):
-        raise TypeError(
-            f"schedule is a shape from lrcourse.schedules, a plateau, a torch scheduler or None, "
-            f"not {type(schedule).__name__}; wrap a function as schedules.from_function(f)"
-        )
-    if getattr(schedule, "optimizer", None) is not optimizer:
-        raise ValueError(
-            "this torch scheduler belongs to another optimizer and would change nothing here; "
-            "build it on the optimizer that is given to fit"
-        )
-    if isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau) and when == "update":
-        raise ValueError('ReduceLROnPlateau looks at epochs: call fit(..., when="epoch")')
-
-
-def check_clip_norm(clip_norm: float | None) -> None:
-    """Refuse a length that no gradient can be shortened to."""
-    is_number = isinstance(clip_norm, int | float) and not isinstance(clip_norm, bool)
-    if clip_norm is not None and not (is_number and 0 < clip_norm < math.inf):
-        raise ValueError(f"clip_norm is a number above 0, or None for no clipping: {clip_norm!r}")
-
-
-def _check_parameters(net, data, optimizer) -> None:
-    parameters = list(net.parameters())
-    if not parameters:
-        raise ValueError("the net has no parameters to train")
-    homes = {p.device for p in parameters}
-    if homes != {data.train.X.device}:
-        where = ", ".join(sorted(map(str, homes)))
-        raise ValueError(
-            f"the net is on {where} and the data are on {data.train.X.device}; "
-            f"move one of them: net.to(...) before the optimizer is built, or data.to(...)"
-        )
-    own = set(map(id, parameters))
-    if not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
-        raise ValueError("this optimizer holds no parameter of this net; build it on net")
-
-
-def _check_watch(schedule, data, evaluate) -> None:
-    rules = Rule | torch.optim.lr_scheduler.ReduceLROnPlateau
-    if not isinstance(schedule, rules):
-        return
-    column = watched(schedule, data)
-    if column.startswith("valid") and evaluate not in ("epoch", 1):
-        raise ValueError(
-            f"the plateau watches {column}, which is to be measured after each epoch: "
-            f'evaluate="epoch", not {evaluate!r}'
-        )
