@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +14,22 @@ from lrcourse import progress as bars
 from lrcourse.experiments import Experiment
 from lrcourse.history import History
 from lrcourse.records import Records
+from lrcourse.workers import each, one_thread, over_seeds
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Experiment", "Run", "Runs", "grid", "load", "log_space", "run", "run_arms"]
+__all__ = [
+    "Experiment",
+    "Run",
+    "Runs",
+    "grid",
+    "load",
+    "log_space",
+    "over_seeds",
+    "run",
+    "run_arms",
+]
 
 
 def log_space(low: float, high: float, count: int) -> list[float]:
@@ -209,24 +219,12 @@ def _run_missing(
 
     from lrcourse import stacking
 
-    try:
-        import joblib
-    except ImportError as missing_package:
-        raise ImportError("sweeps need joblib: pip install joblib") from missing_package
-
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     on_gpu = torch.device(device).type != "cpu"
     stack = stack or (stacking.LARGEST if on_gpu else 1)
     groups = stacking.group_by_shape(missing, largest=stack)
-    if on_gpu or len(groups) == 1:
-        jobs = 1
-    elif jobs is None and joblib.parallel.get_active_backend()[1] is None:
-        jobs = -1
-    backend, _ = joblib.parallel.get_active_backend()
-    # Ray's backend, for one, gives its results all at the end; records are written on the way.
-    streams = getattr(backend, "supports_return_generator", False)
-    work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered" if streams else "list")
-    for done in work(joblib.delayed(_run_and_keep)(group, folder, device) for group in groups):
+    calls = [(_run_and_keep, (group, folder, device)) for group in groups]
+    for done in each(calls, 1 if on_gpu else jobs):
         yield from done
 
 
@@ -237,7 +235,7 @@ def _run_and_keep(
     from lrcourse import stacking
 
     store, done = Records(folder), []
-    with _one_thread():
+    with one_thread():
         if len(group) == 1:
             finished = [(group, [group[0].run(device)])]
         else:
@@ -250,16 +248,3 @@ def _run_and_keep(
                 store.write(experiment.key, experiment.to_dict(), record)
                 done.append((experiment.key, record))
     return done
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread for torch's arithmetic on the CPU; as many as before afterwards."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
