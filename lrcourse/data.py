@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lrcourse import paths
+from lrcourse import paths, scans
 from lrcourse.paths import DataError
 
 __all__ = ["NAMES", "Data", "DataError", "Split", "load"]
@@ -201,10 +201,10 @@ def _digits() -> tuple[Split, Split, tuple[str, ...]]:
     So they look like MNIST's, which leave a border too. Bilinear interpolation by three has weights
     in thirds: in whole ninths it is exact, and the tensors have the same bits on every machine.
     """
-    pixels, labels = _datasets("sklearn", "scikit-learn").load_digits(return_X_y=True)
+    pixels, labels = scans.digits()
     thirds = np.clip(np.arange(24) - 1, 0, 21)
     weights = np.maximum(0, 3 - np.abs(thirds[:, None] - 3 * np.arange(8)))
-    pixels = weights @ pixels.astype(np.int64).reshape(-1, 8, 8) @ weights.T
+    pixels = weights @ pixels @ weights.T
     pixels = np.pad(pixels, ((0, 0), (2, 2), (2, 2)))[:, None]
     # 1344 images remain for training: whole batches of 32 and 64. A last batch of three images
     # would make the final update of every epoch a wild one.
@@ -234,14 +234,14 @@ def _sums(kind: str) -> dict[str, tuple[int | None, str, str]]:
     if kind in _IDX_SUMS:
         known = zip(_IDX_SIZES.items(), _IDX_SUMS[kind], strict=True)
         return {file: (size, "sha256", expected) for (file, size), expected in known}
-    cifar = _datasets("torchvision", "torchvision").CIFAR10
+    cifar = _datasets().CIFAR10
     meta = (cifar.meta["filename"], cifar.meta["md5"])
     return {file: (None, "md5", sum) for file, sum in [*cifar.train_list, *cifar.test_list, meta]}
 
 
 def _download(name: str, root: Path, progress: bool) -> None:
     kind, subfolder, megabytes = _TORCHVISION[name]
-    folder, datasets = root / subfolder, _datasets("torchvision", "torchvision")
+    folder, datasets = root / subfolder, _datasets()
 
     def download(hidden: Path) -> Path:
         with nullcontext() if progress else redirect_stderr(io.StringIO()):
@@ -254,13 +254,13 @@ def _download(name: str, root: Path, progress: bool) -> None:
     paths.fetch(folder, _sums(kind), megabytes, download, otherwise)
 
 
-def _datasets(package: str, install: str):
-    """The module of data sets of an optional package, imported only now that it is needed."""
+def _datasets():
+    """torchvision's data sets, imported only now that they are needed."""
     try:
-        return import_module(f"{package}.datasets")
+        return import_module("torchvision.datasets")
     except ImportError as error:
-        advice = f"this set needs {install}: python -m pip install {install}"
-        raise ImportError(f"{advice} ({error})", name=package) from error
+        advice = "this set needs torchvision: python -m pip install torchvision"
+        raise ImportError(f"{advice} ({error})", name="torchvision") from error
 
 
 def _from_idx(raw: bytes) -> np.ndarray:

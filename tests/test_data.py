@@ -6,18 +6,20 @@ import hashlib
 import os
 import pickle
 import shutil
+import subprocess
 import sys
 import tarfile
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from lrcourse import data, paths
+from lrcourse import data, paths, scans
 from lrcourse.data import Data, DataError, Split, load
 
 pytest.importorskip("sklearn")
@@ -128,9 +130,29 @@ def test_digits_are_the_scanned_ones_enlarged():
 
 
 def test_digits_without_scikit_learn_say_how_to_get_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(ImportError, match="python -m pip install scikit-learn"):
         load("digits")
+
+
+@pytest.mark.parametrize("kept_elsewhere", [False, True])
+def test_scans_are_those_that_scikit_learn_loads(monkeypatch, kept_elsewhere):
+    from sklearn.datasets import load_digits
+
+    if kept_elsewhere:
+        monkeypatch.setattr(scans, "FILE", Path("elsewhere.csv.gz"))
+    pixels, labels = scans.digits()
+    theirs = load_digits()
+    assert pixels.dtype == labels.dtype == np.int64
+    np.testing.assert_array_equal(pixels, theirs.images)
+    np.testing.assert_array_equal(labels, theirs.target)
+
+
+def test_digits_do_not_import_scikit_learn():
+    load_them = "import sys; from lrcourse import data; data.load('digits')"
+    script = f"{load_them}; print('sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == "False", done.stderr
 
 
 # --- splits
