@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import io
 import json
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from matplotlib.animation import PillowWriter
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lrcourse import outputs
 from lrcourse import plot_parts as parts
 from lrcourse.landscapes import Descent
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 Limits = tuple[float, float]
 COLOURS_IN_A_FRAME = 64
@@ -74,14 +76,7 @@ def moving_race(
     moments = np.linspace(1, longest, frames).round().astype(int)
     with plt.rc_context(parts.LOOK | {"figure.dpi": 100, "savefig.dpi": 100}):
         figure, lines = _drawn(grounds, title)
-        writer = PillowWriter(fps=frames / seconds)
-        with tempfile.TemporaryDirectory() as folder:
-            raw = Path(folder) / "raw.png"
-            with writer.saving(figure, raw, dpi=100):
-                for moment in moments:
-                    _move(lines, moment)
-                    writer.grab_frame()
-            shown = _with_a_still(raw, seconds / frames, _told(grounds))
+        shown = _with_a_still(_frames(figure, lines, moments), seconds / frames, _told(grounds))
         plt.close(figure)
     path = outputs.figure_path(name)
     if path is not None:
@@ -191,7 +186,7 @@ def _over_seeds(summary: Callable, rows: np.ndarray) -> np.ndarray:
 
 
 def _drawn(grounds: Mapping[str, Ground], title: str) -> tuple[Figure, list]:
-    """The surfaces, and for each path its line, its dot, and the path itself."""
+    """The surfaces; for each path its line, its start, its end, and the path itself."""
     if not grounds:
         raise ValueError("there is no surface to draw; give a mapping name -> Ground")
     figure, grid = plt.subplots(1, len(grounds), figsize=(7.6, 3.1), squeeze=False)
@@ -205,9 +200,10 @@ def _drawn(grounds: Mapping[str, Ground], title: str) -> tuple[Figure, list]:
             (line,) = axes.plot([], [], ".-", color=parts.colour(k), markersize=2.5, linewidth=1.1)
             (dot,) = axes.plot([], [], "o", color=parts.colour(k), markersize=5.5, zorder=4)
             dot.set(markeredgecolor="black", markeredgewidth=0.6)
-            lines.append((line, dot, path))
+            (ring,) = axes.plot(*path[0], "o", color="black", markerfacecolor="white", markersize=5)
+            ring.set_zorder(3)
+            lines.append((line, ring, dot, path))
             handles.setdefault(optimizer, line)
-            axes.plot(*path[0], "o", color="black", markerfacecolor="white", markersize=5)
         axes.set(xlim=ground.limits[0], ylim=ground.limits[1], xlabel="x")
         axes.grid(False)
         axes.set_title(label, fontsize=9.5)
@@ -229,19 +225,37 @@ def _contours(axes: Axes, ground: Ground) -> None:
 
 def _move(lines: list, moment: int | None) -> None:
     """Show the first ``moment`` points of each path; None: all of them."""
-    for line, dot, path in lines:
+    for line, _, dot, path in lines:
         so_far = path[:moment]
         line.set_data(*so_far.T)
         dot.set_data(*so_far[-1:].T)
 
 
-def _with_a_still(raw: Path, pause: float, told: dict) -> bytes:
-    """The animated PNG with few colours, and its last frame as the image of those who show one."""
-    from PIL import Image, ImageSequence
+def _frames(figure: Figure, lines: list, moments: np.ndarray) -> list[Image.Image]:
+    """Pictures of the figure at these moments; what stands still is drawn once."""
+    from PIL import Image
+
+    canvas = FigureCanvasAgg(figure)
+    layers = zip(*(artists for *artists, _ in lines), strict=True)  # all lines, all rings, all dots
+    moving = [artist for layer in layers for artist in layer]
+    for artist in moving:
+        artist.set_animated(True)
+    canvas.draw()
+    still, frames = canvas.copy_from_bbox(figure.bbox), []
+    for moment in moments:
+        canvas.restore_region(still)
+        _move(lines, moment)
+        for artist in moving:
+            artist.axes.draw_artist(artist)
+        frames.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"))
+    return frames
+
+
+def _with_a_still(frames: list[Image.Image], pause: float, told: dict) -> bytes:
+    """An animated PNG with few colours, and its last frame as the image of those who show one."""
+    from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
-    with Image.open(raw) as moving:
-        frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(moving)]
     palette = frames[-1].quantize(COLOURS_IN_A_FRAME, dither=Image.Dither.NONE)
     frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     info = PngInfo()
