@@ -1,9 +1,12 @@
-"""The claims page on several sets of fresh seeds: every verdict has to come out the same.
+"""Every page of claims on fresh seeds: how many verdicts come out the same?
 
-    python tests/soak_claims.py [--first 2000 0] [--records FOLDER]
+    python tests/soak_claims.py [PAGE ...] [--first 2000 0] [--shift 10000] [--records FOLDER]
 
-Prints each claim with its effect on every set. Exit code 1 if a verdict differs or is not the one
-that the page expects. Minutes for each set; with --records a second call takes seconds.
+The claims page is judged on the sets of seeds that begin at --first, and every verdict has to be
+the one that the page expects. A chapter is judged as it stands and with all its judging seeds moved
+by --shift; verdicts that another set turns are listed. Both print each claim with its effect on
+every set. Exit code 1 if a verdict of the claims page is not as expected, or if in a chapter one
+turns from HOLDS to FAILS or back. Minutes for each set; with --records a second call takes seconds.
 """
 
 from __future__ import annotations
@@ -11,59 +14,121 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import subprocess
+import re
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parents[1] / "notebooks" / "claims.ipynb"
-SEED_LINE = "FIRST = 2000 "
+import nbformat
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+
+# Which numbers of a chapter's code are its judging seeds: those that the first group matches.
+SEEDS = {
+    "01-size": r"(?:seeds? =|(?:k|seed) in|eight =) range\(([\d, ]+)\)",
+    "02-schedulers": r"range\((2200, 2210)\)|seeds=range\(([\d, ]+)\)",
+    "03-warmup": r"\b(3[0-3]\d\d)\b",
+    "04-cyclical": r"\b(4[0-4]\d\d)\b",
+    "05-optimizers": r"FIRST = (5000)",
+    "own-model": r"seeds(?: =|=)\s?range\(([\d, ]+)\)",
+}
+CLAIMS_FIRST = r"FIRST = (2000) "
+
+# A claim that comes out otherwise raises; those after it are to be judged, too.
+GO_ON = """
+from lrcourse import claims as page_claims
+
+def judge_and_go_on(*arguments, first=page_claims.claim, **options):
+    try:
+        first(*arguments, **options)
+    except page_claims.ClaimError:
+        pass
+
+page_claims.claim = judge_and_go_on
+"""
+
+Rows = dict[str, dict[str, str]]
 
 
-def verdicts(first: int, folder: Path) -> dict[str, dict[str, str]]:
-    """Sentence -> its row in the table of claims, with seeds from ``first`` on."""
-    source = PAGE.read_text(encoding="utf-8")
-    if source.count(SEED_LINE) != 1:
-        sys.exit(f"{PAGE.name} has no single line {SEED_LINE!r} that says where the seeds begin")
-    notebooks = folder / f"seeds-from-{first}"
-    notebooks.mkdir()
-    page = notebooks / "01-claims.ipynb"
-    page.write_text(source.replace(SEED_LINE, f"FIRST = {first} "), encoding="utf-8")
-    out = notebooks / "out"
-    command = [sys.executable, "-m", "lrcourse", "run", "--out", out, "--notebooks", notebooks]
-    subprocess.run(command, check=False)
-    table = out / "tables" / "01-claims" / "claims.csv"
+def moved(source: str, pattern: str, move: Callable[[int], int]) -> str:
+    """The code with every judging seed moved; ``range(10)`` becomes a range of ten others."""
+
+    def written(match: re.Match) -> str:
+        k = next(k for k, group in enumerate(match.groups(), start=1) if group is not None)
+        numbers = [int(number) for number in match[k].split(",")]
+        if match[0].rstrip(") ").endswith(match[k]) and "range(" in match[0] and len(numbers) == 1:
+            numbers.insert(0, 0)
+        told = ", ".join(str(move(number)) for number in numbers)
+        return match[0].replace(match[k], told)
+
+    return re.sub(pattern, written, source)
+
+
+def verdicts(page: str, pattern: str, move: Callable[[int], int], folder: Path) -> Rows:
+    """Sentence -> its row in the table of claims, with the page's judging seeds moved."""
+    notebook = nbformat.read(NOTEBOOKS / f"{page}.ipynb", as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.source = moved(cell.source, pattern, move)
+    out = folder / f"{page}-{move(0)}"
+    os.environ |= {"LRCOURSE_OUT": str(out), "LRCOURSE_CHAPTER": page, "LRCOURSE_SCALE": "small"}
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(GO_ON))
+    where = {"metadata": {"path": str(NOTEBOOKS)}}
+    NotebookClient(notebook, timeout=1800, resources=where).execute()
+    table = out / "tables" / page / "claims.csv"
     if not table.exists():
-        sys.exit(f"no table of claims from the seeds {first}: see {notebooks}")
+        sys.exit(f"no table of claims of {page} under {out}")
     with table.open(encoding="utf-8", newline="") as lines:
         return {row["sentence"]: row for row in csv.DictReader(lines)}
 
 
+def told(row: dict[str, str] | None) -> str:
+    """A verdict with its effect and interval."""
+    if row is None:
+        return "missing"
+    if not row["effect"]:
+        return row["verdict"]
+    numbers = (f"{float(row[name]):.3g}" for name in ("effect", "low", "high"))
+    return "{} {} [{}, {}]".format(row["verdict"], *numbers)
+
+
+def compare(page: str, sets: list[Rows]) -> tuple[int, int]:
+    """Print each claim with its verdicts; how many differ, and how many are turned round."""
+    differ = turned = 0
+    for sentence in dict.fromkeys(sentence for rows in sets for sentence in rows):
+        rows = [found.get(sentence) for found in sets]
+        found = {row["verdict"] if row else "missing" for row in rows}
+        expected = {row["expected"] for row in rows if row}
+        same = found == expected and len(found) == 1
+        differ += not same
+        turned += "missing" in found or {"holds", "fails"} <= found | expected
+        print(f"{'ok ' if same else 'BAD'} {page}: {sentence}: {' | '.join(map(told, rows))}")
+    return differ, turned
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pages", nargs="*", help="of the claims page and the chapters; default: it")
     parser.add_argument("--first", type=int, nargs="+", default=[2000, 0], help="first seeds")
+    parser.add_argument("--shift", type=int, nargs="+", default=[0, 10_000], help="of chapters")
     parser.add_argument("--records", type=Path, help="folder of the runs (default: a new one)")
     options = parser.parse_args()
+    bad = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["LRCOURSE_RECORDS"] = str((options.records or folder / "records").absolute())
-        found = {first: verdicts(first, folder) for first in options.first}
-    sentences = list(dict.fromkeys(s for rows in found.values() for s in rows))
-    problems = 0
-    for sentence in sentences:
-        rows = [found[first].get(sentence) for first in options.first]
-        same = all(row and row["verdict"] == row["expected"] for row in rows)
-        problems += not same
-        told = [
-            f"{row['verdict']} {float(row['effect']):.3g} "
-            f"[{float(row['low']):.3g}, {float(row['high']):.3g}]"
-            if row
-            else "missing"
-            for row in rows
-        ]
-        print(f"{'ok ' if same else 'BAD'} {sentence}: {' | '.join(told)}")
-    print(f"{len(sentences)} claims on seeds from {options.first}: {problems} problems")
-    return 1 if problems else 0
+        for page in options.pages or ["claims"]:
+            is_claims = page == "claims"
+            pattern = CLAIMS_FIRST if is_claims else SEEDS[page]
+            shifts = [first - 2000 for first in options.first] if is_claims else options.shift
+            sets = [verdicts(page, pattern, lambda seed, by=by: seed + by, folder) for by in shifts]
+            differ, turned = compare(page, sets)
+            print(f"{page}: {len(sets[0])} claims on {len(sets)} sets of seeds: {differ} differ")
+            bad += differ if is_claims else turned
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":
