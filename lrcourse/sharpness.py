@@ -63,7 +63,7 @@ def _power(
         value, length = float(v @ product), float(product.norm())
         if not math.isfinite(length) or length == 0:
             return (0.0 if length == 0 else math.nan) + shift, v
-        if float((product - value * v).norm()) <= tolerance * abs(value):
+        if float((product - value * v).norm()) <= tolerance * abs(value + shift):
             break
         v = product / length
     return value + shift, v

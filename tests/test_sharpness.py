@@ -64,6 +64,12 @@ def test_the_value_lies_within_the_tolerance_of_an_eigenvalue():
     assert 0.98 < value <= 1
 
 
+def test_a_far_negative_eigenvalue_does_not_loosen_the_tolerance():
+    values = torch.cat([torch.tensor([-20.0, 1.0]), torch.linspace(-0.5, 0.5, 60)]).double()
+    value, _ = largest_eigenvalue(lambda v: values * v, torch.ones(62).double(), 1e-2)
+    assert value == pytest.approx(1, abs=0.02)
+
+
 def test_no_curvature_and_no_number():
     assert largest_eigenvalue(lambda v: 0 * v, torch.ones(3))[0] == 0
     assert math.isnan(largest_eigenvalue(lambda v: v * math.nan, torch.ones(3))[0])
