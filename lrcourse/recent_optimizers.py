@@ -24,7 +24,6 @@ class Together(torch.optim.Optimizer):
     """Several optimizers that step as one, each over its own parameters.
 
     The groups are those of the members, so whoever writes a rate into one writes it for both.
-    ``state_dict`` holds the groups and no more: keep those of the ``members``.
     """
 
     def __init__(self, *members: torch.optim.Optimizer) -> None:
@@ -39,6 +38,20 @@ class Together(torch.optim.Optimizer):
             raise ValueError("optimizers put together take no closure: it would be called by each")
         for member in self.members:
             member.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of each member, in their order."""
+        return {"members": [member.state_dict() for member in self.members]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from such a state. ValueError where it is that of other members."""
+        states = state_dict.get("members", ())
+        if len(states) != len(self.members):
+            raise ValueError(f"a state of {len(states)} members for {len(self.members)} optimizers")
+        for member, state in zip(self.members, states, strict=True):
+            member.load_state_dict(state)
+        # loading puts new groups into a member
+        self.param_groups[:] = [group for member in self.members for group in member.param_groups]
 
 
 def build(name: str, net: nn.Module, lr: float, **options: Any) -> torch.optim.Optimizer:

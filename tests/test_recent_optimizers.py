@@ -68,6 +68,28 @@ def test_together_is_what_the_members_do_alone():
         torch.testing.assert_close(w, other)
 
 
+def test_together_goes_on_from_a_saved_state(tmp_path):
+    nets = net(), net()
+    first, second = (recent_optimizers.build("muon", one, 0.02) for one in nets)
+    for t in range(2):
+        gradients(nets[0], t)
+        first.step()
+    first.param_groups[0]["lr"] = 0.01
+    torch.save({"net": nets[0].state_dict(), "optimizer": first.state_dict()}, tmp_path / "kept")
+    kept = torch.load(tmp_path / "kept")
+    nets[1].load_state_dict(kept["net"])
+    second.load_state_dict(kept["optimizer"])
+    assert [group["lr"] for group in second.param_groups] == [0.01, 0.003]
+    for one, optimizer in zip(nets, (first, second), strict=True):
+        gradients(one, 2)
+        optimizer.param_groups[1]["lr"] = 0.002  # is written for the members, too
+        optimizer.step()
+    for w, other in zip(*(one.parameters() for one in nets), strict=True):
+        torch.testing.assert_close(w, other, rtol=0, atol=0)
+    with pytest.raises(ValueError, match="a state of 0 members for 2 optimizers"):
+        second.load_state_dict(torch.optim.SGD(net().parameters(), lr=1.0).state_dict())
+
+
 def test_the_loop_schedules_and_records_all_groups():
     digits = data.load("digits", device="cpu", progress=False).subset(64)
     one = models.build("mlp", data=digits, depth=2, width=8)
