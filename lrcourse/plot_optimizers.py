@@ -258,6 +258,10 @@ def _with_a_still(frames: list[Image.Image], pause: float, told: dict) -> bytes:
 
     palette = frames[-1].quantize(COLOURS_IN_A_FRAME, dither=Image.Dither.NONE)
     frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    for frame in frames:  # the nearest colour of the palette is found roughly: white is to be white
+        white, colours = 3 * frame.getpixel((0, 0)), frame.getpalette()
+        colours[white : white + 3] = 255, 255, 255
+        frame.putpalette(colours)
     info = PngInfo()
     info.add_text("Description", json.dumps(told))
     info.add_text("Software", "lrcourse")

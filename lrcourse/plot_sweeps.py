@@ -87,6 +87,8 @@ def by_seed(
         if log:
             axes.set_xscale("log")
             parts.plain_log_ticks(axes.xaxis)
+        else:
+            axes.locator_params(axis="x", nbins=7)  # numbers of four digits beside one another
         seeds = {arm: sorted(sample) for arm, sample in samples.items()}
         parts.finish(figure, name, {"seeds": seeds})
 
