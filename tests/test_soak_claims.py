@@ -1,0 +1,47 @@
+"""Judging on other seeds: every judging seed of a chapter moves, and nothing else does."""
+
+import ast
+
+import nbformat
+import pytest
+from soak_claims import CLAIMS_FIRST, NOTEBOOKS, SEEDS, moved, told
+
+
+@pytest.mark.parametrize(
+    ("page", "before", "after"),
+    [
+        ("01-size", "for seed in range(10)", "for seed in range(10000, 10010)"),
+        ("01-size", "eight = range(30, 38)", "eight = range(10030, 10038)"),
+        ("01-size", "for lr in range(10)", "for lr in range(10)"),
+        ("03-warmup", "seeds=range(3400, 3440)", "seeds=range(13400, 13440)"),
+        ("03-warmup", "lr=0.04, seed=100", "lr=0.04, seed=100"),
+        ("05-optimizers", "FIRST = 5000  # first", "FIRST = 15000  # first"),
+        ("own-model", "seeds=range(20), device", "seeds=range(10000, 10020), device"),
+    ],
+)
+def test_judging_seeds_move(page, before, after):
+    assert moved(before, SEEDS[page], lambda seed: seed + 10_000) == after
+
+
+@pytest.mark.parametrize(("page", "pattern"), [*SEEDS.items(), ("claims", CLAIMS_FIRST)])
+def test_every_page_of_claims_has_seeds_that_move(page, pattern):
+    notebook = nbformat.read(NOTEBOOKS / f"{page}.ipynb", as_version=4)
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    other = moved(code, pattern, lambda seed: seed + 10_000)
+    ast.parse(other)
+    assert other != code
+
+
+def test_chapters_with_claims_are_all_known():
+    pages = {
+        path.stem
+        for path in NOTEBOOKS.glob("*.ipynb")
+        if "paired(" in path.read_text(encoding="utf-8")
+    }
+    assert pages == {*SEEDS, "claims"}
+
+
+def test_a_verdict_in_a_line():
+    row = {"verdict": "holds", "effect": "1.23456", "low": "1", "high": "2.5"}
+    assert told(row) == "holds 1.23 [1, 2.5]"
+    assert told(None) == "missing"
