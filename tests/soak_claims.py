@@ -31,7 +31,7 @@ SEEDS = {
     "01-size": r"(?:seeds? =|(?:k|seed) in|eight =) range\(([\d, ]+)\)",
     "02-schedulers": r"range\((2200, 2210)\)|seeds=range\(([\d, ]+)\)",
     "03-warmup": r"\b(3[0-4]\d\d)\b",
-    "04-cyclical": r"\b(4[0-7]\d\d)\b",
+    "04-cyclical": r"\b(4[0-8]\d\d)\b",
     "05-optimizers": r"FIRST = (5000)",
     "own-model": r"seeds(?: =|=)\s?range\(([\d, ]+)\)",
 }

@@ -1,6 +1,7 @@
 """Judging on other seeds: every judging seed of a chapter moves, and nothing else does."""
 
 import ast
+import re
 
 import nbformat
 import pytest
@@ -30,6 +31,8 @@ def test_every_page_of_claims_has_seeds_that_move(page, pattern):
     other = moved(code, pattern, lambda seed: seed + 10_000)
     ast.parse(other)
     assert other != code
+    ends = re.findall(r"range\((\d+), (\d+)\)", other)
+    assert all(int(low) < int(high) for low, high in ends)  # both ends have moved
 
 
 def test_chapters_with_claims_are_all_known():
