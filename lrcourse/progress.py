@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 def wanted(progress: bool | None = None) -> bool:
@@ -18,6 +19,20 @@ def wanted(progress: bool | None = None) -> bool:
     if setting in ("0", "1"):
         return setting == "1"
     return sys.stderr.isatty() or _in_notebook()
+
+
+@contextlib.contextmanager
+def silent() -> Iterator[None]:
+    """No bars but those that are asked for by argument: in work that has a bar of its own."""
+    before = os.environ.get("LRCOURSE_PROGRESS")
+    os.environ["LRCOURSE_PROGRESS"] = "0"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["LRCOURSE_PROGRESS"]
+        else:
+            os.environ["LRCOURSE_PROGRESS"] = before
 
 
 def _in_notebook() -> bool:

@@ -24,7 +24,8 @@ def over_seeds(
     runs are a matter for ``run``, which also keeps them. The function may be one of a notebook. It
     and what it uses travel to the processes, so both the function and its values have to pickle.
     torch has one thread while it runs, and its random state starts from the seed, wherever that
-    is; this process's own random state is left as it was.
+    is; this process's own random state is left as it was. (With joblib's threading backend neither
+    is so, for threads share both: use processes where the function draws at random.)
 
     Args:
         function: from a seed to any value.
@@ -76,6 +77,6 @@ def one_thread() -> Iterator[None]:
 def _with_seed(function: Callable[[int], Any], seed: int) -> tuple[int, Any]:
     import torch
 
-    with one_thread(), torch.random.fork_rng(devices=[]):
+    with one_thread(), bars.silent(), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return seed, function(seed)

@@ -113,7 +113,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pages", nargs="*", help="of the claims page and the chapters; default: it")
     parser.add_argument("--first", type=int, nargs="+", default=[2000, 0], help="first seeds")
-    parser.add_argument("--shift", type=int, nargs="+", default=[0, 10_000], help="of chapters")
+    parser.add_argument("--shift", type=int, nargs="+", default=[10_000], help="of chapters")
     parser.add_argument("--records", type=Path, help="folder of the runs (default: a new one)")
     options = parser.parse_args()
     bad = 0
@@ -123,7 +123,7 @@ def main() -> int:
         for page in options.pages or ["claims"]:
             is_claims = page == "claims"
             pattern = CLAIMS_FIRST if is_claims else SEEDS[page]
-            shifts = [first - 2000 for first in options.first] if is_claims else options.shift
+            shifts = [first - 2000 for first in options.first] if is_claims else [0, *options.shift]
             sets = [verdicts(page, pattern, lambda seed, by=by: seed + by, folder) for by in shifts]
             differ, turned = compare(page, sets)
             print(f"{page}: {len(sets[0])} claims on {len(sets)} sets of seeds: {differ} differ")

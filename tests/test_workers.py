@@ -9,7 +9,7 @@ import joblib
 import pytest
 import torch
 
-from lrcourse import data, models, optimizers, sweeps, training
+from lrcourse import data, models, optimizers, progress, sweeps, training
 
 
 def trained(seed):
@@ -22,6 +22,10 @@ def trained(seed):
 
 def where_and_draw(seed):
     return os.getpid(), torch.get_num_threads(), float(torch.rand(1))
+
+
+def whether_bars_show(seed):
+    return progress.wanted(), progress.wanted(True)
 
 
 def fails(seed):
@@ -51,6 +55,14 @@ def test_each_seed_has_one_thread_and_its_own_random_state(jobs):
         assert count == 1
         assert drawn == float(torch.rand(1, generator=torch.Generator().manual_seed(seed)))
     assert (os.getpid() in {pid for pid, _, _ in found.values()}) is (jobs == 1)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_trainings_within_draw_no_bars_unless_they_are_told_to(monkeypatch, jobs):
+    monkeypatch.setenv("LRCOURSE_PROGRESS", "1")
+    found = sweeps.over_seeds(whether_bars_show, range(2), jobs=jobs, progress=False)
+    assert found == {0: (False, True), 1: (False, True)}
+    assert progress.wanted()
 
 
 def test_an_error_says_what_failed():
