@@ -41,7 +41,7 @@ lint: setup
 	@$(VENV_PYTHON) -m ruff format --check --quiet
 
 test: lint
-	@$(PYTEST) $(NBVAL) $(if $(ARGS),$(ARGS),tests notebooks)
+	@$(PYTEST) $(NBVAL) $(if $(ARGS),$(ARGS),notebooks tests)
 
 check: lint
 	@$(PYTEST) -m "not slow" $(if $(ARGS),$(ARGS),tests)

@@ -146,7 +146,9 @@ def test_chapter_1_runs_whole_in_jupyterlab_and_its_widget_answers(lab, browser)
     folder, address = lab
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     page = context.new_page()
-    page.goto(f"{address}/lab/tree/01-size.ipynb")
+    # A workspace of its own: else the notebook of the other test comes back, and its kernel is the
+    # one that is seen to be idle.
+    page.goto(f"{address}/lab/workspaces/chapter/tree/01-size.ipynb")
     page.locator(".jp-NotebookPanel").wait_for(timeout=60_000)
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
