@@ -94,15 +94,24 @@ def wait(condition, seconds, otherwise=lambda: ""):
         time.sleep(0.1)
 
 
-def test_a_slider_in_jupyterlab_is_seen_by_python_and_the_other_way_round(lab, browser):
-    folder, address = lab
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    page = context.new_page()
-    page.goto(f"{address}/lab/tree/playground.ipynb")
+def run_all(browser, address, name):
+    """A page with JupyterLab on one notebook, all of whose cells it has been told to run.
+
+    In a workspace of its own: else the notebook of another test comes back, and its kernel may be
+    the one that is seen to be idle.
+    """
+    page = browser.new_context(viewport={"width": 1400, "height": 1000}).new_page()
+    page.goto(f"{address}/lab/workspaces/{name}/tree/{name}.ipynb")
     page.locator(".jp-NotebookPanel").wait_for(timeout=60_000)
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    return page
+
+
+def test_a_slider_in_jupyterlab_is_seen_by_python_and_the_other_way_round(lab, browser):
+    folder, address = lab
+    page = run_all(browser, address, "playground")
     wait((folder / "ready").is_file, 180, lambda: page.locator("body").inner_text())
     widget = page.locator(".lrp").first
     widget.scroll_into_view_if_needed()
@@ -139,20 +148,12 @@ def test_a_slider_in_jupyterlab_is_seen_by_python_and_the_other_way_round(lab, b
     page.evaluate("document.body.dataset.jpThemeLight = 'false'")
     page.wait_for_timeout(300)
     assert widget.get_attribute("data-theme") == "dark"
-    context.close()
+    page.context.close()
 
 
 def test_chapter_1_runs_whole_in_jupyterlab_and_its_widget_answers(lab, browser):
     folder, address = lab
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    page = context.new_page()
-    # A workspace of its own: else the notebook of the other test comes back, and its kernel is the
-    # one that is seen to be idle.
-    page.goto(f"{address}/lab/workspaces/chapter/tree/01-size.ipynb")
-    page.locator(".jp-NotebookPanel").wait_for(timeout=60_000)
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page = run_all(browser, address, "01-size")
     # "Run All" stops at the first cell that fails, and the last one says that it was reached.
     wait((folder / "chapter-done").is_file, 400, lambda: page.locator("body").inner_text())
     widget = page.locator(".lrp").first
@@ -168,4 +169,4 @@ def test_chapter_1_runs_whole_in_jupyterlab_and_its_widget_answers(lab, browser)
     widget.locator("[data-setting='peak_lr']").focus()
     page.keyboard.press("ArrowRight")
     wait(lambda: said.inner_text() != before, 20)
-    context.close()
+    page.context.close()
