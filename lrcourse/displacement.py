@@ -5,6 +5,7 @@
     moved.names             # of the weights, from the input to the output
     moved.from_start        # (updates, layers): |w - w at the start| / |w at the start|
     moved.steps             # (updates, layers): |w - w before the update| / |w before the update|
+    displacement_of(experiment)                             # the same for a whole ``Experiment``
 
 Gotmare et al. 2018 (arXiv 1810.13243) say that warmup mainly keeps the deepest layers from moving
 far; this measures it.
@@ -17,6 +18,8 @@ from types import TracebackType
 import numpy as np
 import torch
 from torch import nn
+
+from lrcourse.experiments import Experiment
 
 
 class Displacement:
@@ -85,3 +88,14 @@ class Displacement:
     def steps(self) -> np.ndarray:
         """Length of each update over that of the weights before it, shape (updates, layers)."""
         return np.array(self._steps).reshape(-1, len(self.names))
+
+
+def displacement_of(experiment: Experiment, device: str | None = None) -> Displacement:
+    """Train an ``Experiment`` from fresh weights and say how far its layers moved.
+
+    The updates are those of ``experiment.run(device)``; nothing is measured on the data between.
+    """
+    net, optimizer, data = experiment.build(device)
+    with Displacement(net, optimizer) as moved:
+        experiment.but(evaluate=None).train(net, optimizer, data)
+    return moved

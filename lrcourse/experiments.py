@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lrcourse import provenance
 from lrcourse.functions import find_function
@@ -18,6 +18,12 @@ from lrcourse.history import History
 from lrcourse.records import key_of
 from lrcourse.rules import Rule
 from lrcourse.schedule import Schedule
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from lrcourse.data import Data
 
 
 class Options(dict):
@@ -126,9 +132,9 @@ class Experiment:
         """The name of its record: a digest of the spec and of the package's numerics."""
         return key_of(self.to_dict())
 
-    def run(self, device: str | None = None, progress: bool | None = False) -> History:
-        """Train once, from fresh weights, and return the record."""
-        from lrcourse import models, optimizers, training
+    def build(self, device: str | None = None) -> tuple[nn.Module, torch.optim.Optimizer, Data]:
+        """Fresh initial weights, their optimizer, and the data, all on the device."""
+        from lrcourse import models, optimizers
 
         data = load_data(self.data, self.valid, self.images, device)
         net = models.build(self.model, seed=self.seed, data=data, **self.model_options)
@@ -136,6 +142,22 @@ class Experiment:
         optimizer = optimizers.torch_optimizer(
             self.optimizer, net.parameters(), lr=self.lr, **self.optimizer_options
         )
+        return net, optimizer, data
+
+    def train(
+        self,
+        net: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        data: Data,
+        progress: bool | None = False,
+    ) -> History:
+        """Train what ``build`` gave, from the first update on, and return the record.
+
+        Between the two calls there is room for something that watches: `Displacement`, a
+        `Recorder`, ``averaging.collect``.
+        """
+        from lrcourse import training
+
         history = training.fit(
             net,
             data,
@@ -151,6 +173,10 @@ class Experiment:
         )
         history.provenance["spec"] = self.to_dict()
         return history
+
+    def run(self, device: str | None = None, progress: bool | None = False) -> History:
+        """Train once, from fresh weights, and return the record."""
+        return self.train(*self.build(device), progress=progress)
 
 
 def _plain(value: Any) -> Any:
@@ -169,7 +195,7 @@ def _sources(written: str) -> dict[str, str]:
 
 
 @functools.lru_cache(maxsize=4)
-def load_data(name: str, valid: int | float, images: int | None, device: str | None) -> Any:
+def load_data(name: str, valid: int | float, images: int | None, device: str | None) -> Data:
     """The tensors of a data set, read once in a process."""
     from lrcourse import data
 

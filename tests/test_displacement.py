@@ -8,7 +8,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lrcourse.displacement import Displacement
+from lrcourse import data, models, training
+from lrcourse import schedules as s
+from lrcourse.displacement import Displacement, displacement_of
+from lrcourse.experiments import Experiment
 
 
 def small():
@@ -97,3 +100,34 @@ def test_no_updates_no_rows():
     with Displacement(net, torch.optim.SGD(net.parameters(), lr=0.1)) as moved:
         pass
     assert moved.from_start.shape == moved.steps.shape == (0, 2)
+
+
+def test_of_an_experiment_it_is_that_of_its_run():
+    arm = Experiment(
+        data="digits", images=200, model="mlp", model_options={"depth": 2, "width": 16},
+        optimizer="momentum", optimizer_options={"momentum": 0.8}, lr=0.2, seed=3, epochs=2,
+        schedule=s.warmup(5), clip_norm=0.5,
+    )  # fmt: skip
+    moved = displacement_of(arm, device="cpu")
+    images = data.load("digits", device="cpu", progress=False).subset(200)
+    net = models.build("mlp", seed=3, data=images, depth=2, width=16)
+    start = [w.detach().clone() for w in net.parameters() if w.dim() == 2]
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.2, momentum=0.8)
+    training.fit(
+        net, images, optimizer, s.warmup(5), epochs=2, batch_size=32, seed=3, clip_norm=0.5
+    )
+    ends = [w.detach() for w in net.parameters() if w.dim() == 2]
+    far = [float((a - b).norm() / a.norm()) for a, b in zip(start, ends, strict=True)]
+    assert len(moved) == 14
+    np.testing.assert_allclose(moved.from_start[-1], far, rtol=1e-5)
+
+
+def test_what_watches_an_experiment_does_not_change_it():
+    arm = Experiment(data="digits", images=200, epochs=2)
+    net, optimizer, images = arm.build("cpu")
+    with Displacement(net, optimizer) as moved:
+        watched = arm.train(net, optimizer, images)
+    alone = arm.run("cpu")
+    assert len(moved) == len(watched.lr) == 14
+    assert watched.final("train_loss") == alone.final("train_loss")
+    assert watched.provenance["spec"] == alone.provenance["spec"] == arm.to_dict()
