@@ -17,6 +17,7 @@ from soak_claims import CLAIMS_FIRST, NOTEBOOKS, SEEDS, moved, told
         ("03-warmup", "seeds=range(3400, 3440)", "seeds=range(13400, 13440)"),
         ("03-warmup", "lr=0.04, seed=100", "lr=0.04, seed=100"),
         ("05-optimizers", "FIRST = 5000  # first", "FIRST = 15000  # first"),
+        ("more-claims", "range(4700, 4748)", "range(14700, 14748)"),
         ("own-model", "seeds=range(20), device", "seeds=range(10000, 10020), device"),
     ],
 )
@@ -37,7 +38,7 @@ def test_every_page_of_claims_has_seeds_that_move(page, pattern):
     ]
     if page not in ("01-size", "02-schedulers", "own-model"):  # range(10) gets a second end there
         assert lengths[0] == lengths[1]
-    if page in ("03-warmup", "04-cyclical"):
+    if page in ("03-warmup", "04-cyclical", "more-claims"):
         assert not re.search(r"range\([1-9]\d{3}, \d{4}\)", other)  # none was left behind
 
 
