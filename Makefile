@@ -6,7 +6,8 @@ ARGS =
 VENV_PYTHON = .venv/bin/python
 # A Python that was asked for replaces another one in .venv; the default makes do with what is there.
 CHOSEN = $(if $(filter file,$(origin PYTHON)),,--python-chosen)
-PYTEST = OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n 2 --dist loadscope
+# In the order given: the notebooks, which take longest, are not to come last.
+PYTEST = OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout=600 \
 	--nbval-sanitize-with=tests/nbval_sanitize.cfg
 

@@ -151,7 +151,7 @@ class Experiment:
         data: Data,
         progress: bool | None = False,
     ) -> History:
-        """Train what ``build`` gave, from the first update on, and return the record.
+        """Train what ``build`` gave, once, from the first update on, and return the record.
 
         Between the two calls there is room for something that watches: `Displacement`, a
         `Recorder`, ``averaging.collect``.

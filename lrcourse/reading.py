@@ -126,7 +126,7 @@ def best_rate(
     )
 
 
-def _by_rate(runs: list[Run], column: str) -> dict[float, list[Run]]:
+def _by_rate(runs: list[Run], column: str, whole: bool = True) -> dict[float, list[Run]]:
     groups: dict[float, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.experiment.lr, []).append(run)
@@ -144,7 +144,7 @@ def _by_rate(runs: list[Run], column: str) -> dict[float, list[Run]]:
     seeds = {lr: sorted(run.experiment.seed for run in group) for lr, group in groups.items()}
     first = next(iter(seeds))
     for lr, those in seeds.items():
-        if those != seeds[first]:
+        if whole and those != seeds[first]:
             raise ValueError(
                 f"each rate needs the same seeds: {first:g} has {seeds[first]}, {lr:g} has {those}"
             )
@@ -222,15 +222,25 @@ def breaks_by_seed(
     return edges
 
 
+def trains(run: Run, column: str = "train_acc", least: float = 0.5) -> bool:
+    """Did a run end without divergence, and with ``column`` at ``least`` or above?"""
+    return bool(_passing({run.experiment.lr: run}, column, least))
+
+
 def largest_by_seed(
     runs: Iterable[Run], column: str = "train_acc", least: float = 0.5
 ) -> dict[int, float]:
     """Each seed's largest rate that trains: without divergence, and ``column`` at ``least`` or up.
 
-    ValueError for a seed that trains at no rate, or at the highest one of the sweep.
+    Of each seed only the highest rates are needed, down to the first that trains: see
+    ``sweeps.downward``. ValueError for a seed that trains at no rate, or at the highest one of the
+    sweep.
     """
-    largest = {}
-    for seed, row in _by_seed(list(runs), column).items():
+    rows, largest = _by_seed(list(runs), column, whole=False), {}
+    rates = sorted({lr for row in rows.values() for lr in row})
+    for seed, row in rows.items():
+        if gaps := [lr for lr in rates if lr > min(row) and lr not in row]:
+            raise ValueError(f"seed {seed} has no run at the rate {gaps[-1]:g}, but at a lower one")
         passing = _passing(row, column, least)
         if not passing:
             raise ValueError(f"seed {seed} trains at no rate: sweep lower ones, or ask for less")
@@ -265,10 +275,10 @@ def width_by_seed(
     return widths
 
 
-def _by_seed(runs: list[Run], column: str) -> dict[int, dict[float, Run]]:
+def _by_seed(runs: list[Run], column: str, whole: bool = True) -> dict[int, dict[float, Run]]:
     """Seed -> rate -> run, both ascending."""
     rows: dict[int, dict[float, Run]] = {}
-    for _, group in sorted(_by_rate(runs, column).items()):
+    for _, group in sorted(_by_rate(runs, column, whole).items()):
         for run in group:
             rows.setdefault(run.experiment.seed, {})[run.experiment.lr] = run
     return dict(sorted(rows.items()))

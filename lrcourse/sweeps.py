@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ __all__ = [
     "Experiment",
     "Run",
     "Runs",
+    "downward",
     "grid",
     "load",
     "log_space",
@@ -177,6 +178,37 @@ def run_arms(
     points = {name: grid(arm, seed=seeds) for name, arm in arms.items()}
     done = iter(run([point for arm in points.values() for point in arm], **options))
     return {name: Runs(next(done) for _ in arm) for name, arm in points.items()}
+
+
+def downward(
+    experiments: Iterable[Experiment], until: Callable[[Run], bool], **options: Any
+) -> Runs:
+    """Run a sweep from its highest rates down, each part of it until a run is good enough.
+
+    Experiments that are alike but for ``lr`` belong together: one arm with one seed, say. All of
+    these parts go on side by side, a rate at a time; where ``until(run)`` is true, the lower rates
+    are left out. So "which is the largest rate that ..." gets the whole sweep's answer for fewer
+    runs: ``reading.largest_by_seed(downward(grid(...), until=reading.trains))``.
+
+    Args:
+        experiments: as from ``grid``.
+        until: is asked once for each finished run.
+        options: for ``run``.
+
+    Returns:
+        The runs that were made, in the order of ``experiments``.
+    """
+    experiments = list(experiments)
+    parts: dict[str, list[Experiment]] = {}
+    for one in sorted(experiments, key=lambda one: -one.lr):
+        parts.setdefault(one.but(lr=1.0).key, []).append(one)
+    done: dict[str, Run] = {}
+    left = [iter(part) for part in parts.values()]
+    while level := [(one, part) for part in left if (one := next(part, None))]:
+        finished = run([one for one, _ in level], **options)
+        done |= {one.experiment.key: one for one in finished}
+        left = [part for (_, part), one in zip(level, finished, strict=True) if not until(one)]
+    return Runs(done[one.key] for one in experiments if one.key in done)
 
 
 def load(folder: str | Path | None = None) -> pandas.DataFrame:

@@ -179,6 +179,17 @@ def test_the_edge_is_the_first_failure_above_the_best_rate_and_the_largest_may_l
             read(sweep({0.1: [0.1], 1.0: [0.2]}), "valid_acc")
 
 
+def test_for_the_largest_rate_a_seed_may_lack_lower_rates_but_no_higher_one():
+    runs = list(sweep({0.1: [0.8, 0.8], 1.0: [0.7, 0.3], 10.0: [0.2, 0.1]}))
+    part = [run for run in runs if (run.experiment.lr, run.experiment.seed) != (0.1, 0)]
+    assert reading.largest_by_seed(part, "valid_acc") == {0: 1.0, 1: 0.1}
+    with pytest.raises(ValueError, match="each rate needs the same seeds"):
+        reading.breaks_by_seed(part, "valid_acc")
+    gap = [run for run in runs if (run.experiment.lr, run.experiment.seed) != (10.0, 0)]
+    with pytest.raises(ValueError, match="seed 0 has no run at the rate 10, but at a lower one"):
+        reading.largest_by_seed(gap, "valid_acc")
+
+
 @pytest.mark.parametrize("read", ["best_by_seed", "breaks_by_seed", "largest_by_seed"])
 def test_a_column_that_was_not_measured_is_neither_best_nor_a_failure(read):
     runs = sweep({0.1: [0.8], 1.0: [math.nan], 10.0: [0.1]})

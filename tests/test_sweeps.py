@@ -13,8 +13,8 @@ import time
 import numpy as np
 import pytest
 
+from lrcourse import reading, sweeps
 from lrcourse import schedules as s
-from lrcourse import sweeps
 from lrcourse.records import Records
 from lrcourse.sweeps import Experiment
 
@@ -161,6 +161,44 @@ def test_equal_experiments_are_run_once(tmp_path):
     assert len(Records(tmp_path).keys()) == 1
 
 
+def test_downward_finds_the_largest_rate_with_fewer_runs(tmp_path):
+    base = Experiment(data="digits", images=320, model="mlp", epochs=4, evaluate="end")
+    arms = {
+        name: base.but(model_options={"depth": 2, "width": width})
+        for name, width in (("narrow", 16), ("wide", 64))
+    }
+    points = {
+        name: sweeps.grid(arm, lr=sweeps.log_space(0.05, 100, 11), seed=range(4))
+        for name, arm in arms.items()
+    }
+    both = [*points["narrow"], *points["wide"]]
+    asked = []
+
+    def trains(run):
+        asked.append(run.experiment)
+        return reading.trains(run)
+
+    part = sweeps.downward(both, until=trains, records=tmp_path / "part", jobs=1)
+    made = [one.experiment for one in part]
+    assert made == [point for point in both if point in set(asked)]  # in the order of the points
+    assert len(asked) == len(made) == len(Records(tmp_path / "part").keys()) < len(both)
+    for those in points.values():
+        whole = sweeps.run(those, records=tmp_path / "whole", jobs=1)
+        found = [one for one in part if one.experiment in set(those)]
+        largest = reading.largest_by_seed(whole)
+        assert reading.largest_by_seed(found) == largest
+        assert len(found) == sum(point.lr >= largest[point.seed] for point in those)
+    assert len(set(largest.values())) > 1  # seeds that stop at different rates
+
+
+def test_downward_where_nothing_is_good_enough_is_the_whole_sweep(tmp_path):
+    base = Experiment(data="digits", images=64, epochs=1)
+    points = sweeps.grid(base, seed=range(2), lr=(0.1, 0.01, 1.0))
+    runs = sweeps.downward(points, until=lambda run: False, records=tmp_path, jobs=1)
+    assert [run.experiment for run in runs] == points
+    assert len(sweeps.downward([], until=lambda run: False, records=tmp_path)) == 0
+
+
 def test_a_damaged_record_is_run_again(tmp_path):
     first = sweeps.run([BASE], records=tmp_path)
     Records(tmp_path).path(BASE.key).write_text("{")
@@ -196,7 +234,7 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path):
     unbroken = sweeps.run(points, records=tmp_path / "unbroken", jobs=1)
     script = textwrap.dedent(
         f"""
-        from lrcourse import sweeps
+        from lrcourse import reading, sweeps
         base = sweeps.Experiment(
             images=640, model="mlp", model_options={{"depth": 2, "width": 8}},
             epochs=3, evaluate="end",
