@@ -1,5 +1,6 @@
 """The book in a browser: on a desk, on a phone, on paper, in the dark, and without scripts."""
 
+import contextlib
 import functools
 import http.server
 import os
@@ -80,8 +81,8 @@ def browser():
         running.close()
 
 
-@pytest.fixture
-def visit(browser, address):
+@contextlib.contextmanager
+def visiting(browser, address):
     """Opens a page of the book; afterwards nothing may have gone wrong on any page."""
     contexts, wrong = [], []
 
@@ -112,16 +113,34 @@ def visit(browser, address):
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_shows_its_pictures_and_formulas(visit, name):
-    page = visit(name)
-    assert page.evaluate("[...document.images].every((i) => i.complete && i.naturalWidth > 0)")
-    sizes = page.evaluate(
+@pytest.fixture
+def visit(browser, address):
+    with visiting(browser, address) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def desk(request, browser, address):
+    """A page on a desk by day, loaded once for all tests that only look at it."""
+    with visiting(browser, address) as opened:
+        yield opened(request.param, DESK, color_scheme="light")
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def phone(request, browser, address):
+    """A page on a phone in the dark, loaded once for all tests that only look at it."""
+    with visiting(browser, address) as opened:
+        yield opened(request.param, PHONE, color_scheme="dark")
+
+
+def test_a_page_shows_its_pictures_and_formulas(desk):
+    assert desk.evaluate("[...document.images].every((i) => i.complete && i.naturalWidth > 0)")
+    sizes = desk.evaluate(
         "[...document.querySelectorAll('main figure img, main math')].filter((each) => "
         "each.checkVisibility()).map((each) => each.getBoundingClientRect().height)"
     )
     assert all(height > 5 for height in sizes)
-    assert page.locator("main merror").count() == 0
+    assert desk.locator("main merror").count() == 0
 
 
 def test_formulas_are_set_and_not_run_together(visit):
@@ -133,12 +152,17 @@ def test_formulas_are_set_and_not_run_together(visit):
     assert top["y"] + top["height"] <= bottom["y"] + 2
 
 
-@pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-def test_nothing_sticks_out_of_a_page(visit, name, size):
-    page = visit(name, size)
+def nothing_sticks_out(page, size):
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     assert page.evaluate(STICKS_OUT) == []
+
+
+def test_nothing_sticks_out_of_a_page_on_a_desk(desk):
+    nothing_sticks_out(desk, DESK)
+
+
+def test_nothing_sticks_out_of_a_page_on_a_phone(phone):
+    nothing_sticks_out(phone, PHONE)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -163,18 +187,24 @@ def test_on_paper_the_text_stands_alone_in_black_and_whole(visit, name):
     assert page.pdf().startswith(b"%PDF")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing_serious(visit, name, scheme):
+def axe_finds_nothing_serious(page):
     if not AXE.is_file():
         pytest.skip(f"axe-core is not installed: npm install --prefix {ROOT}/build/axe axe-core@4")
-    page = visit(name, PHONE if scheme == "dark" else DESK, color_scheme=scheme)
     page.add_script_tag(path=AXE)
     found = page.evaluate(
         "axe.run(document, {resultTypes: ['violations'], elementRef: false}).then((r) => "
         "r.violations.map((v) => [v.impact, v.id, v.nodes.slice(0, 3).map((n) => n.html)]))"
     )
     assert [each for each in found if each[0] in ("serious", "critical")] == []
+
+
+def test_axe_finds_nothing_serious_by_day(desk):
+    axe_finds_nothing_serious(desk)
+
+
+def test_axe_finds_nothing_serious_on_a_phone_in_the_dark(phone):
+    assert phone.evaluate("document.documentElement.classList.contains('navy')")
+    axe_finds_nothing_serious(phone)
 
 
 def test_the_two_themes_differ_and_figures_lie_on_light_in_both(visit):
