@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from lrcourse.environment import use_writable_home
+from lrcourse.support.home import use_writable_home
 
 BUILD = Path(__file__).resolve().parent / "build"
 CANNOT_BE_INSTALLED = re.compile(r"CUDA|GPU|Windows|macOS")

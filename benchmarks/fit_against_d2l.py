@@ -21,8 +21,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from lrcourse import d2l_reference, data, models, training
-from lrcourse.paths import data_folder
+from lrcourse import data, models, training
+from lrcourse.study import d2l_reference
+from lrcourse.support.paths import data_folder
 
 BATCH = 256
 

@@ -19,9 +19,9 @@ from collections.abc import Callable
 
 import torch
 
-from lrcourse import stacking
-from lrcourse.experiments import Experiment
-from lrcourse.paths import data_folder
+from lrcourse.support.paths import data_folder
+from lrcourse.sweeps import stacks as stacking
+from lrcourse.sweeps.experiment import Experiment
 
 BATCH = 256
 LABELS = ("members", "ms per update", "x one eager run", "members per eager run", "MB per member")

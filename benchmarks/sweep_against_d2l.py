@@ -24,8 +24,9 @@ from fit_against_d2l import folder_as_d2l_expects
 from torch import nn
 from torch.utils.data import DataLoader, Subset
 
-from lrcourse import d2l_reference, sweeps
-from lrcourse.records import Records
+from lrcourse import sweeps
+from lrcourse.study import d2l_reference
+from lrcourse.sweeps import Records
 
 BATCH = 256
 RESUMED = sweeps.Experiment(model="mlp", model_options={"depth": 2, "width": 8}, epochs=10)

@@ -9,26 +9,26 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _ROOMS = (
+    "book",
     "claims",
+    "commands",
     "data",
     "landscapes",
+    "look",
     "models",
     "optimizers",
-    "paths",
-    "plateau",
     "playground",
     "plots",
     "published",
     "rangetest",
-    "reading",
     "recorder",
-    "records",
+    "scales",
     "schedules",
-    "stacking",
+    "study",
+    "support",
     "sweeps",
     "tracing",
     "training",
-    "widgets",
 )
 
 

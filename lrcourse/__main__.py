@@ -2,6 +2,6 @@
 
 import sys
 
-from lrcourse.cli import main
+from lrcourse.commands.main import main
 
 sys.exit(main())

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 if TYPE_CHECKING:
-    from lrcourse.data import Data
+    from lrcourse.data.sets import Data
 
 
 def lenet(

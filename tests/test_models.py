@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from lrcourse import d2l_reference, models
+from lrcourse import models
+from lrcourse.study import d2l_reference
 
 EVERY = {"lenet": {}, "mlp": {"depth": 3, "width": 20}, "plain": {"depth": 7}, "resnet": {}}
 
@@ -232,7 +233,7 @@ def test_importing_the_package_imports_neither_torch_nor_matplotlib():
         "import sys, lrcourse\n"
         "assert 'models' in dir(lrcourse) and lrcourse.__version__\n"
         "assert not hasattr(lrcourse, 'no_such_room')\n"
-        "assert lrcourse.paths.data_folder\n"
+        "assert lrcourse.support.paths.data_folder\n"
         "heavy = {'torch', 'matplotlib', 'numpy', 'sklearn'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from lrcourse import progress
 from lrcourse.scales import SCALES, scale
+from lrcourse.support import progress
 
 
 def test_small_is_the_default_and_the_argument_wins(monkeypatch):

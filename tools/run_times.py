@@ -23,8 +23,9 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from lrcourse import provenance, runner  # noqa: E402
-from lrcourse.outputs import write_csv, write_text  # noqa: E402
+from lrcourse.commands import chapters as runner  # noqa: E402
+from lrcourse.support import provenance  # noqa: E402
+from lrcourse.support.outputs import write_csv, write_text  # noqa: E402
 
 TABLE = ROOT / "results" / "run-times.csv"
 PAGE = ROOT / "notebooks" / "run-times.md"

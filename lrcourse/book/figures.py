@@ -1,0 +1,101 @@
+"""Figures of the book: what they show in words, their size, and how to make them lighter."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import binascii
+import io
+import struct
+from collections.abc import Mapping
+from html import escape
+
+from lrcourse.book.text import BookError
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_COLOURS = 256
+_WORST_DIFFERENCE = 3.0  # root mean square of the steps of 0 to 255; below it nobody sees one
+
+
+def figure(kind: str, data: str, alt: str, size: Mapping[str, object] | None = None) -> str:
+    """An image of an output as HTML on one line, its data inside.
+
+    ``size`` may hold the width and height at which the notebook shows it. Raises BookError for
+    data that are no image of this ``kind``.
+    """
+    content = decode(kind, data)
+    width, height = (size or {}).get("width"), (size or {}).get("height")
+    if kind == "image/png" and not (width and height):
+        width, height = struct.unpack(">II", content[16:24])
+    shape = f' width="{int(width)}" height="{int(height)}"' if width and height else ""
+    uri = f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    return (
+        f'<figure class="lrcourse-figure"><img src="{uri}" alt="{_attribute(alt)}"{shape} '
+        'decoding="async"></figure>'
+    )
+
+
+def decode(kind: str, data: str) -> bytes:
+    """The bytes of an image as a notebook stores it; BookError where there are none."""
+    if kind == "image/svg+xml":
+        if "<svg" not in data:
+            raise BookError("the output says image/svg+xml, and holds no <svg>")
+        return data.encode()
+    try:
+        content = base64.b64decode("".join(data.split()), validate=True)
+    except (binascii.Error, ValueError):
+        content = b""
+    if not content or (kind == "image/png" and (content[:8] != _PNG or len(content) < 24)):
+        raise BookError(f"the output says {kind}, and its data are no such image: run it again")
+    return content
+
+
+def lighten(data: str) -> str:
+    """A stored PNG with at most 256 colours, or as it was where that would show or not help."""
+    import numpy as np
+    from PIL import Image
+
+    content = decode("image/png", data)
+    image = Image.open(io.BytesIO(content))
+    image.load()
+    if image.mode == "RGBA" and image.getextrema()[3] == (255, 255):
+        image = image.convert("RGB")
+    if image.mode != "RGB":  # a palette already, or transparency that one would lose
+        return data
+    fewer = image.quantize(_COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    difference = np.asarray(image, float) - np.asarray(fewer.convert("RGB"), float)
+    written = io.BytesIO()
+    fewer.save(written, "PNG", optimize=True)
+    if len(written.getvalue()) >= len(content) or (difference**2).mean() > _WORST_DIFFERENCE**2:
+        return data
+    return base64.b64encode(written.getvalue()).decode()
+
+
+def titles(source: str) -> list[str]:
+    """The ``title=`` of each call in a code cell, in order; what is computed in one shows as "…".
+
+    Nothing for a cell that is no plain Python.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return []
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    given = sorted(
+        (keyword.value for call in calls for keyword in call.keywords if keyword.arg == "title"),
+        key=lambda node: (node.lineno, node.col_offset),
+    )
+    return [text for text in map(_text, given) if text]
+
+
+def _text(node: ast.expr) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_text(part) or "…" for part in node.values)
+    return ""
+
+
+def _attribute(text: str) -> str:
+    # One line, because Markdown would end the HTML at a blank one.
+    return escape(text).replace("\n", "&#10;")

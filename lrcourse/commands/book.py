@@ -1,0 +1,79 @@
+"""``lrcourse book``: the notebooks as a web book, by mdBook."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lrcourse.commands.own_function import CommandError
+
+_HOW_TO_GET = (
+    "mdbook is missing: `cargo install mdbook --locked`, `conda install -c conda-forge mdbook`, or "
+    "put a release binary of mdBook on the PATH"
+)
+# Jupyter leaves these beside the notebooks, and mdBook copies whatever lies there.
+_UNWANTED = (".ipynb_checkpoints", "__pycache__")
+
+
+def find_mdbook() -> str:
+    """The mdbook on the PATH, or where cargo installs it; CommandError that says how to get it."""
+    found = shutil.which("mdbook") or shutil.which("mdbook", path=Path.home() / ".cargo" / "bin")
+    if found is None:
+        raise CommandError(_HOW_TO_GET)
+    return found
+
+
+def build(root: Path, out: Path) -> int:
+    """Make the book of ``root``, the folder of book.toml, in ``out``/book; the exit code.
+
+    A book that was there is replaced when the new one is whole, and stays if it cannot be made.
+    """
+    mdbook, start = find_mdbook(), time.monotonic()
+    target = out.absolute() / "book"
+    with tempfile.TemporaryDirectory(dir=out.absolute(), prefix=".book-") as folder:
+        made, old = Path(folder) / "made", Path(folder) / "old"
+        command = [mdbook, "build", "--dest-dir", str(made), str(root)]
+        if subprocess.call(command, cwd=root, env=environment()) != 0:
+            print("The book was not made.", file=sys.stderr)
+            return 1
+        for name in _UNWANTED:
+            for unwanted in list(made.rglob(name)):
+                shutil.rmtree(unwanted)
+        if target.exists():
+            target.rename(old)
+        made.rename(target)
+    print(f"Look in {target / 'index.html'} ({time.monotonic() - start:.0f} s)")
+    return 0
+
+
+def serve(root: Path, out: Path, rest: Sequence[str]) -> int:
+    """Show the book of ``root`` and make it anew whenever a file changes, until Ctrl-C."""
+    command = [find_mdbook(), "serve", "--dest-dir", str(out.absolute() / "book"), *rest, str(root)]
+    if os.name == "posix":
+        # Become mdbook, so that whoever ends this process ends the server.
+        os.chdir(root)
+        os.execve(command[0], command, environment())
+    return subprocess.call(command, cwd=root, env=environment())
+
+
+def environment(given: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment in which mdBook calls the preprocessor of this package and no other."""
+    package = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, [package, given.get("PYTHONPATH")]))
+    command = shlex.join([sys.executable, "-m", "lrcourse.book"])
+    return {**given, "PYTHONPATH": path, "MDBOOK_PREPROCESSOR__LRCOURSE__COMMAND": command}
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Those of ``lrcourse book`` that no other command has."""
+    command.add_argument(
+        "--serve", action="store_true", help="show it and follow changes; further arguments: mdbook"
+    )

@@ -1,0 +1,203 @@
+"""The chapters executed headless, one after another, with what they made left in a folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+
+from lrcourse.commands.execution import Failure, execute, tidy
+from lrcourse.support.paths import write_atomically
+
+_CHAPTER_FILES = "[0-9][0-9]-*.ipynb"
+_LINK = re.compile(r"\]\(<?([^()<>]+\.ipynb)>?\)")
+# Relative folders in these count from where the command was called, not from the notebook.
+_FOLDER_VARIABLES = ("LRCOURSE_CACHE", "LRCOURSE_DATA", "LRCOURSE_RECORDS")
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A notebook of the course; ``name`` is its path in the folder, without the ending."""
+
+    name: str
+    path: Path
+
+    @property
+    def label(self) -> str:
+        """The name as one word of letters, digits, - and _: what its outputs are filed under."""
+        return re.sub(r"[^A-Za-z0-9_]+", "-", self.name).strip("-_")
+
+
+def find_chapters(folder: Path) -> list[Chapter]:
+    """The numbered notebooks of a folder in order, then others that its SUMMARY.md lists."""
+    paths = sorted(folder.glob(_CHAPTER_FILES))
+    summary = folder / "SUMMARY.md"
+    if summary.is_file():
+        listed = (folder / link for link in _LINK.findall(summary.read_text(encoding="utf-8")))
+        paths += [path for path in dict.fromkeys(listed) if path not in paths and path.is_file()]
+    return [Chapter(path.relative_to(folder).with_suffix("").as_posix(), path) for path in paths]
+
+
+def select(chapters: Sequence[Chapter], wanted: Iterable[str]) -> list[Chapter]:
+    """The chapters that are wanted, by name, number or file, in the order of ``chapters``.
+
+    All of them when nothing in particular is wanted. Raises ValueError for one that is not there.
+    """
+    if not chapters:
+        raise ValueError("there are no chapters here yet")
+    wanted = list(wanted)
+    chosen = set()
+    for word in wanted:
+        found = [chapter for chapter in chapters if _matches(chapter, word)]
+        if not found:
+            known = ", ".join(chapter.name for chapter in chapters)
+            raise ValueError(f"no chapter {word!r}; there are: {known}")
+        chosen.update(found)
+    return [chapter for chapter in chapters if not wanted or chapter in chosen]
+
+
+def run_chapters(
+    chapters: Sequence[Chapter],
+    out: Path,
+    *,
+    scale: str = "small",
+    in_place: bool = False,
+    timeout: int | None = None,
+) -> int:
+    """Execute chapters, print a line for each, and return 0, 1 (some failed) or 130 (Ctrl-C).
+
+    Below ``out``: notebooks/ with the executed notebooks, also those that failed; figures/ and
+    tables/ as the chapters save them; records/ with finished runs. ``in_place`` also writes the
+    outputs of the chapters that succeeded into the notebooks themselves, and their figures and
+    tables into results/ beside the folder of the notebooks.
+    """
+    out = out.expanduser().absolute()
+    width = max(len(chapter.name) for chapter in chapters)
+    failed = 0
+    try:
+        for chapter in chapters:
+            failed += not _run_chapter(chapter, width, out, scale, in_place, timeout)
+    except KeyboardInterrupt:
+        records = _environment(chapters[0], out, scale)["LRCOURSE_RECORDS"]
+        print(f"\nInterrupted. Call again to go on: finished runs are kept in {records}")
+        return 130
+    kept = ", ".join(f"{kind}/" for kind in _made(out))
+    if failed:
+        print(f"{failed} of {len(chapters)} failed; as far as they came: {out / 'notebooks'}")
+        return 1
+    print(f"Look in {out}: {kept}")
+    return 0
+
+
+def _run_chapter(
+    chapter: Chapter, width: int, out: Path, scale: str, in_place: bool, timeout: int | None
+) -> bool:
+    start = time.monotonic()
+    name = f"{chapter.name:<{width}}"
+    live = sys.stdout.isatty()
+
+    def show(number: int, count: int) -> None:
+        if live:
+            print(f"\r{name}  cell {number} of {count}\x1b[K", end="", flush=True)
+
+    before = _outputs(chapter, out)
+    source = chapter.path.read_text(encoding="utf-8")
+    try:
+        notebook = nbformat.reads(source, as_version=4)
+    except Exception as error:  # JSON that is no notebook makes nbformat fail in many ways
+        failure = Failure("the file", str(chapter.path), f"not a notebook: {error}")
+    else:
+        environment = _environment(chapter, out, scale)
+        failure = execute(notebook, chapter.path.parent, environment, timeout=timeout, on_cell=show)
+        tidy(notebook)
+        executed = nbformat.writes(notebook) + "\n"
+        write_atomically(out / "notebooks" / f"{chapter.name}.ipynb", executed)
+    counts = " ".join(
+        _count(sum(1 for path in made if made[path] != before[kind].get(path)), kind[:-1])
+        for kind, made in _outputs(chapter, out).items()
+    )
+    clear = "\r\x1b[K" if live else ""
+    verdict = "FAILED" if failure else "ok"
+    taken = _duration(time.monotonic() - start)
+    print(f"{clear}{name}  {verdict}  {taken}  {counts}", flush=True)
+    if failure:
+        print(f"    {failure.cell}: {failure.line}\n    {failure.error}", flush=True)
+    elif in_place and chapter.path.read_text(encoding="utf-8") != source:
+        print("    edited while it ran: its outputs were not written into it", flush=True)
+    elif in_place:
+        write_atomically(chapter.path, executed)
+        _keep_results(chapter, before, out)
+    return failure is None
+
+
+def _keep_results(chapter: Chapter, before: dict[str, dict[Path, int]], out: Path) -> None:
+    """Put what this run of the chapter made in the place of what results/ held of it."""
+    notebooks = chapter.path.parents[len(Path(chapter.name).parts) - 1]
+    results = notebooks.parent / "results" / chapter.label
+    for kind, made in _outputs(chapter, out).items():
+        shutil.rmtree(results / kind, ignore_errors=True)
+        for path, written in made.items():
+            if written != before[kind].get(path):
+                write_atomically(results / kind / path.name, path.read_bytes())
+
+
+def _matches(chapter: Chapter, word: str) -> bool:
+    bare = word.removesuffix(".ipynb")
+    if word.isascii() and word.isdigit():
+        return chapter.name.startswith(f"{int(word):02d}-")
+    is_path = word != bare and Path(word).resolve() == chapter.path.resolve()
+    return is_path or bare == chapter.name
+
+
+def _environment(chapter: Chapter, out: Path, scale: str) -> dict[str, str]:
+    """The environment of a chapter's kernel."""
+    environment = dict(os.environ)
+    # One left over from a script would keep the figures out of the notebook.
+    environment.pop("MPLBACKEND", None)
+    for name in _FOLDER_VARIABLES:
+        if environment.get(name):
+            environment[name] = str(Path(environment[name]).expanduser().absolute())
+    environment["LRCOURSE_RECORDS"] = environment.get("LRCOURSE_RECORDS") or str(out / "records")
+    return environment | {
+        "LRCOURSE_CHAPTER": chapter.label,
+        "LRCOURSE_OUT": str(out),
+        "LRCOURSE_PROGRESS": "0",
+        "LRCOURSE_SCALE": scale,
+    }
+
+
+def _outputs(chapter: Chapter, out: Path) -> dict[str, dict[Path, int]]:
+    """Figures and tables of a chapter that are there, each with the time it was written."""
+    return {
+        kind: {
+            path: path.stat().st_mtime_ns
+            for path in (out / kind / chapter.label).glob("[!.]*")
+            if path.is_file()
+        }
+        for kind in ("figures", "tables")
+    }
+
+
+def _made(out: Path) -> list[str]:
+    return [kind for kind in ("notebooks", "figures", "tables") if (out / kind).is_dir()]
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _duration(seconds: float) -> str:
+    """Seconds in words: "4 s", "1 min 12 s", "2 h 3 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

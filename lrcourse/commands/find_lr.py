@@ -1,0 +1,85 @@
+"""``lrcourse find-lr module:function``: a range test from a shell."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from typing import Any
+
+from lrcourse.commands import own_function
+
+OPTIONS = ("start", "end", "updates", "scale", "repeats", "seed")
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Describe the subcommand."""
+    command.description = "LR range test: the curves, all rules, and whether to trust them."
+    own_function.add_function(
+        command,
+        purpose="range test",
+        pair="net, optimizer, batches",
+        further=(
+            "any further argument of lrcourse.rangetest.range_test\n"
+            "(loss_fn, held_out, repeats, accumulate, autocast, step, batch_size, ...)"
+        ),
+        keys='{"net": net, "optimizer": optimizer, "batches": loader, "held_out": few_batches}',
+        rest=(
+            "\nor an lrcourse.sweeps.Experiment. Options given here go before those of the "
+            "function.\nNet, optimizer and loader are left as they were.\n"
+        ),
+        one="the net or the data failed during the test",
+    )
+    command.add_argument("--start", type=float, metavar="LR", help="first rate (default: 1e-5)")
+    command.add_argument("--end", type=float, metavar="LR", help="last rate (default: 10)")
+    command.add_argument(
+        "--updates",
+        type=own_function.count,
+        metavar="N",
+        help="updates of one sweep (default: 100)",
+    )
+    command.add_argument("--scale", choices=("log", "linear"), help="of the rates (default: log)")
+    command.add_argument(
+        "--repeats", type=own_function.count, metavar="N", help="sweeps (default: 1)"
+    )
+    command.add_argument("--seed", type=int, metavar="N", help="of the first repeat (default: 0)")
+    own_function.add_figure(command, "range-test.png")
+
+
+def find_lr(given: argparse.Namespace) -> int:
+    """Run the range test, print what it says, write the figure.
+
+    Returns 0. Raises CommandError where there is nothing to test.
+    """
+    own_function.check_files(given.out)
+    returned = own_function.call(given.function)
+    options = {name: getattr(given, name) for name in OPTIONS}
+    options = {name: value for name, value in options.items() if value is not None}
+    test = _test(given.function, returned, options)
+    suggestion = test.suggest()
+    print(test, suggestion.table(), "", suggestion.sentence, sep="\n")
+    if test.held_out_loss is not None:
+        print(f"On the held-out data: {test.suggest('held_out').sentence}")
+    if given.out is not None:
+        with own_function.writing(given.out):
+            test.plot(title=given.function, path=given.out)
+        print(f"figure: {given.out}")
+    return 0
+
+
+def _test(name: str, returned: Any, options: dict[str, Any]) -> Any:
+    from lrcourse.rangetest.running import range_test, range_test_of
+    from lrcourse.sweeps.experiment import Experiment
+
+    what = f"cannot test {name}"
+    if isinstance(returned, Experiment):
+        with own_function.working(what):
+            return range_test_of(returned, **options)
+    made = own_function.keywords(
+        name,
+        returned,
+        ("net", "optimizer", "batches"),
+        inspect.signature(range_test).parameters,
+        ", or an Experiment",
+    )
+    with own_function.working(what):
+        return range_test(**(made | options))

@@ -1,0 +1,192 @@
+"""The command line: ``lrcourse run``, ``doctor``, ``lab``, ``book``, ``trace``, ``find-lr``.
+
+Exit codes: 0 all is well, 1 something failed, 2 nothing was tried because the request or the
+installation does not allow it, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from lrcourse import __version__
+from lrcourse.commands import book as book_command
+from lrcourse.commands import find_lr
+from lrcourse.commands import trace as trace_command
+from lrcourse.commands.own_function import CommandError
+from lrcourse.scales import SCALES
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line (default: this process's) and return its exit code."""
+    parser = build_parser()
+    given, rest = parser.parse_known_args(arguments)
+    if rest and given.command is not lab and not getattr(given, "serve", False):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    given.rest = [word for word in rest if word != "--"]
+    try:
+        return given.command(given)
+    except CommandError as error:
+        print(f"lrcourse: {error}", file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        return 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser; each subcommand sets ``command``, a function of the parsed arguments."""
+    parser = argparse.ArgumentParser(
+        prog="lrcourse", description="A course on the learning rate in Jupyter notebooks."
+    )
+    parser.add_argument("--version", action="version", version=f"lrcourse {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    command = commands.add_parser(
+        "run", help="execute chapters headless; leaves notebooks, figures and tables in a folder"
+    )
+    command.set_defaults(command=run)
+    command.add_argument(
+        "chapters", nargs="*", metavar="CHAPTER", help="such as 02-schedulers or 2 (default: all)"
+    )
+    command.add_argument(
+        "--scale", choices=list(SCALES), default="small", help="small: seconds to minutes (default)"
+    )
+    _add_folders(command)
+    command.add_argument(
+        "--in-place", action="store_true", help="also write the outputs back into the notebooks"
+    )
+    command.add_argument(
+        "--timeout", type=_seconds, metavar="SECONDS", help="limit for one cell (default: none)"
+    )
+
+    command = commands.add_parser(
+        "lab", help="open JupyterLab on the notebooks; further arguments are JupyterLab's"
+    )
+    command.set_defaults(command=lab)
+    _add_folders(command)
+
+    command = commands.add_parser("book", help="make the web book of the notebooks, by mdBook")
+    command.set_defaults(command=book)
+    _add_folders(command)
+    book_command.add_arguments(command)
+
+    command = commands.add_parser(
+        "doctor", help="versions, device, data found, what is missing and how to get it"
+    )
+    command.set_defaults(command=doctor)
+
+    command = commands.add_parser(
+        "trace", help="what the LR of your own scheduler will be, and what looks wrong in it"
+    )
+    command.set_defaults(command=trace_command.trace)
+    trace_command.add_arguments(command)
+
+    command = commands.add_parser("find-lr", help="LR range test of a net of your own")
+    command.set_defaults(command=find_lr.find_lr)
+    find_lr.add_arguments(command)
+    return parser
+
+
+def run(given: argparse.Namespace) -> int:
+    """``lrcourse run``."""
+    _require("nbclient", "nbformat", "ipykernel")
+    from lrcourse.commands import chapters as runner
+    from lrcourse.support.home import use_writable_home
+
+    try:
+        chapters = runner.select(runner.find_chapters(_notebooks(given)), given.chapters)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+    _make(given.out)
+    use_writable_home(given.out)
+    return runner.run_chapters(
+        chapters, given.out, scale=given.scale, in_place=given.in_place, timeout=given.timeout
+    )
+
+
+def lab(given: argparse.Namespace) -> int:
+    """``lrcourse lab``."""
+    _require("jupyterlab")
+    from lrcourse.support.home import use_writable_home
+
+    folder = _notebooks(given)
+    _make(given.out)
+    use_writable_home(given.out)
+    command = [sys.executable, "-m", "jupyterlab", *given.rest]
+    if os.name == "posix":
+        # Become JupyterLab: it asks before it quits, and a parent would quit under it at Ctrl-C.
+        os.chdir(folder)
+        os.execv(sys.executable, command)
+    return subprocess.call(command, cwd=folder)
+
+
+def book(given: argparse.Namespace) -> int:
+    """``lrcourse book``."""
+    _require("latex2mathml", "nbconvert", "nbformat")
+    root = _notebooks(given).parent
+    if not (root / "book.toml").is_file():
+        raise CommandError(f"{root} has no book.toml: call this in the course's repository")
+    _make(given.out)
+    if given.serve:
+        return book_command.serve(root, given.out, given.rest)
+    return book_command.build(root, given.out)
+
+
+def doctor(given: argparse.Namespace) -> int:
+    """``lrcourse doctor``."""
+    from lrcourse.commands.doctor import examine
+
+    return examine()
+
+
+def _add_folders(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--out", type=Path, default=Path("build"), help="folder of what is made (default: build)"
+    )
+    command.add_argument(
+        "--notebooks", type=Path, metavar="FOLDER", help="folder of the chapters (default: found)"
+    )
+
+
+def _seconds(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number of seconds")
+    return int(text)
+
+
+def _notebooks(given: argparse.Namespace) -> Path:
+    """The folder of the chapters: as given, else of the checkout, else in the working folder."""
+    if given.notebooks is not None:
+        if not given.notebooks.is_dir():
+            raise CommandError(f"{given.notebooks} is not a folder")
+        return given.notebooks.absolute()
+    for parent in (Path(__file__).resolve().parents[2], Path.cwd()):
+        if (parent / "notebooks").is_dir():
+            return parent / "notebooks"
+    raise CommandError(
+        "the notebooks are not part of the installed package: clone the course's repository and "
+        "call this inside it, or say where they are by --notebooks FOLDER"
+    )
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(f"cannot make the folder {folder}: {error.strerror}") from None
+    if not os.access(folder, os.W_OK):
+        raise CommandError(f"cannot write into {folder}: choose another by --out FOLDER")
+
+
+def _require(*packages: str) -> None:
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise CommandError(
+            f"{', '.join(missing)} missing: call `make setup` in the repository, or "
+            "`lrcourse doctor` to see what to install"
+        )

@@ -1,0 +1,249 @@
+"""What the commands on a person's own code share: ``lrcourse trace`` and ``lrcourse find-lr``.
+
+Both take MODULE:FUNCTION, call the function, and work on what it returns. Here is how it is found
+and called, how errors in it are shown (its own lines, not this package's), and the options that
+both have.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import inspect
+import os
+import sys
+import sysconfig
+import textwrap
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+HERE = str(Path(__file__).parents[1]) + os.sep
+IMPORTING = ("<frozen", os.path.dirname(importlib.__file__) + os.sep)
+INSTALLED = [sysconfig.get_path(name) + os.sep for name in ("stdlib", "purelib", "platlib")]
+LIBRARIES = (HERE, *IMPORTING, *INSTALLED)
+
+CONTRACT = """\
+The function takes no argument. Its module is looked for in the working folder first, then among
+the installed packages. It returns what the {purpose} needs, either as a tuple
+
+    return {pair}
+
+or as a dictionary with these keys and {further}:
+
+    return {keys}
+{rest}
+Exit codes:
+    0  all is well
+    1  {one}
+    2  nothing was done: the request, the module or what the function returns does not allow it
+"""
+
+
+class CommandError(Exception):
+    """What prevents a command; the message says what would do, ``code`` is the exit code."""
+
+    def __init__(self, message: str, code: int = 2) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+# -- options ----------------------------------------------------------------------------------
+
+
+def add_function(command: argparse.ArgumentParser, **contract: str) -> None:
+    """The argument MODULE:FUNCTION, and below the options the ``CONTRACT`` of the function."""
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.epilog = CONTRACT.format(**contract)
+    command.add_argument(
+        "function",
+        metavar="MODULE:FUNCTION",
+        help=f"a function of yours that returns {contract['pair']}; see below",
+    )
+
+
+def add_figure(command: argparse.ArgumentParser, name: str) -> None:
+    """``--out FILE`` and ``--no-png``; the file is ``given.out``, None where none is wanted."""
+    command.add_argument(
+        "--out",
+        type=Path,
+        default=Path(name),
+        metavar="FILE",
+        help=f"the figure, a PNG (default: {name})",
+    )
+    command.add_argument(
+        "--no-png", dest="out", action="store_const", const=None, help="no figure, the table alone"
+    )
+
+
+def count(text: str) -> int:
+    """The type of an option that is a whole number from 1 on."""
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def check_files(*files: Path | None) -> None:
+    """Before the work: whether the files can be written after it."""
+    for file in filter(None, files):
+        folder = file.absolute().parent
+        if not folder.is_dir():
+            raise CommandError(f"there is no folder {file.parent} to write {file.name} into")
+        if file.is_dir():
+            raise CommandError(f"cannot write {file}: it is a folder; name a file in it")
+        if not os.access(file if file.exists() else folder, os.W_OK):
+            raise CommandError(f"cannot write {file}: choose another file")
+
+
+# -- the function -----------------------------------------------------------------------------
+
+
+def call(name: str) -> Any:
+    """What the function MODULE:FUNCTION returns.
+
+    Raises CommandError where there is none, where its module cannot be imported, where it takes
+    arguments, and where it fails.
+    """
+    from lrcourse.schedules.functions import find_function
+
+    os.environ.setdefault("MPLBACKEND", "Agg")  # a shell may have no display
+    module, colon, path = name.partition(":")
+    imported = _import(module) if module and colon and path else None
+    try:
+        function = find_function(name)
+    except ValueError as problem:
+        raise CommandError(f"{problem}{_defined(imported)}") from None
+    with contextlib.suppress(TypeError, ValueError):  # without a signature: see whether it works
+        needed = _needed(function)
+        if needed:
+            raise CommandError(
+                f"{name} must take no argument; it needs {', '.join(needed)}: name a function "
+                f"that calls it with them"
+            )
+    try:
+        return function()
+    except (Exception, SystemExit) as problem:
+        raise CommandError(f"{name} failed:\n{excerpt(problem)}") from None
+
+
+def keywords(
+    name: str,
+    returned: Any,
+    needed: tuple[str, ...],
+    further: Iterable[str] = (),
+    or_else: str = "",
+) -> dict[str, Any]:
+    """What the function returned as a dictionary: a tuple has ``needed`` in this order."""
+    if isinstance(returned, tuple | list) and len(returned) == len(needed):
+        return dict(zip(needed, returned, strict=True))
+    if not isinstance(returned, Mapping):
+        size = f" of {len(returned)}" if isinstance(returned, tuple | list) else ""
+        raise CommandError(
+            f"{name} returned a {type(returned).__name__}{size}; "
+            f"it must return ({', '.join(needed)}), or a dictionary with these keys{or_else}"
+        )
+    known = (*needed, *(key for key in further if key not in needed))
+    missing = [key for key in needed if key not in returned]
+    unknown = [str(key) for key in returned if key not in known]
+    if missing or unknown:
+        what = [f"lacks {', '.join(missing)}"] * bool(missing)
+        what += [f"has {', '.join(unknown)} in it"] * bool(unknown)
+        raise CommandError(
+            f"the dictionary that {name} returned {' and '.join(what)}; its keys are among "
+            f"{', '.join(known)}"
+        )
+    return dict(returned)
+
+
+@contextlib.contextmanager
+def working(what: str) -> Iterator[None]:
+    """Around the work: what this package refuses ends with 2, what fails in other code with 1.
+
+    ``what`` begins the message, such as "cannot trace mine:build".
+    """
+    try:
+        yield
+    except Exception as problem:
+        frames = traceback.extract_tb(problem.__traceback__)
+        refused = isinstance(problem, TypeError | ValueError) and _within(frames[-1], (HERE,))
+        if refused:
+            raise CommandError(f"{what}: {problem}") from None
+        raise CommandError(f"{what}, it fails:\n{excerpt(problem)}", code=1) from None
+
+
+@contextlib.contextmanager
+def writing(file: Path) -> Iterator[None]:
+    """Around writing a result: a full disk, or a folder that went away, ends with 1."""
+    try:
+        yield
+    except OSError as problem:
+        raise CommandError(f"cannot write {file}: {problem.strerror}", code=1) from None
+
+
+def excerpt(problem: BaseException) -> str:
+    """The traceback with the person's own lines alone, or where there are none, the last one."""
+    told = traceback.TracebackException.from_exception(problem)
+    _trim(told)
+    return "".join(told.format()).rstrip()
+
+
+def _import(module: str) -> ModuleType:
+    if module.endswith(".py") or module.startswith(".") or set(module) & {"/", os.sep}:
+        raise CommandError(
+            f"a module is named as in an import, my_training:build for the function build of the "
+            f"file my_training.py in this folder; got {module!r}"
+        )
+    folder = os.getcwd()
+    if folder not in sys.path:  # the installed command begins with its own folder instead
+        sys.path.insert(0, folder)
+    try:
+        return importlib.import_module(module)
+    except (Exception, SystemExit) as problem:
+        absent = problem.name if isinstance(problem, ModuleNotFoundError) else None
+        if absent and f"{module}.".startswith(f"{absent}."):
+            raise CommandError(
+                f"there is no module {module!r} in {folder} or among the installed packages"
+            ) from None
+        advice = ""
+        if isinstance(problem, SystemExit):
+            advice = "\nkeep what a script does under if __name__ == '__main__'"
+        raise CommandError(f"{module} cannot be imported:\n{excerpt(problem)}{advice}") from None
+
+
+def _defined(module: ModuleType | None) -> str:
+    """The functions that a module defines, for a message."""
+    if module is None:
+        return ""
+    names = [
+        name
+        for name, thing in vars(module).items()
+        if inspect.isfunction(thing) and thing.__module__ == module.__name__ and name[0] != "_"
+    ]
+    place = getattr(module, "__file__", None) or module.__name__
+    told = textwrap.shorten(", ".join(names) or "no function", 200, placeholder=" ...")
+    return f"; {place} defines {told}"
+
+
+def _needed(function: Any) -> list[str]:
+    """The arguments that a function cannot be called without."""
+    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [
+        each.name
+        for each in inspect.signature(function).parameters.values()
+        if each.default is each.empty and each.kind not in optional
+    ]
+
+
+def _trim(told: traceback.TracebackException) -> None:
+    own = [frame for frame in told.stack if not _within(frame, LIBRARIES)]
+    last = [frame for frame in told.stack[-1:] if not _within(frame, IMPORTING)]
+    told.stack = traceback.StackSummary.from_list(own or last)
+    for before in filter(None, (told.__cause__, told.__context__)):
+        _trim(before)
+
+
+def _within(frame: traceback.FrameSummary, places: tuple[str, ...]) -> bool:
+    return frame.filename.startswith(places)

@@ -1,0 +1,79 @@
+"""``lrcourse trace module:function``: what a scheduler will do, from a shell."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from lrcourse.commands import own_function
+from lrcourse.commands.own_function import CommandError
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Describe the subcommand."""
+    command.description = "What the LR of a scheduler will be, and what looks wrong in it."
+    own_function.add_function(
+        command,
+        purpose="trace",
+        pair="optimizer, scheduler",
+        further="metrics, for a scheduler that looks at them",
+        keys='{"optimizer": optimizer, "scheduler": scheduler, "metrics": losses}',
+        rest="\nOptimizer and scheduler are left as they were.\n",
+        one="the scheduler failed or, with --strict, something looks wrong",
+    )
+    command.add_argument(
+        "--updates",
+        type=own_function.count,
+        required=True,
+        metavar="N",
+        help="updates of the whole training",
+    )
+    command.add_argument(
+        "--when",
+        choices=["update", "epoch"],
+        default="update",
+        help="the scheduler is stepped after each update (default) or each epoch",
+    )
+    command.add_argument(
+        "--updates-per-epoch", type=own_function.count, metavar="N", help="needed by --when epoch"
+    )
+    own_function.add_figure(command, "trace.png")
+    command.add_argument("--csv", type=Path, metavar="FILE", help="also write every LR here")
+    command.add_argument(
+        "--strict", action="store_true", help="end with exit code 1 if anything looks wrong"
+    )
+
+
+def trace(given: argparse.Namespace) -> int:
+    """Print table and findings, write the figure.
+
+    Returns 0, or 1 where the scheduler failed on its way or, with ``--strict``, where something
+    was found. Raises CommandError where there is nothing to trace.
+    """
+    if given.when == "epoch" and given.updates_per_epoch is None:
+        raise CommandError("--when epoch needs --updates-per-epoch N, the batches of one epoch")
+    own_function.check_files(given.out, given.csv)
+    returned = own_function.call(given.function)
+    needed = ("optimizer", "scheduler")
+    made = own_function.keywords(given.function, returned, needed, ["metrics"])
+    from lrcourse import tracing
+    from lrcourse.support import outputs
+
+    with own_function.working(f"cannot trace {given.function}"):
+        traced = tracing.trace(
+            **made,
+            updates=given.updates,
+            when=given.when,
+            updates_per_epoch=given.updates_per_epoch,
+        )
+        findings = tracing.lint(traced)
+    print(traced, "", findings, "", sep="\n")
+    if given.out is not None:
+        with own_function.writing(given.out):
+            traced.plot(given.out)
+        print(f"figure: {given.out}")
+    if given.csv is not None:
+        with own_function.writing(given.csv):
+            outputs.write_csv(given.csv, traced.rows())
+        print(f"table: {given.csv}")
+    return 1 if traced.error or (findings and given.strict) else 0

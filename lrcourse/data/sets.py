@@ -1,0 +1,303 @@
+"""Image sets as tensors, in memory, on the device: `load("digits")` and three larger sets.
+
+"digits" comes with scikit-learn and needs no download. The others lie in `paths.data_folder()` as
+torchvision lays them out, and are downloaded through torchvision when they are not there. A file is
+compared with its published sum each time that it is read (0.03 s for the largest).
+"""
+
+import difflib
+import hashlib
+import io
+import os
+import pickle
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext, redirect_stderr
+from dataclasses import dataclass, replace
+from importlib import import_module
+from operator import index
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lrcourse.data import digits as scans
+from lrcourse.support import paths
+from lrcourse.support.paths import DataError
+
+__all__ = ["NAMES", "Data", "DataError", "Split", "load"]
+
+NAMES = ("digits", "fashion-mnist", "mnist", "cifar10")
+
+_IDX_SIZES = {  # in bytes, unpacked; the sums below are sha256 in the same order
+    "train-images-idx3-ubyte": 47_040_016,
+    "train-labels-idx1-ubyte": 60_008,
+    "t10k-images-idx3-ubyte": 7_840_016,
+    "t10k-labels-idx1-ubyte": 10_008,
+}
+_IDX_SUMS = {
+    "FashionMNIST": (
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    ),
+    "MNIST": (
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ),
+}
+# What torchvision calls each set, where it keeps it, and the MB of disk that a download takes.
+_TORCHVISION = {
+    "fashion-mnist": ("FashionMNIST", "FashionMNIST/raw", 90),
+    "mnist": ("MNIST", "MNIST/raw", 70),
+    "cifar10": ("CIFAR10", "cifar-10-batches-py", 360),
+}
+_FASHION = "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """n images and their labels: `X, y = split`; `len(split)` is n.
+
+    X: float32 of shape (n, channels, height, width), in [0, 1]. y: int64 of shape (n,).
+    """
+
+    X: Tensor
+    y: Tensor
+
+    def __post_init__(self):
+        if self.y.ndim != 1 or len(self.X) != len(self.y) or self.y.dtype != torch.int64:
+            given = f"X {tuple(self.X.shape)} with y {tuple(self.y.shape)} of {self.y.dtype}"
+            raise ValueError(f"a split is n images and n labels of type int64, not {given}")
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter((self.X, self.y))
+
+    def __repr__(self) -> str:
+        return f"{len(self)} images of {'x'.join(str(side) for side in self.X.shape[1:])}"
+
+    def to(self, device: torch.device | str) -> "Split":
+        return Split(self.X.to(device), self.y.to(device))
+
+    def take(self, chosen: np.ndarray) -> "Split":
+        """The images with these indices, in that order."""
+        indices = torch.from_numpy(chosen).to(self.y.device)
+        return Split(self.X[indices], self.y[indices])
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """A set of images, split for training, validation (or None) and test, all on one device.
+
+    `classes` names the labels 0, 1, 2, ... `fingerprint` is a short sha256 of the tensors' bytes
+    before validation images are set aside. From tensors of your own:
+    `Data("name", Split(X, y), None, Split(X_test, y_test), classes)`.
+    """
+
+    name: str
+    train: Split
+    valid: Split | None
+    test: Split
+    classes: tuple[str, ...]
+    fingerprint: str = ""
+
+    def __post_init__(self):
+        if not self.fingerprint:
+            every = (tensor for split in self._splits().values() for tensor in split)
+            object.__setattr__(self, "fingerprint", _fingerprint(*every))
+
+    @property
+    def device(self) -> torch.device:
+        return self.train.X.device
+
+    def to(self, device: torch.device | str) -> "Data":
+        """The same data on another device."""
+        device = _device(device)
+        return replace(self, **{name: split.to(device) for name, split in self._splits().items()})
+
+    def subset(self, n: int) -> "Data":
+        """The first n training images in a fixed shuffled order; validation and test stay whole.
+
+        Any n holds the classes in nearly the proportions of the whole, the same n is the same
+        images on every machine, and a smaller n is the beginning of a larger one.
+        """
+        if not 1 <= (n := index(n)) <= len(self.train):
+            raise ValueError(f"n must be between 1 and {len(self.train)} images, not {n}")
+        first = self.train.take(_balanced_order(self.train.y)[:n])
+        mark = hashlib.sha256(f"{self.fingerprint} {n}".encode()).hexdigest()[:12]
+        return replace(self, train=first, fingerprint=mark)
+
+    def _splits(self) -> dict[str, Split]:
+        found = {"train": self.train, "valid": self.valid, "test": self.test}
+        return {name: split for name, split in found.items() if split is not None}
+
+    def __repr__(self) -> str:
+        lines = [f"{self.name} on {self.device}: {len(self.classes)} classes, {self.fingerprint}"]
+        return "\n".join(lines + [f"  {part:5} {split}" for part, split in self._splits().items()])
+
+
+def load(
+    name: str,
+    device: torch.device | str | None = None,
+    valid: float = 0,
+    folder: str | os.PathLike | None = None,
+    progress: bool = True,
+) -> Data:
+    """Load a set of images into memory, on the device.
+
+    Args:
+        name: "digits", "fashion-mnist", "mnist" or "cifar10".
+        device: where the tensors go; None is "cuda" where there is one, else "cpu".
+        valid: how many training images to set aside for validation, as a count or as a fraction of
+            them; always the same ones, each class in proportion. 0: none, and `valid` is None.
+        folder: where the sets are or shall be; None is `$LRCOURSE_DATA`, else the cache.
+        progress: show a bar during a download.
+
+    Raises:
+        ValueError: a name, a device or a number of validation images that cannot be.
+        DataError: no network, a damaged file, a full disk, a folder that cannot be written.
+        ImportError: scikit-learn (digits) or torchvision (downloads, cifar10) is missing.
+    """
+    if name not in NAMES:
+        near = difflib.get_close_matches(str(name).lower().replace("_", "-"), NAMES, 1, 0.5)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ValueError(f"no data set is named {name!r}{hint}; there are {', '.join(NAMES)}")
+    device = _device(device)
+    if isinstance(valid, bool) or not valid >= 0 or (isinstance(valid, float) and valid >= 1):
+        raise ValueError(f"valid must be a count of images or a fraction in [0, 1), not {valid!r}")
+    if name == "digits":
+        train, test, classes = _digits()
+    else:
+        train, test, classes = _read(name, paths.data_folder(folder), progress)
+    fingerprint = _fingerprint(*train, *test)
+
+    count = round(valid * len(train)) if isinstance(valid, float) else index(valid)
+    if count >= len(train) or (valid and not count):
+        taken = f"valid={valid!r} takes {count} of the {len(train)} training images of {name}"
+        raise ValueError(f"{taken}; it must take at least one and leave at least one")
+    train, validation = _set_aside(train, count) if count else (train, None)
+    return Data(name, train, validation, test, classes, fingerprint).to(device)
+
+
+def _device(device: torch.device | str | None) -> torch.device:
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        here = f"this machine has cpu and {torch.cuda.device_count()} cuda devices"
+        raise ValueError(f"no device {str(device)!r}: {here}") from error
+
+
+def _digits() -> tuple[Split, Split, tuple[str, ...]]:
+    """1797 scanned digits, 8x8 with values 0 to 16, enlarged three times inside a border of 2.
+
+    So they look like MNIST's, which leave a border too. Bilinear interpolation by three has weights
+    in thirds: in whole ninths it is exact, and the tensors have the same bits on every machine.
+    """
+    pixels, labels = scans.digits()
+    thirds = np.clip(np.arange(24) - 1, 0, 21)
+    weights = np.maximum(0, 3 - np.abs(thirds[:, None] - 3 * np.arange(8)))
+    pixels = weights @ pixels @ weights.T
+    pixels = np.pad(pixels, ((0, 0), (2, 2), (2, 2)))[:, None]
+    # 1344 images remain for training: whole batches of 32 and 64. A last batch of three images
+    # would make the final update of every epoch a wild one.
+    return *_set_aside(_as_split(pixels, labels, 16 * 9), 453), tuple("0123456789")
+
+
+def _read(name: str, root: Path, progress: bool) -> tuple[Split, Split, tuple[str, ...]]:
+    """Both splits and the class names from the files under root, downloaded if need be."""
+    kind, folder, _ = _TORCHVISION[name]
+    sums = _sums(kind)
+    if not all((root / folder / file).is_file() for file in sums):
+        _download(name, root, progress)
+    content = {file: paths.read_checked(root / folder / file, *sums[file]) for file in sums}
+    if kind == "CIFAR10":  # pickles, but their sums say that they are the published ones
+        *batches, meta = (pickle.loads(raw, encoding="latin1") for raw in content.values())
+        pixels = [batch["data"].reshape(-1, 3, 32, 32) for batch in batches]
+        labels = [np.array(batch["labels"]) for batch in batches]
+        train = _as_split(np.concatenate(pixels[:-1]), np.concatenate(labels[:-1]))
+        return train, _as_split(pixels[-1], labels[-1]), tuple(meta["label_names"])
+    X_train, y_train, X_test, y_test = (_from_idx(raw) for raw in content.values())
+    classes = tuple(_FASHION.split(", ") if kind == "FashionMNIST" else "0123456789")
+    return _as_split(X_train[:, None], y_train), _as_split(X_test[:, None], y_test), classes
+
+
+def _sums(kind: str) -> dict[str, tuple[int | None, str, str]]:
+    """File name -> size in bytes where known, kind of sum, sum; training files first."""
+    if kind in _IDX_SUMS:
+        known = zip(_IDX_SIZES.items(), _IDX_SUMS[kind], strict=True)
+        return {file: (size, "sha256", expected) for (file, size), expected in known}
+    cifar = _datasets().CIFAR10
+    meta = (cifar.meta["filename"], cifar.meta["md5"])
+    return {file: (None, "md5", sum) for file, sum in [*cifar.train_list, *cifar.test_list, meta]}
+
+
+def _download(name: str, root: Path, progress: bool) -> None:
+    kind, subfolder, megabytes = _TORCHVISION[name]
+    folder, datasets = root / subfolder, _datasets()
+
+    def download(hidden: Path) -> Path:
+        with nullcontext() if progress else redirect_stderr(io.StringIO()):
+            print(f"downloading {name} to {folder} ({megabytes} MB)", file=sys.stderr)
+            getattr(datasets, kind)(root=hidden, download=True)
+        return hidden / subfolder
+
+    copy = f"copy {', '.join(_sums(kind))} into {folder}"
+    otherwise = f"or {copy}, or use load('digits'), which needs no download"
+    paths.fetch(folder, _sums(kind), megabytes, download, otherwise)
+
+
+def _datasets():
+    """torchvision's data sets, imported only now that they are needed."""
+    try:
+        return import_module("torchvision.datasets")
+    except ImportError as error:
+        advice = "this set needs torchvision: python -m pip install torchvision"
+        raise ImportError(f"{advice} ({error})", name="torchvision") from error
+
+
+def _from_idx(raw: bytes) -> np.ndarray:
+    """An idx file: the fourth byte counts the dimensions, which follow as big-endian integers."""
+    shape = np.frombuffer(raw, ">i4", count=raw[3], offset=4)
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(shape)
+
+
+def _as_split(pixels: np.ndarray, labels: np.ndarray, white: int = 255) -> Split:
+    X = np.divide(pixels, np.float32(white), dtype=np.float32)
+    return Split(torch.from_numpy(X), torch.from_numpy(labels.astype(np.int64)))
+
+
+def _set_aside(split: Split, n: int) -> tuple[Split, Split]:
+    """The others and n images, classes in proportion, both in the order that they had."""
+    order = _balanced_order(split.y)
+    return split.take(np.sort(order[n:])), split.take(np.sort(order[:n]))
+
+
+def _balanced_order(labels: Tensor) -> np.ndarray:
+    """A shuffled order of which every beginning holds the classes in nearly equal proportion.
+
+    Always the same: numpy has promised that RandomState's numbers will not change.
+    """
+    labels = labels.cpu().numpy()
+    shuffled = np.random.RandomState(0).permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    sizes = np.bincount(labels)
+    within = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    # How far through its class each image comes; the classes take turns at being early.
+    share = (within + (labels[by_class] + 0.5) / len(sizes)) / sizes[labels[by_class]]
+    return by_class[np.argsort(share, kind="stable")]
+
+
+def _fingerprint(*tensors: Tensor) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(tensor.cpu().contiguous().numpy())
+    return digest.hexdigest()[:12]

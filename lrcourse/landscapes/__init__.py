@@ -1,0 +1,17 @@
+"""Surfaces whose gradients and curvatures are known, and descents on them."""
+
+from lrcourse.landscapes.plane import DoubleWell, Ravine, Rosenbrock, Wells, curvatures, noisy
+from lrcourse.landscapes.quadratic import Descent, Quadratic, best_descent, descend
+
+__all__ = [
+    "Descent",
+    "DoubleWell",
+    "Quadratic",
+    "Ravine",
+    "Rosenbrock",
+    "Wells",
+    "best_descent",
+    "curvatures",
+    "descend",
+    "noisy",
+]

@@ -1,0 +1,37 @@
+"""Every figure of the course: runs, sweeps, descents and what is measured on nets."""
+
+from lrcourse.plots.descents import curve, over_updates, sharpness, surface
+from lrcourse.plots.diagnoses import diagnosis, gallery
+from lrcourse.plots.lines import against, readings
+from lrcourse.plots.loops import loop
+from lrcourse.plots.nets import displacement, gradient_noise, over_looks, warmup_lengths
+from lrcourse.plots.optimizers import Ground, by_parameter, moving_race, over_rates, race
+from lrcourse.plots.runs import compare, schedule, traces, training
+from lrcourse.plots.sweeps import by_seed, rates
+
+__all__ = [
+    "Ground",
+    "against",
+    "by_parameter",
+    "by_seed",
+    "compare",
+    "curve",
+    "diagnosis",
+    "displacement",
+    "gallery",
+    "gradient_noise",
+    "loop",
+    "moving_race",
+    "over_looks",
+    "over_rates",
+    "over_updates",
+    "race",
+    "rates",
+    "readings",
+    "schedule",
+    "sharpness",
+    "surface",
+    "traces",
+    "training",
+    "warmup_lengths",
+]

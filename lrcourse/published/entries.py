@@ -1,0 +1,202 @@
+"""Numbers published elsewhere, and what was reproduced beside them.
+
+Every number that the course quotes stands once, in ``numbers.toml``, with its source.
+
+    from lrcourse import published
+
+    published.get("d2l.scheduler.constant.test_acc")       # one entry
+    published.find("d2l.scheduler")                        # all that begin so
+    published.compare({"d2l.scheduler.constant.test_acc": accuracies})   # a table
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lrcourse.published.table import Comparison, compare_one
+
+UNITS = (
+    "coordinate",
+    "count",
+    "fraction",
+    "learning rate",
+    "loss",
+    "percent",
+    "percent accuracy",
+    "percent error",
+    "ratio",
+    "seconds",
+)
+MARKS = {"A": "read in the authors' own artefact", "S": "quoted by a third party"}
+_SHARED = ("source", "mark", "n", "exact", "note")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One published number: a value, or mean and sd over n runs, in ``unit``.
+
+    ``decimals`` is the number of digits that the source prints after the point. ``n`` and ``sd``
+    are None where it gives none. ``exact`` marks arithmetic, ``mark`` is a key of `MARKS`.
+    """
+
+    id: str
+    experiment: str
+    what: str
+    metric: str
+    unit: str
+    value: float
+    decimals: int
+    sd: float | None
+    n: int | None
+    exact: bool
+    source: str
+    mark: str
+    note: str
+
+    def __str__(self) -> str:
+        spread = "" if self.sd is None else f" ± {self.sd:.{self.decimals}f}"
+        runs = "" if self.n is None else f", n {self.n}"
+        return f"{self.value:.{self.decimals}f}{spread}{runs} [{self.mark}]"
+
+
+def get(id: str) -> Entry:
+    """The entry of this id; KeyError with the closest ids where there is none."""
+    entries = _entries()
+    if id not in entries:
+        raise KeyError(f"no published number {id!r}{_closest(id, entries)}")
+    return entries[id]
+
+
+def find(prefix: str = "") -> list[Entry]:
+    """The entries whose id is ``prefix`` or goes on after it with a dot, in the file's order.
+
+    KeyError with the closest ids where there is none; "" gives all.
+    """
+    entries = _entries()
+    found = [
+        entry
+        for id, entry in entries.items()
+        if not prefix or id == prefix or id.startswith(f"{prefix}.")
+    ]
+    if not found:
+        beginnings = {id[: len(prefix)] for id in entries}
+        raise KeyError(f"no published number begins with {prefix!r}{_closest(prefix, beginnings)}")
+    return found
+
+
+def compare(reproduced: Mapping[str, Any], *, name: str = "published") -> Comparison:
+    """What was measured here beside what was published, one row per id of ``reproduced``.
+
+    Its values are a number, or numbers over seeds (sequence, array, or mapping seed -> value),
+    in the entry's unit; None for a run that is missing, NaN or infinite for one that diverged.
+    The verdict of a row is
+      - "agrees": the mean lies within two published sds of the published one, or an exact value
+        has the printed digits; "higher" and "lower" otherwise;
+      - "no band": nothing published says how far two runs may differ;
+      - "2 of 10 diverged", "diverged" or "not run": there is no mean to compare.
+
+    A headless run keeps the table as ``<name>.csv``.
+
+    Raises
+    ------
+    KeyError
+        An id that is not known.
+    ValueError
+        No ids; values that are no numbers, or outside 0 to 1 for a fraction; a bad ``name``.
+    """
+    if not reproduced:
+        raise ValueError("nothing to compare: give {id: values}")
+    rows = tuple(compare_one(get(id), values) for id, values in reproduced.items())
+    marks = {mark: MARKS[mark] for mark in sorted({row.mark for row in rows})}
+    return Comparison(rows, marks).keep(name)
+
+
+@cache
+def _entries() -> dict[str, Entry]:
+    text = Path(__file__).with_name("numbers.toml").read_text(encoding="utf-8")
+    return parse(text)
+
+
+def parse(text: str) -> dict[str, Entry]:
+    """The entries of a TOML text shaped as numbers.toml, by id.
+
+    Raises ValueError for what is incomplete or unknown, naming it.
+    """
+    # Decimal, because 0.270 and 0.27 are not the same claim.
+    content = tomllib.loads(text, parse_float=Decimal)
+    metrics = content["metrics"]
+    entries: dict[str, Entry] = {}
+    for group in content["groups"]:
+        for run, said in _runs(group["prefix"], group["runs"]):
+            shared = {key: said.get(key, group.get(key)) for key in _SHARED}
+            for metric, printed in said.items():
+                if metric == "what" or metric in _SHARED:
+                    continue
+                id = f"{run}.{metric}"
+                if metric not in metrics:
+                    raise ValueError(f"{id}: {metric!r} is not in [metrics]")
+                if id in entries:
+                    raise ValueError(f"{id} stands twice")
+                entries[id] = _entry(id, group, said["what"], metrics[metric], printed, shared)
+    return entries
+
+
+def _runs(prefix: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every run with its full name; one without ``what`` is a folder of others."""
+    for name, said in table.items():
+        full = f"{prefix}.{name}"
+        if not isinstance(said, Mapping):
+            raise ValueError(f"{full}: a run needs to say what it is (what = ...)")
+        if "what" in said:
+            yield full, said
+        else:
+            yield from _runs(full, said)
+
+
+def _entry(
+    id: str,
+    group: Mapping[str, Any],
+    what: str,
+    metric: Mapping[str, str],
+    printed: Any,
+    shared: Mapping[str, Any],
+) -> Entry:
+    value, sd = printed if isinstance(printed, list) else (printed, None)
+    for missing in ("source", "mark", "note"):
+        if not shared[missing]:
+            raise ValueError(f"{id} has no {missing}")
+    if not what or not group.get("title"):
+        raise ValueError(f"{id} does not say what it is")
+    if shared["mark"] not in MARKS:
+        raise ValueError(f"{id}: mark is {shared['mark']!r}, not one of {', '.join(MARKS)}")
+    if metric["unit"] not in UNITS:
+        raise ValueError(f"{id}: unit is {metric['unit']!r}, not one of {', '.join(UNITS)}")
+    if sd is not None and (sd <= 0 or shared["exact"]):
+        raise ValueError(f"{id}: sd is {sd}, and it is for measured values only, above 0")
+    return Entry(
+        id=id,
+        experiment=group["title"],
+        what=what,
+        metric=metric["name"],
+        unit=metric["unit"],
+        value=float(value),
+        decimals=max(0, -Decimal(value).as_tuple().exponent),
+        sd=None if sd is None else float(sd),
+        n=shared["n"],
+        exact=bool(shared["exact"]),
+        source=shared["source"],
+        mark=shared["mark"],
+        note=shared["note"],
+    )
+
+
+def _closest(given: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(given, sorted(known), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(close)}?" if close else ""

@@ -1,0 +1,132 @@
+"""The figure of a range test: loss and accuracy over the rate, and what each rule reads off."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lrcourse import look as parts
+from lrcourse.rangetest import rules
+
+if TYPE_CHECKING:
+    from lrcourse.rangetest.result import RangeTest
+
+LINES = {
+    "loss": ("training", 0),
+    "held_out_loss": ("held-out", 2),
+    "accuracy": ("training", 0),
+    "held_out_accuracy": ("held-out", 2),
+}
+MARKS = {
+    "base_lr_loss": "base_lr, loss",
+    "base_lr_accuracy": "base_lr, accuracy",
+    "steepest": "steepest",
+    "valley": "valley",
+    "minimum_10": "minimum / 10",
+    "max_lr_loss": "max_lr, loss",
+    "max_lr_levels_off": "max_lr, levels off",
+    "max_lr_ragged": "max_lr, ragged",
+}
+
+
+def plot(
+    test: RangeTest, *, title: str = "", name: str = "range-test", path: Path | None = None
+) -> None:
+    """Draw, show and, in a headless run or at ``path``, keep the figure."""
+    with plt.rc_context(parts.LOOK):
+        figure = draw(test, title)
+        if path is not None:
+            said = {"Description": json.dumps(dict(test.provenance)), "Software": "lrcourse"}
+            figure.savefig(path, format="png", metadata=said)
+            plt.close(figure)
+            return
+        parts.finish(figure, name, dict(test.provenance))
+
+
+def draw(test: RangeTest, title: str = "") -> Figure:
+    """The figure: a panel for the loss, one for the accuracy, one for the rules."""
+    suggestion = test.suggest()
+    shown = [k for k in ("loss", "accuracy") if test.table(k) is not None]
+    found = {rule: r for rule, r in suggestion.rules.items() if r.lr is not None}
+    heights = [2.0] * len(shown) + [0.35 + 0.22 * max(len(found), 1)]
+    figure, panels = plt.subplots(
+        len(heights), 1, figsize=(6.4, 1.0 + sum(heights)), sharex=True, height_ratios=heights
+    )
+    for axes, quantity in zip(panels, shown, strict=False):
+        for column in (quantity, f"held_out_{quantity}"):
+            if test.table(column) is not None:
+                _draw(axes, test, column)
+        axes.set_ylabel(quantity)
+    _limit_loss(panels[0], test)
+    marks = panels[-1]
+    for k, (rule, reading) in enumerate(found.items()):
+        colour = parts.COLOURS[1] if rule == suggestion.rule else "#444444"
+        each = [lr for lr in reading.repeats if lr is not None]
+        marks.plot(each, [k] * len(each), "|", color=colour, markersize=9, alpha=0.7)
+        marks.plot([reading.lr], [k], "o", color=colour, markersize=5, gid=rule)
+    marks.set_yticks(range(len(found)), [MARKS[rule] for rule in found])
+    marks.set_ylim(max(len(found), 1) - 0.4, -0.6)
+    marks.set_xlabel("learning rate")
+    marks.grid(visible=False, axis="y")
+    for axes in panels:
+        axes.set_xscale(test.scale)
+        axes.set_xlim(test.start / 1.1, test.end * 1.1 if test.scale == "log" else test.end)
+        if suggestion.lr is not None:
+            axes.axvline(suggestion.lr, color=parts.COLOURS[1], linewidth=1, alpha=0.7)
+    if test.scale == "log":
+        parts.plain_log_ticks(marks.xaxis)
+    repeats = len(test.curves)
+    several = f" (median and range of {repeats} repeats)" if repeats > 1 else ""
+    panels[0].set_title(f"{title}{several}".strip())
+    figure.suptitle("")
+    figure.supxlabel(_wrapped(suggestion.sentence), fontsize=8.5, x=0.01, ha="left")
+    for axes in panels[:-1]:
+        parts.name_lines(axes)
+    return figure
+
+
+def _draw(axes: Axes, test: RangeTest, column: str) -> None:
+    """The smoothed curves, as the rules see them: median and range; single values as dots."""
+    label, k = LINES[column]
+    colour = parts.colour(k)
+    table = np.full((len(test.curves), len(test.lr)), np.nan)
+    for row, curve in zip(table, test.curves, strict=True):
+        values = getattr(curve, column)
+        there = np.flatnonzero(np.isfinite(values))
+        b = rules.per_value(test.smoothing, np.isfinite(values))
+        values, lr = values[there], curve.lr[there]
+        if column.endswith("loss"):
+            top = rules.ceiling(values, test.diverged, b)
+            row[there] = rules.smoothed(np.minimum(values, top), b)
+        else:
+            row[there] = rules.smoothed(values, b)
+        axes.plot(lr, values, ".", color=colour, markersize=2.5, alpha=0.25, label="_raw")
+    there = np.isfinite(table).any(0)
+    lr, table = test.lr[there], table[:, there]
+    axes.plot(lr, np.nanmedian(table, 0), color=colour, label=label, gid=column)
+    if len(test.curves) > 1:
+        low, high = np.nanmin(table, 0), np.nanmax(table, 0)
+        axes.fill_between(lr, low, high, color=colour, alpha=0.25, linewidth=0)
+
+
+def _limit_loss(axes: Axes, test: RangeTest) -> None:
+    """From the lowest loss to somewhat above the first one; what blows up leaves the figure."""
+    tables = [test.table(column) for column in ("loss", "held_out_loss")]
+    seen = [np.where(np.isfinite(t), t, np.nan) for t in tables if t is not None]
+    early = [table[:, : max(1, table.shape[1] // 10)] for table in seen]
+    if np.isnan(early[0]).all():
+        return
+    low, first = min(map(np.nanmin, seen)), np.nanmax(early[0])
+    room = max(first - low, 1e-9)
+    axes.set_ylim(low - 0.06 * room, first + 0.5 * room)
+
+
+def _wrapped(sentence: str) -> str:
+    return "\n".join(textwrap.wrap(sentence, 92))

@@ -1,0 +1,242 @@
+"""From the curves of a range test to one plain sentence: use this rate, or do not trust this."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lrcourse.rangetest import rules
+
+if TYPE_CHECKING:
+    from lrcourse.rangetest.result import RangeTest
+    from lrcourse.rangetest.sweep import Curve
+
+RATE_RULES = ("steepest", "valley", "minimum_10")
+NAMES = {
+    "base_lr_loss": "base_lr: loss starts to fall",
+    "base_lr_accuracy": "base_lr: accuracy starts to rise",
+    "steepest": "steepest fall in log LR",
+    "valley": "valley",
+    "minimum_10": "minimum / 10",
+    "max_lr_loss": "max_lr: loss turns up",
+    "max_lr_levels_off": "max_lr: accuracy levels off",
+    "max_lr_ragged": "max_lr: accuracy turns ragged",
+}
+DISAGREE = 10.0  # rules or repeats further apart than this factor are not trusted
+FLAT = 2.0  # a fall of fewer times the noise from batch to batch is none
+LEAST = 1e-3  # nor is one by less than this part of the first loss
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One rule over all repeats.
+
+    Attributes:
+        lr: the median of the repeats in which the rule found a rate (for an even number the
+            geometric mean of the middle two), or None where at most half of them did.
+        repeats: what each repeat gave, None where the curve does not show it.
+        spread: highest by lowest of them; 1 for a single one, NaN for none.
+    """
+
+    lr: float | None
+    repeats: tuple[float | None, ...]
+    spread: float
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What a range test suggests.
+
+    Attributes:
+        rules: a ``Reading`` for each rule of ``lrcourse.rangetest.rules``, by its name.
+        rule, lr: the rule that is followed and its rate, or None where nothing is to be trusted.
+            It is the middle one of steepest, valley and minimum/10.
+        spread: how far these three are apart, highest by lowest; NaN if there are fewer than two.
+        doubts: why not to trust it; empty where it can be trusted.
+        sentence: all that in one sentence.
+    """
+
+    rules: Mapping[str, Reading]
+    rule: str | None
+    lr: float | None
+    spread: float
+    doubts: tuple[str, ...]
+    sentence: str
+
+    @property
+    def trusted(self) -> bool:
+        """Whether there is a rate to use."""
+        return not self.doubts
+
+    @property
+    def base_lr(self) -> float | None:
+        """Smith's lower bound: where the accuracy starts to rise, else where the loss falls."""
+        return _first(self.rules, "base_lr_accuracy", "base_lr_loss")
+
+    @property
+    def max_lr(self) -> float | None:
+        """Smith's upper bound: the lowest rate at which accuracy or loss show the end."""
+        found = [self.rules[name].lr for name in self.rules if name.startswith("max_lr")]
+        return min((lr for lr in found if lr is not None), default=None)
+
+    def table(self) -> str:
+        """The rules side by side: the median, and lowest to highest over the repeats."""
+        rows = [("rule", "rate", "repeats")]
+        for name, reading in self.rules.items():
+            found = [lr for lr in reading.repeats if lr is not None]
+            span = f"{min(found):.3g} to {max(found):.3g}" if len(found) > 1 else ""
+            if missing := len(reading.repeats) - len(found):
+                span = f"{span} (not seen in {missing} of {len(reading.repeats)})".strip()
+            rows.append((NAMES[name], "-" if reading.lr is None else f"{reading.lr:.3g}", span))
+        wide = [max(len(row[k]) for row in rows) for k in range(2)]
+        return "\n".join(
+            f"{row[0]:{wide[0]}}  {row[1]:>{wide[1]}}  {row[2]}".rstrip() for row in rows
+        )
+
+    def __str__(self) -> str:
+        return f"{self.table()}\n{self.sentence}"
+
+
+def suggest(test: RangeTest, on: str = "training") -> Suggestion:
+    """Apply every rule to every repeat and judge them; ``RangeTest.suggest`` is the way in."""
+    if on not in ("training", "held_out"):
+        raise ValueError(f'suggest looks at "training" or "held_out", not {on!r}')
+    if on == "held_out" and test.table("held_out_loss") is None:
+        raise ValueError("this test has no held-out curve: range_test(..., held_out=...)")
+    readings = [_read(test, curve, on) for curve in test.curves]
+    table = {name: _reading([r.rates.get(name) for r in readings]) for name in NAMES}
+    found = sorted((table[n].lr, n) for n in RATE_RULES if table[n].lr is not None)
+    spread = found[-1][0] / found[0][0] if len(found) > 1 else math.nan
+    lr, rule = found[len(found) // 2] if found else (None, None)
+    doubts = _doubts(test, readings, table, rule, spread)
+    if doubts:
+        lr = rule = None
+    sentence = _sentence(test, table, rule, lr, spread, doubts)
+    return Suggestion(table, rule, lr, spread, doubts, sentence)
+
+
+@dataclass(frozen=True)
+class _OneRepeat:
+    rates: Mapping[str, float | None]
+    short: bool = False
+    flat: bool = False
+    still_falling: bool = False
+    rises: bool = False
+
+
+def _read(test: RangeTest, curve: Curve, on: str) -> _OneRepeat:
+    prefix = "held_out_" if on == "held_out" else ""
+    loss, accuracy = getattr(curve, prefix + "loss"), getattr(curve, prefix + "accuracy")
+    there = np.isfinite(loss)
+    lr, loss = curve.lr[there], loss[there]
+    accuracy = None if accuracy is None else accuracy[there]
+    if len(lr) < rules.FEWEST:
+        return _OneRepeat({}, short=True)
+    b = rules.per_value(test.smoothing, there)
+    limit = rules.ceiling(loss, test.diverged, b)
+    # One wild value must not smear over its neighbours.
+    smooth = rules.smoothed(np.minimum(loss, limit), b)
+    begin = -rules.level(-smooth)
+    fall = begin - smooth.min()
+    lowest = int(np.argmin(smooth))
+    tail = max(1, len(lr) // 20)
+    before = slice(0, max(lowest + 1, rules.FEWEST))
+    flat = fall <= max(FLAT * rules.noise(loss[before]), LEAST * abs(begin))
+    rates: dict[str, float | None] = {}
+    if not flat:
+        for name in ("base_lr_loss", *RATE_RULES, "max_lr_loss"):
+            rates[name] = getattr(rules, name)(lr, smooth)
+        if accuracy is not None and np.isfinite(accuracy).all():
+            even = rules.smoothed(accuracy, b)
+            rates["base_lr_accuracy"] = rules.base_lr_accuracy(lr, even)
+            rates["max_lr_levels_off"] = rules.max_lr_levels_off(lr, even)
+            rates["max_lr_ragged"] = rules.max_lr_ragged(lr, even, accuracy)
+    return _OneRepeat(
+        rates,
+        flat=flat,
+        rises=flat and curve.diverged_at is not None,
+        still_falling=not flat and curve.diverged_at is None and lowest >= len(lr) - tail,
+    )
+
+
+def _reading(repeats: list[float | None]) -> Reading:
+    found = [lr for lr in repeats if lr is not None]
+    usual = None
+    if 2 * len(found) > len(repeats):
+        usual = math.exp(statistics.median(map(math.log, found)))
+        # Of an odd number it is one of them, to the last digit.
+        usual = min(found, key=lambda lr: abs(lr - usual)) if len(found) % 2 else usual
+    spread = max(found) / min(found) if found else math.nan
+    return Reading(usual, tuple(repeats), spread)
+
+
+def _doubts(
+    test: RangeTest,
+    readings: list[_OneRepeat],
+    table: Mapping[str, Reading],
+    rule: str | None,
+    spread: float,
+) -> tuple[str, ...]:
+    def most(asked: Callable[[_OneRepeat], bool]) -> bool:
+        return 2 * sum(map(asked, readings)) >= len(readings)
+
+    if any(c.diverged_at == 0 for c in test.curves):
+        why = next(c.why for c in test.curves if c.diverged_at == 0)
+        return (f"the loss is {why} before any update: look at the net and the data first",)
+    doubts = []
+    if any(c.why == "out of batches" for c in test.curves):
+        last = min(c.lr[-1] for c in test.curves if c.why == "out of batches")
+        doubts.append(f"the batches ran out at rate {last:.3g}: give more of them")
+    if most(lambda r: r.short):
+        fewest = min(map(len, test.curves))
+        diverged = any(c.diverged_at is not None for c in test.curves)
+        advice = "lower the start or use more updates" if diverged else "use more updates"
+        doubts.append(f"a curve of {fewest} updates shows nothing: {advice}")
+    elif most(lambda r: r.rises):
+        doubts.append("the loss diverged without ever falling clearly: lower the start")
+    elif most(lambda r: r.flat):
+        doubts.append(
+            "the curve is flat: the loss never fell by more than its noise from batch to batch; "
+            "use more updates, or raise the end"
+        )
+    elif most(lambda r: r.still_falling):
+        doubts.append(
+            f"the loss never diverged nor turned up and was still falling at {test.end:g}: "
+            f"raise the end"
+        )
+    if doubts:
+        return tuple(doubts)
+    if rule is None:
+        return ("no rule found a rate in most repeats: use more updates",)
+    if spread > DISAGREE:
+        doubts.append(
+            f"the rules disagree by a factor {spread:.0f}: use more updates or larger batches"
+        )
+    if table[rule].spread > DISAGREE:
+        doubts.append(
+            f"the repeats disagree by a factor {table[rule].spread:.0f}: use more updates"
+        )
+    return tuple(doubts)
+
+
+def _sentence(test, table, rule, lr, spread, doubts) -> str:
+    if doubts:
+        return f"Do not trust this: {'; '.join(doubts)}."
+    found = sum(table[name].lr is not None for name in RATE_RULES)
+    if found > 1:
+        why = f"{NAMES[rule]}, the middle one of {found} rules within a factor {spread:.2g}"
+    else:
+        why = f"{NAMES[rule]}, the only rule that found a rate"
+    repeats = len(test.curves)
+    if repeats == 1:
+        return f"Use {lr:.2g} ({why}; one repeat says nothing about the spread between repeats)."
+    return f"Use {lr:.2g} ({why}; {repeats} repeats within a factor {table[rule].spread:.2g})."
+
+
+def _first(table: Mapping[str, Reading], *names: str) -> float | None:
+    return next((table[name].lr for name in names if table[name].lr is not None), None)

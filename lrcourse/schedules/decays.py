@@ -1,0 +1,306 @@
+"""Every schedule of the course: t -> factor of the peak learning rate.
+
+    from lrcourse import schedules as s
+
+    shape = s.warmup(5).then(s.cosine(25, floor=1 / 30))
+    shape(7)
+
+t counts the updates already made, or the epochs: the training loop is told which. Schedules are
+values, see `lrcourse.schedules.base`: they print, compare, hash and pickle, `a.then(b)` joins two
+and `a * b` multiplies them. Past its end each one holds its last value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from lrcourse.schedules.base import (
+    FRACTION,
+    POSITIVE,
+    Number,
+    Product,
+    Schedule,
+    Then,
+    blend,
+    check,
+    constant,
+    remaining,
+)
+from lrcourse.schedules.cycles import cyclical, exp_range, one_cycle, restarts, triangular2
+from lrcourse.schedules.functions import from_function
+from lrcourse.schedules.plateau import PlateauState, plateau
+from lrcourse.schedules.rules import warm_until
+from lrcourse.schedules.warmups import warmup, wsd
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+    from torch.optim.lr_scheduler import LambdaLR
+
+__all__ = [
+    "PlateauState",
+    "Product",
+    "Schedule",
+    "Then",
+    "constant",
+    "cosine",
+    "cyclical",
+    "exp_range",
+    "exponential",
+    "from_function",
+    "linear",
+    "multistep",
+    "one_cycle",
+    "plateau",
+    "polynomial",
+    "power",
+    "restarts",
+    "step",
+    "to_torch",
+    "triangular2",
+    "warm_until",
+    "warmup",
+    "wsd",
+]
+
+_NOT_POSITIVE = Number("a finite number <= 0", lambda v: v <= 0)
+
+
+@dataclass(frozen=True, repr=False)
+class step(Schedule):
+    """Multiplied by `gamma` after every `every` t's.
+
+        factor(t) = gamma ** floor(t / every)
+
+    every > 0; gamma is finite and > 0. Goes on for ever: length None. t < 0 is refused. t counts
+    updates or epochs, as the training loop is told. Equals torch's StepLR and timm's
+    StepLRScheduler.
+    """
+
+    every: float
+    gamma: float
+
+    def __post_init__(self) -> None:
+        check(self, every=POSITIVE, gamma=POSITIVE)
+
+    @property
+    def length(self) -> None:
+        return None
+
+    def _at(self, t: float) -> float:
+        return self.gamma ** (t // self.every)
+
+
+@dataclass(frozen=True, repr=False)
+class multistep(Schedule):
+    """Multiplied by `gamma` at each milestone.
+
+        factor(t) = gamma ** (number of milestones <= t)
+
+    The milestones are strictly increasing and > 0; gamma is finite and > 0. Length: the last
+    milestone, from which on it holds. t < 0 is refused. t counts updates or epochs, as the
+    training loop is told.
+
+    Source: He et al. 2016 (arXiv 1512.03385), 0.1 at two milestones. Equals torch's MultiStepLR,
+    and timm's MultiStepLRScheduler with every milestone one later (timm acts one t early).
+    """
+
+    milestones: Sequence[float]
+    gamma: float
+
+    def __post_init__(self) -> None:
+        check(self, gamma=POSITIVE)
+        wanted = "multistep: milestones must be strictly increasing numbers > 0, such as (15, 30)"
+        if isinstance(self.milestones, str) or not hasattr(self.milestones, "__iter__"):
+            raise TypeError(f"{wanted}; got {self.milestones!r}")
+        given = list(self.milestones)
+        stored = tuple(POSITIVE("multistep", "each milestone", one) for one in given)
+        if not stored or any(later <= earlier for earlier, later in pairwise(stored)):
+            raise ValueError(f"{wanted}; got {given!r}")
+        object.__setattr__(self, "milestones", stored)
+
+    @property
+    def length(self) -> float:
+        return self.milestones[-1]
+
+    def _at(self, t: float) -> float:
+        return self.gamma ** sum(milestone <= t for milestone in self.milestones)
+
+
+@dataclass(frozen=True, repr=False)
+class exponential(Schedule):
+    """Multiplied by `gamma` at every t, down to a floor: the factor schedule.
+
+        factor(t) = max(floor, gamma ** t)
+
+    gamma is finite and > 0, floor from 0 to 1. Length: the first whole t at the floor; None where
+    there is no floor to reach (floor 0, or gamma > 1). t < 0 is refused. t counts updates or
+    epochs, as the training loop is told.
+
+    Equals torch's ExponentialLR at floor 0. D2L's FactorScheduler multiplies before its first
+    answer, so its value at t is this one's at t + 1.
+    """
+
+    gamma: float
+    floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        check(self, gamma=POSITIVE, floor=FRACTION)
+
+    @property
+    def length(self) -> int | None:
+        if self.gamma == 1 or (self.gamma < 1 and self.floor == 1):
+            return 0
+        if self.gamma > 1 or self.floor == 0:
+            return None
+        reached = math.ceil(math.log(self.floor) / math.log(self.gamma))
+        # The quotient of two logarithms may land on the wrong side of a whole number.
+        if self.gamma ** (reached - 1) <= self.floor:
+            return reached - 1
+        return reached if self.gamma**reached <= self.floor else reached + 1
+
+    def _at(self, t: float) -> float:
+        return max(self.floor, self.gamma**t)
+
+
+@dataclass(frozen=True, repr=False)
+class power(Schedule):
+    """A power of time: with the defaults 1 / sqrt(t + 1).
+
+        factor(t) = ((t + timescale) / timescale) ** exponent
+
+    exponent <= 0, timescale > 0. Never quite still: length None (0 for exponent 0). t < 0 is
+    refused. t counts updates or epochs, as the training loop is told.
+
+    Source: Robbins & Monro 1951 for exponents from -1 up to, without, -1/2; Vaswani et al. 2017
+    (arXiv 1706.03762) for the inverse square root after a warmup. Equals D2L's
+    SquareRootScheduler; `warmup(W, start=0).then(power(timescale=W))` is transformers'
+    `inverse_sqrt`.
+    """
+
+    exponent: float = -0.5
+    timescale: float = 1
+
+    def __post_init__(self) -> None:
+        check(self, exponent=_NOT_POSITIVE, timescale=POSITIVE)
+
+    @property
+    def length(self) -> int | None:
+        return 0 if self.exponent == 0 else None
+
+    def _at(self, t: float) -> float:
+        return ((t + self.timescale) / self.timescale) ** self.exponent
+
+
+@dataclass(frozen=True, repr=False)
+class polynomial(Schedule):
+    """A fall from 1 to `floor` along a power of the time that is left.
+
+        factor(t) = floor + (1 - floor) (1 - t / total) ** exponent    for t < total
+                    floor                                              for t >= total
+
+    total > 0, exponent > 0, floor from 0 to 1. Length: total. t < 0 is refused. t counts updates
+    or epochs, as the training loop is told.
+
+    Source: the "poly" policy of Caffe. Equals torch's PolynomialLR at floor 0, timm's
+    PolyLRScheduler (whose exponent is 0.5 unless told otherwise) and transformers' `polynomial`
+    after its warmup.
+    """
+
+    total: float
+    exponent: float = 1
+    floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        check(self, total=POSITIVE, exponent=POSITIVE, floor=FRACTION)
+
+    @property
+    def length(self) -> float:
+        return self.total
+
+    def _at(self, t: float) -> float:
+        if t >= self.total:
+            return self.floor
+        return blend(self.floor, remaining(t / self.total, "linear") ** self.exponent)
+
+
+@dataclass(frozen=True, repr=False)
+class linear(Schedule):
+    """A straight fall from 1 to `floor`.
+
+        factor(t) = floor + (1 - floor) (1 - t / total)    for t < total
+                    floor                                  for t >= total
+
+    total > 0, floor from 0 to 1. Length: total. t < 0 is refused. t counts updates or epochs, as
+    the training loop is told. Equals torch's LinearLR with start_factor=1, end_factor=floor,
+    transformers' `linear` after its warmup, fastai's SchedLin.
+    """
+
+    total: float
+    floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        check(self, total=POSITIVE, floor=FRACTION)
+
+    @property
+    def length(self) -> float:
+        return self.total
+
+    def _at(self, t: float) -> float:
+        if t >= self.total:
+            return self.floor
+        return blend(self.floor, remaining(t / self.total, "linear"))
+
+
+@dataclass(frozen=True, repr=False)
+class cosine(Schedule):
+    """A fall from 1 to `floor` along half a cosine wave.
+
+        factor(t) = floor + (1 - floor) (1 + cos(pi t / total)) / 2    for t < total
+                    floor                                              for t >= total
+
+    total > 0, floor from 0 to 1. Length: total. t < 0 is refused. t counts updates or epochs, as
+    the training loop is told.
+
+    Source: Loshchilov & Hutter 2017 (arXiv 1608.03983), without the restarts. Equals, up to
+    t = total, torch's CosineAnnealingLR and transformers' `cosine` after its warmup, which both
+    rise again past it; D2L's CosineScheduler, timm's CosineLRScheduler and fastai's SchedCos.
+    """
+
+    total: float
+    floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        check(self, total=POSITIVE, floor=FRACTION)
+
+    @property
+    def length(self) -> float:
+        return self.total
+
+    def _at(self, t: float) -> float:
+        if t >= self.total:
+            return self.floor
+        return blend(self.floor, remaining(t / self.total, "cosine"))
+
+
+def to_torch(shape: Schedule, optimizer: Optimizer) -> LambdaLR:
+    """The schedule as a torch LambdaLR, for a training loop of one's own.
+
+    Each parameter group's own learning rate is multiplied, so rates per group survive. As every
+    torch scheduler it sets the rate for t = 0 when it is built; call its `step()` once after each
+    update (or epoch: then t counts epochs). It pickles; its state_dict holds plain data, and
+    loading one restores t. The shape is not part of it: build the same one before loading. Load
+    the optimizer's state too: torch leaves its learning rate as it is.
+    """
+    if not isinstance(shape, Schedule):
+        raise TypeError(
+            f"to_torch takes a schedule, such as cosine(1000); got {shape!r}, a "
+            f"{type(shape).__name__}"
+        )
+    from torch.optim.lr_scheduler import LambdaLR  # torch takes a second to import
+
+    # The bound method, not the shape: LambdaLR's load_state_dict would write into the shape.
+    return LambdaLR(optimizer, lr_lambda=shape.__call__)

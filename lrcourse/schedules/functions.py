@@ -1,0 +1,109 @@
+"""A user's own function as a schedule, kept by its name where it can be imported.
+
+By name it compares, prints and pickles like any other value; a lambda works too, but then the
+schedule equals only itself and cannot be pickled.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from lrcourse.schedules.base import POSITIVE, Schedule, check, plain_number
+
+
+@dataclass(frozen=True, repr=False)
+class from_function(Schedule):
+    """A schedule from a function of t, or from its name as "module:function".
+
+        factor(t) = f(t)            for t < length, or at every t where length is None
+                    f(length)       after
+
+    f is asked for one t at a time, an int where t is whole. What it returns must be a finite
+    number >= 0, else asking raises ValueError with the t and the value; an exception of its own
+    passes through. A function that can be imported is stored as its name and found again when
+    the schedule is read back; `Schedule` says what else follows from being a value.
+
+    t < 0 is refused. t counts updates or epochs, as the training loop is told. The counterpart of
+    torch's LambdaLR, which hands f the same t.
+    """
+
+    f: Callable[[float], float] | str
+    length: float | None = None
+    _call: Callable[[float], float] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        keep_function(self, "f", "_call")
+        if self.length is not None:
+            check(self, length=POSITIVE)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuilt(self)
+
+    def _at(self, t: float) -> float:
+        asked = whole_as_int(t if self.length is None else min(t, self.length))
+        return check_result("from_function", f"f({asked!r})", self._call(asked))
+
+
+def whole_as_int(t: float) -> float:
+    """t as an int where it is whole: a user's function may look t up in a table."""
+    return int(t) if t == int(t) else t
+
+
+def keep_function(owner: Any, name: str, call: str) -> None:
+    """Store the argument `name` by its importable name if it has one, and the function as `call`.
+
+    Raises TypeError where it is neither a function nor a string, ValueError where the string
+    leads to no function.
+    """
+    given = getattr(owner, name)
+    if not (callable(given) or isinstance(given, str)):
+        raise TypeError(
+            f"{type(owner).__name__}: {name} must be a function or its name as 'module:function'; "
+            f"got {given!r}, a {type(given).__name__}"
+        )
+    function = find_function(given) if isinstance(given, str) else given
+    object.__setattr__(owner, call, function)
+    object.__setattr__(owner, name, given if isinstance(given, str) else function_name(given))
+
+
+def rebuilt(owner: Any) -> tuple[Any, ...]:
+    """For `__reduce__`: pickle the arguments alone, and find a named function again."""
+    return type(owner), tuple(getattr(owner, each.name) for each in fields(owner) if each.init)
+
+
+def function_name(function: Callable[..., float]) -> Callable[..., float] | str:
+    """'module:qualname' where that leads back to the function, else the function itself."""
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    try:
+        found = find_function(f"{module}:{name}")
+    except ValueError:
+        return function
+    return f"{module}:{name}" if found is function else function
+
+
+def find_function(name: str) -> Callable[..., float]:
+    """The function called 'module:qualname'; ValueError where there is none."""
+    module, colon, path = name.partition(":")
+    if not (colon and module and path):
+        raise ValueError(f"a function is named as 'module:function'; got {name!r}")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in path.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, TypeError, ValueError) as problem:
+        raise ValueError(f"no function {name!r} can be imported: {problem}") from None
+    if not callable(found):
+        raise ValueError(f"{name!r} is no function but {found!r}")
+    return found
+
+
+def check_result(owner: str, call: str, value: object) -> float:
+    """What a user's function returned, as a number; ValueError unless finite and >= 0."""
+    number = plain_number(value)
+    if number is None or not 0 <= number < math.inf:
+        raise ValueError(f"{owner}: {call} must be a finite number >= 0; it gave {value!r}")
+    return number

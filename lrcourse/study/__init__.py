@@ -1,0 +1,1 @@
+"""Measurements that one chapter uses; the docstring of each module names its chapter."""

@@ -1,0 +1,132 @@
+"""Weights taken along a run: averaged (SWA), or kept as snapshots that vote together.
+
+    with averaging.collect(net, optimizer, after=[340, 510, 680]) as taken:
+        training.fit(net, data, optimizer, schedule, epochs=20, batch_size=32)
+    averaging.average(taken, data.train)          # one net; its BatchNorm statistics are its own
+    averaging.ensemble(taken.nets, data.test)     # (loss, accuracy) of the mean probability
+
+It works with any loop that calls ``optimizer.step()``. The mean is torch's own
+(``torch.optim.swa_utils``).
+
+Sources: Izmailov et al. 2018 (arXiv 1803.05407), averaging; Huang et al. 2017 (arXiv 1704.00109),
+snapshot ensembles.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, update_bn
+
+if TYPE_CHECKING:
+    from lrcourse.data.sets import Split
+
+AT_ONCE = 250  # images in one forward pass
+
+
+@dataclass(eq=False)
+class Taken:
+    """The nets of a run after some of its updates.
+
+    Attributes:
+        after: how many updates had been made when each was taken, ascending.
+        nets: copies of the net, in eval mode, in the same order.
+    """
+
+    after: list[int] = field(default_factory=list)
+    nets: list[nn.Module] = field(default_factory=list)
+
+
+@contextmanager
+def collect(
+    net: nn.Module, optimizer: torch.optim.Optimizer, after: Iterable[int]
+) -> Iterator[Taken]:
+    """Take a copy of ``net`` after each of these numbers of updates, counted from here on.
+
+    Neither the net nor the optimizer is changed; the hook that counts is removed at the end.
+
+    Raises:
+        ValueError: no numbers, one below 1, or one twice; at the end, one that the run has not
+            reached.
+    """
+    wanted = list(after)
+    if not wanted or min(wanted) < 1 or len(set(wanted)) < len(wanted):
+        raise ValueError(
+            f"after is {wanted}: give the numbers of updates after which to take the weights, "
+            "different ones from 1 on, such as [340, 680]"
+        )
+    taken, due, made = Taken(), set(wanted), 0
+
+    def count(*_: object) -> None:
+        nonlocal made
+        made += 1
+        if made in due:
+            taken.after.append(made)
+            taken.nets.append(copy.deepcopy(net).eval())
+
+    handle = optimizer.register_step_post_hook(count)
+    try:
+        yield taken
+    finally:
+        handle.remove()
+    if missed := sorted(due - set(taken.after)):
+        raise ValueError(f"the run made {made} updates; nothing was taken after {missed}")
+
+
+def average(
+    taken: Taken | Sequence[nn.Module],
+    split: Split | None,
+    *,
+    batch_size: int = AT_ONCE,
+) -> nn.Module:
+    """The net whose weights are the mean of the taken ones, each counting once; in eval mode.
+
+    Args:
+        taken: what `collect` gave, or nets of one kind.
+        split: the training images. A net with BatchNorm passes over them once, to measure its
+            running statistics anew: those of the members belong to other weights. None leaves
+            the last member's in place, which is a mistake that one should have seen once.
+        batch_size: of that pass.
+    """
+    nets = list(taken.nets if isinstance(taken, Taken) else taken)
+    if not nets:
+        raise ValueError("there are no nets to average: give one at least")
+    mean = AveragedModel(nets[0])
+    for net in nets:
+        mean.update_parameters(net)
+    averaged = copy.deepcopy(nets[-1])
+    with torch.no_grad():
+        for own, new in zip(averaged.parameters(), mean.module.parameters(), strict=True):
+            own.copy_(new)
+    if split is not None:
+        update_bn(list(split.X.split(batch_size)), averaged)
+    return averaged.eval()
+
+
+def ensemble(nets: Sequence[nn.Module], split: Split) -> tuple[float, float]:
+    """(loss, accuracy) of several nets that vote: the mean of their probabilities.
+
+    The loss is the cross-entropy of that mean. Each net is asked in eval mode, and its mode is
+    put back.
+    """
+    nets = list(nets)
+    if not nets:
+        raise ValueError("there are no nets to vote: give one at least")
+    total = torch.zeros(len(split.y), 1, device=split.X.device, dtype=torch.float64)
+    for net in nets:
+        was_training = net.training
+        net.eval()
+        with torch.inference_mode():
+            logits = torch.cat([net(X) for X in split.X.split(AT_ONCE)])
+            total = total + F.softmax(logits.double(), dim=1)
+        net.train(was_training)
+    share = total / len(nets)
+    right = (share.argmax(1) == split.y).double().mean()
+    return float(F.nll_loss(share.log(), split.y)), float(right)

@@ -1,0 +1,132 @@
+"""How much of a batch's gradient is chance: its variance beside the gradient of all images.
+
+    noise = gradient_noise(net, images.train)
+    noise.share(32)         # of a batch of 32: |noise|^2 expected, over |gradient|^2
+    noise.critical_batch    # where noise and gradient are equally long
+
+A batch of B images drawn with replacement has the gradient g on average, and
+
+    E |g_B - g|^2 = trace / B,    trace = mean over images of |g_i - g|^2,
+
+where g_i is the gradient of image i alone. The ratio trace / |g|^2 is a number of images, the
+"simple noise scale" of McCandlish et al. 2018 (arXiv 1812.06162).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+from torch.nn import functional as F
+
+from lrcourse.data.sets import Split
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+AT_ONCE = 64  # images whose gradients are held together
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The gradient of a net at its weights, and how single images scatter about it.
+
+    Attributes:
+        signal: squared length of the gradient over all images.
+        trace: mean squared distance of one image's gradient from it.
+        images: how many there are.
+    """
+
+    signal: float
+    trace: float
+    images: int
+
+    def variance(self, batch_size: int) -> float:
+        """Expected squared distance of a batch's gradient from that of all images."""
+        return self.trace / _positive(batch_size)
+
+    def share(self, batch_size: int) -> float:
+        """That variance over the squared length of the gradient: noise to signal."""
+        return self.variance(batch_size) / self.signal
+
+    @property
+    def critical_batch(self) -> float:
+        """The batch size at which noise and gradient are equally long."""
+        return self.trace / self.signal
+
+
+def gradient_noise(net: nn.Module, split: Split, loss_fn: Loss = F.cross_entropy) -> Noise:
+    """Measure gradient and scatter exactly, from the gradient of every single image.
+
+    The net and its gradients stay as they are; it is measured in eval mode. ``loss_fn`` takes
+    (outputs, labels) to a mean.
+
+    Raises ValueError for a net with BatchNorm: there an image has no gradient of its own.
+    """
+    _refuse_batchnorm(net)
+    params = {name: w.detach() for name, w in net.named_parameters() if w.requires_grad}
+    was_training = net.training
+    net.eval()
+
+    def loss_of_one(weights: dict[str, Tensor], x: Tensor, label: Tensor) -> Tensor:
+        return loss_fn(functional_call(net, weights, (x[None],)), label[None])
+
+    each = vmap(grad(loss_of_one), in_dims=(None, 0, 0))
+    mean = {name: torch.zeros_like(w, dtype=torch.float64) for name, w in params.items()}
+    squares = 0.0
+    for X, y in zip(split.X.split(AT_ONCE), split.y.split(AT_ONCE), strict=True):
+        for name, rows in each(params, X, y).items():
+            mean[name] += rows.sum(0)
+            squares += float((rows**2).sum())
+    net.train(was_training)
+    count = len(split.y)
+    signal = sum(float(((total / count) ** 2).sum()) for total in mean.values())
+    return Noise(signal, squares / count - signal, count)
+
+
+def scatter(
+    net: nn.Module,
+    split: Split,
+    batch_sizes: Sequence[int],
+    *,
+    draws: int = 100,
+    loss_fn: Loss = F.cross_entropy,
+    seed: int = 0,
+) -> list[float]:
+    """Mean squared distance of ``draws`` batches' gradients from that of all images, by size.
+
+    Batches are drawn with replacement. What `Noise.variance` computes, measured.
+    """
+    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 2:
+        raise ValueError(f"draws is a whole number from 2 on, not {draws!r}")
+    _refuse_batchnorm(net)
+    weights = [w for w in net.parameters() if w.requires_grad]
+    random = torch.Generator().manual_seed(seed)
+
+    def gradient(X: Tensor, y: Tensor) -> Tensor:
+        parts = torch.autograd.grad(loss_fn(net(X), y), weights)
+        return torch.cat([part.reshape(-1) for part in parts])
+
+    centre, found = gradient(split.X, split.y), []
+    for size in map(_positive, batch_sizes):
+        total = 0.0
+        for _ in range(draws):
+            chosen = torch.randint(len(split.y), (size,), generator=random).to(split.y.device)
+            total += float(((gradient(split.X[chosen], split.y[chosen]) - centre) ** 2).sum())
+        found.append(total / draws)
+    return found
+
+
+def _positive(batch_size: int) -> int:
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"a batch size is a whole number from 1 on, not {batch_size!r}")
+    return batch_size
+
+
+def _refuse_batchnorm(net: nn.Module) -> None:
+    if any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in net.modules()):
+        raise ValueError(
+            "this net has BatchNorm, in which the images of a batch depend on one another: an "
+            "image has no gradient of its own; measure a net without it"
+        )

@@ -1,0 +1,1 @@
+"""What every package may use: folders, files, outputs, progress. Nothing of learning rates."""

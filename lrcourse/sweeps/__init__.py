@@ -1,0 +1,45 @@
+"""Many runs: a frozen spec for each, a record for each, and what can be read off them."""
+
+from lrcourse.sweeps.experiment import Experiment
+from lrcourse.sweeps.fairness import Comparison, OnTheEdge, fair
+from lrcourse.sweeps.reaching import race, updates_by_seed, updates_until
+from lrcourse.sweeps.reading import (
+    BestRate,
+    best_by_seed,
+    best_rate,
+    breaks_by_seed,
+    largest_by_seed,
+    trains,
+    width_by_seed,
+)
+from lrcourse.sweeps.records import Records, RecordWarning
+from lrcourse.sweeps.running import Run, Runs, downward, grid, load, log_space, run, run_arms
+from lrcourse.sweeps.workers import over_seeds
+
+__all__ = [
+    "BestRate",
+    "Comparison",
+    "Experiment",
+    "OnTheEdge",
+    "RecordWarning",
+    "Records",
+    "Run",
+    "Runs",
+    "best_by_seed",
+    "best_rate",
+    "breaks_by_seed",
+    "downward",
+    "fair",
+    "grid",
+    "largest_by_seed",
+    "load",
+    "log_space",
+    "over_seeds",
+    "race",
+    "run",
+    "run_arms",
+    "trains",
+    "updates_by_seed",
+    "updates_until",
+    "width_by_seed",
+]

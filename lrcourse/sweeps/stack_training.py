@@ -1,0 +1,271 @@
+"""How a stack is trained: ``training.fit`` for many nets at once, member by member the same run."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from torch import nn
+from torch.func import functional_call, grad_and_value, vmap
+from torch.nn.functional import cross_entropy
+
+from lrcourse import models, optimizers
+from lrcourse.data.sets import Data, Split
+from lrcourse.support import provenance
+from lrcourse.sweeps.experiment import Experiment, load_data
+from lrcourse.training import arguments as fit_checks
+from lrcourse.training import loop as training
+from lrcourse.training.history import History
+from lrcourse.training.pacing import Pace, describe
+
+EVALUATED_AT_ONCE = 64_000  # images times members
+RANDOM_LAYERS = (nn.modules.dropout._DropoutNd, nn.RReLU)
+
+Row = dict[str, float]
+Buffers = dict[str, torch.Tensor]
+
+
+def train(experiments: Sequence[Experiment], device: str | None) -> list[History]:
+    """Train experiments of one shape as one stack; see ``stacking.run_stack``."""
+    return _Stack(experiments, device).train()
+
+
+class _Members:
+    """The nets of a stack, on the device.
+
+    Attributes:
+        weights: float32, shape (members, weights of one net): all parameters of a net as one
+            vector, so that an optimizer has one tensor to update, however many layers there are.
+        buffers: running statistics of BatchNorm, by name, each with the members in front.
+    """
+
+    def __init__(self, nets: Sequence[nn.Module], device: torch.device) -> None:
+        self.net = nets[0]  # lends its code; the numbers are those of weights and buffers
+        self.shapes = {name: p.shape for name, p in self.net.named_parameters()}
+        vectors = [torch.cat([p.detach().reshape(-1) for p in net.parameters()]) for net in nets]
+        self.weights = torch.stack(vectors).to(device)
+        each = [dict(net.named_buffers()) for net in nets]
+        self.buffers = {name: torch.stack([one[name] for one in each]) for name in each[0]}
+
+    def loss(
+        self, weights: torch.Tensor, buffers: Buffers, X: torch.Tensor, y: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of one net: its mean loss on images X, and how many it classifies correctly.
+
+        In train mode the buffers are updated in place, as BatchNorm does it.
+        """
+        pieces = weights.split([math.prod(shape) for shape in self.shapes.values()])
+        named = zip(self.shapes.items(), pieces, strict=True)
+        params = {name: piece.view(shape) for (name, shape), piece in named}
+        logits = functional_call(self.net, params | buffers, (X,))
+        return cross_entropy(logits, y), (logits.argmax(1) == y).sum()
+
+    def measure(self, chosen: Sequence[int], split: Split) -> tuple[list[float], list[float]]:
+        """Mean loss and accuracy on a split, in eval mode, of each chosen member."""
+        weights = self.weights[chosen]
+        buffers = {name: buffer[chosen] for name, buffer in self.buffers.items()}
+        totals = torch.zeros(2, len(chosen), dtype=torch.float64, device=split.X.device)
+        images = max(1, min(training.measured_at_once(split), EVALUATED_AT_ONCE // len(chosen)))
+        loss_of_each = vmap(self.loss, in_dims=(0, 0, None, None))
+        self.net.eval()
+        with torch.no_grad():
+            for X, y in zip(split.X.split(images), split.y.split(images), strict=True):
+                loss, right = loss_of_each(weights, buffers, X, y)
+                totals[0] += loss * len(y)
+                totals[1] += right
+        self.net.train()
+        loss, accuracy = (totals / len(split)).tolist()
+        return loss, accuracy
+
+
+class _Stack:
+    """One training of several members, and the log of it.
+
+    Attributes:
+        rates: float64, shape (updates, members): the LR that each update is given.
+        lr, losses, right: shape (updates, members), on the device: the LR that each update used,
+            its batch's loss and how many images of the batch were classified correctly.
+        rows: one list of epochs for each member.
+        diverged: the members that diverged, each with the update whose loss was not finite.
+    """
+
+    def __init__(self, experiments: Sequence[Experiment], device: str | None) -> None:
+        self.started = time.perf_counter()
+        self.experiments = list(experiments)
+        self.base = base = self.experiments[0]  # for all in which they are alike
+        self.data = load_data(base.data, base.valid, base.images, device)
+        self.device, self.samples = self.data.device, len(self.data.train)
+        self.per_epoch = math.ceil(self.samples / base.batch_size)
+        nets = [_checked_net(experiment, self.data) for experiment in self.experiments]
+        self.members = _Members(nets, self.device)
+        self.optimizer = optimizers.pure(base.optimizer, **base.optimizer_options)
+        self.rates = _rates(self.experiments, self.data, self.per_epoch).to(self.device)
+        self.lr = torch.zeros_like(self.rates)
+        self.losses = torch.zeros_like(self.rates, dtype=torch.float32)
+        self.right = torch.zeros_like(self.rates, dtype=torch.int64)
+        self.rows: list[list[Row]] = [[] for _ in self.experiments]
+        self.diverged: dict[int, int] = {}
+
+    def train(self) -> list[History]:
+        members, train_set, everyone = self.members, self.data.train, range(len(self.experiments))
+        state = vmap(self.optimizer.init)({"all": members.weights})
+        update_each = vmap(self._update)
+        orders = [torch.Generator().manual_seed(one.seed) for one in self.experiments]
+        check_every = _updates_between_checks(self.device)
+        checked = 0
+        members.net.train()
+        for epoch in range(self.base.epochs):
+            shuffled = [torch.randperm(self.samples, generator=order) for order in orders]
+            batches = torch.stack(shuffled).to(self.device).split(self.base.batch_size, dim=1)
+            for t, batch in enumerate(batches, start=epoch * self.per_epoch):
+                members.weights, state, self.lr[t], self.losses[t], self.right[t] = update_each(
+                    members.weights,
+                    members.buffers,
+                    state,
+                    self.rates[t],
+                    train_set.X[batch],
+                    train_set.y[batch],
+                )
+                if (t + 1) % check_every == 0 or t + 1 == (epoch + 1) * self.per_epoch:
+                    self._cut_the_diverged(epoch, checked, t + 1)
+                    checked = t + 1
+                    if len(self.diverged) == len(everyone):
+                        return self._histories()
+            # All are measured, also those that are cut: so that the others' numbers do not
+            # depend, by rounding, on how many there are.
+            due = training.is_due(self.base.evaluate, epoch, epoch + 1 == self.base.epochs)
+            rows = self._measured(epoch, everyone, [t + 1] * len(everyone), due)
+            for member, row in zip(everyone, rows, strict=True):
+                if member not in self.diverged:
+                    self.rows[member].append(row)
+        return self._histories()
+
+    def _update(self, weights, buffers, state, lr, X, y):
+        """One update of one member; gives what changed, and the LR, the loss and the hits."""
+        gradient_and_loss = grad_and_value(self.members.loss, has_aux=True)
+        gradient, (loss, right) = gradient_and_loss(weights, buffers, X, y)
+        moved, state = self.optimizer.update({"all": weights}, {"all": gradient}, state, lr)
+        return moved["all"], state, lr, loss, right
+
+    def _cut_the_diverged(self, epoch: int, start: int, stop: int) -> None:
+        """End the runs whose loss was not finite in the updates from start to before stop."""
+        broken = ~torch.isfinite(self.losses[start:stop])
+        if not bool(broken.any()):
+            return
+        new = [m for m in broken.any(0).nonzero()[:, 0].tolist() if m not in self.diverged]
+        if not new:
+            return
+        first = broken.int().argmax(0).tolist()
+        self.diverged |= {member: start + first[member] for member in new}
+        due = self.base.evaluate is not None
+        rows = self._measured(epoch, new, [self.diverged[member] + 1 for member in new], due)
+        for member, row in zip(new, rows, strict=True):
+            self.rows[member].append(row)
+
+    def _measured(
+        self, epoch: int, chosen: Sequence[int], made: Sequence[int], due: bool
+    ) -> list[Row]:
+        """The epoch's row of each chosen member, after as many updates as it has made."""
+        columns: dict[str, Sequence[float]] = {}
+        for name, split in (("valid", self.data.valid), ("test", self.data.test)):
+            if split is not None:
+                missing = [math.nan] * len(chosen)
+                values = self.members.measure(chosen, split) if due else (missing, missing)
+                columns[f"{name}_loss"], columns[f"{name}_acc"] = values
+        columns["norm"] = self.members.weights[chosen].norm(dim=1).tolist()
+
+        first, rows = epoch * self.per_epoch, []
+        losses, right = (log[first : max(made)].cpu() for log in (self.losses, self.right))
+        for k, (member, stop) in enumerate(zip(chosen, made, strict=True)):
+            done = slice(0, stop - first)
+            loss, accuracy = training.means_of_epoch(
+                losses[done, member], right[done, member], self.base.batch_size, self.samples
+            )
+            row = {"epoch": epoch + 1, "update": stop, "train_loss": loss, "train_acc": accuracy}
+            rows.append(row | {name: column[k] for name, column in columns.items()})
+        return rows
+
+    def _histories(self) -> list[History]:
+        lr, losses = self.lr.cpu().numpy(), self.losses.cpu().numpy()
+        histories, share = [], (time.perf_counter() - self.started) / len(self.experiments)
+        where, finished = provenance.machine(self.device), provenance.now()
+        for member, experiment in enumerate(self.experiments):
+            rows, made = self.rows[member], int(self.rows[member][-1]["update"])
+            told = {
+                "net": type(self.members.net).__name__,
+                "parameters": self.members.weights.shape[1],
+                "data": self.data.name,
+                "data_fingerprint": self.data.fingerprint,
+                "optimizer": optimizers.TORCH[experiment.optimizer][0].__name__,
+                "peak_lr": [experiment.lr],
+                "schedule": describe(experiment.schedule),
+                "when": experiment.when,
+                "epochs": experiment.epochs,
+                "batch_size": experiment.batch_size,
+                "seed": experiment.seed,
+                "finished": finished,
+                **where,
+                "stacked": len(self.experiments),
+                "spec": experiment.to_dict(),
+            }
+            history = History(
+                lr=lr[:made, member].copy(),
+                loss=losses[:made, member].copy(),
+                epochs={name: np.array([row[name] for row in rows], float) for name in rows[0]},
+                batches_per_epoch=self.per_epoch,
+                diverged_at=self.diverged.get(member),
+                seconds=share,
+                provenance=told,
+            )
+            histories.append(history)
+        return histories
+
+
+def _rates(experiments: Sequence[Experiment], data: Data, per_epoch: int) -> torch.Tensor:
+    """The LR of every update, float64, shape (updates, members), by the rule of ``fit``."""
+    epochs = experiments[0].epochs
+    table = np.empty((epochs * per_epoch, len(experiments)))
+    for member, one in enumerate(experiments):
+        alone = SimpleNamespace(param_groups=[{"lr": one.lr}])
+        factors = Pace(one.schedule, alone, data, one.when, epochs, per_epoch).factors
+        if factors is not None and one.when == "epoch":
+            factors = np.repeat(factors, per_epoch)
+        table[:, member] = one.lr * (1.0 if factors is None else factors)
+    return torch.from_numpy(table)
+
+
+def _checked_net(experiment: Experiment, data: Data) -> nn.Module:
+    """The member's net with its initial weights; ValueError as ``fit`` gives it."""
+    net = models.build(experiment.model, experiment.seed, data, **experiment.model_options)
+    net.to(data.device)
+    if random := [type(layer).__name__ for layer in net.modules() if _is_random(layer)]:
+        raise ValueError(
+            f"{experiment.model} draws random numbers in {', '.join(random)}: stacked, it would "
+            f"draw others than alone; run such nets one by one"
+        )
+    optimizer = optimizers.torch_optimizer(
+        experiment.optimizer, net.parameters(), experiment.lr, **experiment.optimizer_options
+    )
+    fit_checks.check_arguments(
+        net,
+        data,
+        optimizer,
+        experiment.schedule,
+        experiment.epochs,
+        experiment.batch_size,
+        experiment.when,
+        experiment.evaluate,
+    )
+    return net
+
+
+def _updates_between_checks(device: torch.device) -> int:
+    return training.CUDA_CHECKS_EVERY if device.type == "cuda" else 1
+
+
+def _is_random(layer: nn.Module) -> bool:
+    return isinstance(layer, RANDOM_LAYERS)

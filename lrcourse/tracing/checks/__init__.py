@@ -1,0 +1,44 @@
+"""What looks wrong in a trace of a schedule.
+
+Each check is a function from a ``Trace`` to findings. The codes, and from which size on (the
+numbers in capitals stand in ``lint_rates`` and ``lint_lengths``):
+
+    no-updates        a record holds no update
+    error             the scheduler raises an error
+    bad-lr            an LR below 0, NaN or infinite
+    all-zero          every LR is 0
+    zero-start        the first LR of a group is 0 and a later one is not
+    jump              in one step a group's LR rises by more than JUMP of its peak, and more than
+                      JUMP_TO_NEIGHBOURS times as much as in the steps before and after
+    peak-missed       the LR stays more than PEAK_TOLERANCE below the peak that a warmup leads to
+    rise-after-end    the LR rises, by more than RISE of the peak, after its schedule has ended
+    ends-early        the schedule is over, or its LR has VANISHED, before LONG of the training
+                      (milestones: before LONG_MILESTONES of it)
+    ends-late         the schedule, or its first change, takes 1 / LONG times the training or more
+    momentum          a cyclic scheduler writes another momentum than the optimizer was given
+    groups-flattened  a scheduler gave one LR to groups that were to differ
+    base-rewritten    one scheduler changed the rate from which another one starts
+    stale-lr          the groups hold another LR than the scheduler says
+    stepped-before    the scheduler has been stepped, and the optimizer has not
+
+and from comparing a record (``lrcourse.tracing.drift``): lag, scale, differs, length.
+
+What a known scheduler does by design is no finding: restarts, cycles, milestones, a warmup of any
+length, a 1cycle that moves the momentum around the one given. Jumps are looked for where one
+scheduler hands over to another and in functions whose design is not known.
+"""
+
+from __future__ import annotations
+
+from lrcourse.tracing.checks import condition as lint_condition
+from lrcourse.tracing.checks import lengths as lint_lengths
+from lrcourse.tracing.checks import rates as lint_rates
+from lrcourse.tracing.findings import Findings
+from lrcourse.tracing.result import Trace
+
+CHECKS = (*lint_rates.CHECKS, *lint_lengths.CHECKS, *lint_condition.CHECKS)
+
+
+def examine(trace: Trace) -> Findings:
+    """Every finding of every check."""
+    return Findings(finding for check in CHECKS for finding in check(trace))

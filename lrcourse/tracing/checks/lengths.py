@@ -1,0 +1,110 @@
+"""Checks of a schedule's length against the training's: most often a wrong unit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from lrcourse.tracing.checks.rates import by_step
+from lrcourse.tracing.findings import Finding
+from lrcourse.tracing.result import Trace
+
+LONG = 0.5  # of the training
+LONG_MILESTONES = 0.1  # of the training: the last rate of a staircase is often held for long
+VANISHED = 1e-6  # of the peak
+FEWEST_STEPS = 4  # with fewer there is nothing to say about lengths
+
+
+def _total(trace: Trace) -> int:
+    """Steps of the scheduler in the whole training, those made before the trace included."""
+    return trace.anatomy.position + -(-trace.asked // trace.every)
+
+
+def nothing(trace: Trace) -> Iterator[Finding]:
+    if not trace.updates:
+        message = "no update was recorded: the loop has not called step() of this optimizer"
+        mend = "record the optimizer that the loop steps, around the loop"
+        yield Finding("no-updates", 0, None, math.nan, message, mend)
+
+
+def ends_early(trace: Trace) -> Iterator[Finding]:
+    steps, total = by_step(trace), _total(trace)
+    length, position = trace.anatomy.length, trace.anatomy.position
+    if total < FEWEST_STEPS or len(steps) < 2 or not trace.anatomy.parts:
+        return
+    if length is None:
+        yield from _vanishes(trace, steps, total)
+        return
+    last = [part for part in trace.anatomy.parts if part.stop == math.inf]
+    share = LONG_MILESTONES if all(part.stepwise for part in last) else LONG
+    falls = (steps[-1] < 0.999 * steps.max(0)).any() or any(part.rebounds for part in last)
+    if not falls or not position < length <= share * total:
+        return
+    k = min(math.ceil(length) - position, len(steps) - 1)
+    t, value = k * trace.every, float(steps[k, 0])
+    message = (
+        f"{trace.anatomy.name} takes {length:g} steps, and the training {total}: it is over at "
+        f"update {t}, with an LR of {value:.4g}"
+    )
+    yield Finding("ends-early", t, 0, value, message, _mend_early(trace))
+
+
+def _vanishes(trace: Trace, steps: np.ndarray, total: int) -> Iterator[Finding]:
+    gone = (np.abs(steps) <= VANISHED * steps.max(0)) & (steps.max(0) > 0)
+    # for good: no later step is above the limit
+    gone = np.flip(np.flip(gone, 0).cumprod(0), 0).astype(bool).any(1)
+    if not gone.any():
+        return
+    k = int(gone.argmax())
+    if trace.anatomy.position + k > LONG * total or len(steps) < total - trace.anatomy.position:
+        return
+    g = int((steps[k] <= VANISHED * steps.max(0)).argmax())
+    t, value = k * trace.every, float(steps[k, g])
+    message = (
+        f"from update {t} on the LR has vanished ({value:.4g}, a millionth of its peak or less), "
+        f"and the training lasts {trace.asked} updates"
+    )
+    yield Finding("ends-early", t, g, value, message, _mend_early(trace))
+
+
+def _mend_early(trace: Trace) -> str:
+    if trace.every == 1:
+        return (
+            "if its length is meant in epochs, call scheduler.step() once after each epoch; else "
+            "give it the number of updates"
+        )
+    return "it is stepped once an epoch: give it the number of epochs of the whole training"
+
+
+def ends_late(trace: Trace) -> Iterator[Finding]:
+    total, length = _total(trace), trace.anatomy.length
+    if total < FEWEST_STEPS or not trace.updates or trace.error is not None:
+        return
+    last = [part for part in trace.anatomy.parts if part.stop == math.inf]
+    waits = [part.start + part.first for part in last if part.first is not None]
+    if last and length is not None and any(part.top != part.length for part in last):
+        long, does = length, f"takes {length:g} steps"
+    elif length is None and waits:
+        long, does = min(waits), f"first changes the LR (or restarts) after {min(waits):g} steps"
+    else:
+        return
+    if long < total / LONG:
+        return
+    t, value = trace.updates - 1, float(trace.lr[-1, 0])
+    message = (
+        f"{trace.anatomy.name} {does}, and the training makes only {total}: at its last update, "
+        f"{t}, the LR is still {value:.4g}"
+    )
+    if trace.every > 1:
+        mend = "if its length is meant in updates, call scheduler.step() after each update"
+    else:
+        mend = (
+            "count what steps the scheduler: updates of the optimizer, of which there are fewer "
+            "than batches with gradient accumulation, and fewer on each of several workers"
+        )
+    yield Finding("ends-late", t, 0, value, message, mend)
+
+
+CHECKS = (nothing, ends_early, ends_late)

@@ -1,0 +1,274 @@
+"""The written part of the book: math, links, headings, tables, languages."""
+
+import re
+
+import pytest
+from books import chapter, code, convert, notebook, page, png, shown
+from nbformat.v4 import new_markdown_cell
+
+from lrcourse.book.formulas import to_mathml
+from lrcourse.book.text import BookError, normalise
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    return tmp_path
+
+
+def text(root, source):
+    """A page of Markdown, converted."""
+    return convert(root, chapter("page.md", source))["page.md"]
+
+
+# Math
+
+
+def test_math_is_mathml_without_a_mark_that_markdown_reads():
+    made = to_mathml(r"a_1 * b^* [c] |d| \text{e_f}' \# ~ \\ g")
+    inside = re.sub("<[^>]*>", "", made)
+    assert not set("*_[]|'#~`\\$") & set(re.sub("&#[0-9]+;", "", inside))
+    assert inside.count("&#42;") == 2  # a * and b^*
+    assert "&#95;" in inside and "&#124;" in inside
+    assert "\n" not in made
+
+
+def test_inline_and_displayed_math(root):
+    made = text(root, "An *edge* $2/\\lambda_\\text{max}$ here.\n\n$$\nx = 1,\n\\quad y\n$$\n")
+    assert 'An *edge* <math display="inline">' in made
+    assert "<msub><mi>λ</mi><mtext>max</mtext></msub></mrow></math> here." in made
+    assert '\n\n<span class="lrcourse-math"><math display="block">' in made
+    assert "$" not in made
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "costs \\$5 and \\$6",
+        "costs $5 and $6",
+        "costs $5-$6 or $7/$8",
+        "`$x$` and ``a ` $y$``",
+        "```\n$x$\n```",
+        "~~~text\n$x$\n```\n$y$\n~~~\n",
+        "- ```python\n  $x$\n  ```",
+        "> ```\n> $x$\n> ```",
+        "<!-- $x$ -->",
+        "<pre>$x$</pre>",
+        "a $ b\n\nc $ d",
+        "```\nunclosed $x$",
+    ],
+)
+def test_what_is_no_math_stays(root, source):
+    assert text(root, source) == source
+
+
+def test_math_in_a_table_a_quotation_and_a_heading(root):
+    made = text(root, "| a | b |\n|---|---|\n| $|x|$ | 2 |\n\n> $$a\n> + b$$\n\n## Rate $t^{-1/2}$")
+    row = next(line for line in made.splitlines() if "math" in line)
+    assert row.count("|") == 3
+    assert '> <span class="lrcourse-math">' in made and "&#62;" not in made
+    assert made.endswith("{#rate-t-12}")
+
+
+@pytest.mark.parametrize(
+    "tex, expected",
+    [
+        (r"\ln 10", '<mi>ln</mi><mspace width="0&#46;167em"></mspace><mn>10</mn>'),
+        (r"\ln(10)", '<mi>ln</mi><mo stretchy="false">'),
+        (r"a/b", '<mo lspace="0" rspace="0">&#47;</mo>'),
+    ],
+)
+def test_spaces_in_math(tex, expected):
+    assert expected in to_mathml(tex)
+
+
+@pytest.mark.parametrize(
+    "tex, told",
+    [(r"\nope", r"\\nope"), (r"\text{a\nope}", r"\\nope"), ("{x", "braces"), ("x}{", "braces"),
+     ("a & b", "stray &"), (r"\left( x", "cannot be read"), (" ", "empty formula")],
+)  # fmt: skip
+def test_what_is_no_formula_is_refused(tex, told):
+    with pytest.raises(BookError, match=told):
+        to_mathml(tex)
+
+
+def test_braces_that_are_escaped_need_no_partner():
+    assert "&#123;" in to_mathml(r"\{ x")
+
+
+# Links
+
+
+@pytest.fixture
+def site(root):
+    """Two notebooks and a page that know of each other; files beside and outside of them."""
+    (root / "notebooks" / "deep").mkdir()
+    (root / "notebooks" / "data.csv").write_text("a\n1\n")
+    (root / "notebooks" / "extra.ipynb").write_text("{}")
+    (root / "notebooks" / "here.png").write_bytes(b"x")
+    (root / "README.md").write_text("x")
+    (root / "outside.png").write_bytes(b"abc")
+    return root
+
+
+ONE = "# One\n\n## 1. Edge: above $2/\\lambda$\n\n## Twice\n\n## Twice\n\n<a id='own-id'></a>"
+
+
+@pytest.mark.parametrize(
+    "source, expected",
+    [
+        ("[a](01-one.ipynb)", "[a](<01-one.html>)"),
+        ("[a](./01-one.ipynb)", "[a](<01-one.html>)"),
+        ("[a](<01-one.ipynb>)", "[a](<01-one.html>)"),
+        ('[a](01-one.ipynb "title")', '[a](<01-one.html> "title")'),
+        ("[a](01-one.ipynb#twice)", "[a](<01-one.html#twice>)"),
+        ("[a](01-one.ipynb#twice-1)", "[a](<01-one.html#twice-1>)"),
+        ("[a](01-one.ipynb#1.-Edge:-above-$2/\\lambda$)",
+         "[a](<01-one.html#1-edge-above-2lambda>)"),
+        ("[a](01-one.ipynb#1.-Edge%3A-above-$2/\\lambda$)",
+         "[a](<01-one.html#1-edge-above-2lambda>)"),
+        ("[a](01-one.ipynb#Twice)", "[a](<01-one.html#twice>)"),
+        ("[a](01-one.ipynb#own-id)", "[a](<01-one.html#own-id>)"),
+        ("[a `b` $c$](01-one.ipynb)", "](<01-one.html>)"),
+        ("[![x](here.png)](01-one.ipynb)", "[![x](<here.png>)](<01-one.html>)"),
+        ("[a](deep/two%20words.ipynb)", "[a](<deep/two%20words.html>)"),
+        ("[a](<deep/two words.ipynb>)", "[a](<deep/two%20words.html>)"),
+        ("[a](page.md)", "[a](<page.html>)"),
+        ("[a](extra.ipynb)", "[a](<extra.ipynb>)"),
+        ("[a](data.csv)", "[a](<data.csv>)"),
+        ("[a](https://example.org/x.ipynb#y)", "[a](<https://example.org/x.ipynb#y>)"),
+        ("[a](mailto:a@example.org)", "[a](<mailto:a@example.org>)"),
+        ("[a]: 01-one.ipynb#twice\n", "[a]: <01-one.html#twice>"),
+        ("<a class='b' href='01-one.ipynb'>a</a>", "<a class='b' href=\"01-one.html\">a</a>"),
+        ("`[a](01-one.ipynb)`", "`[a](01-one.ipynb)`"),
+        ("\\[a](01-one.ipynb)", "\\[a](01-one.ipynb)"),
+        ("![a](../outside.png)", "![a](<data:image/png;base64,YWJj>)"),
+        ("![a](here.png)", "![a](<here.png>)"),
+        ("<img src='../outside.png'>", '<img src="data:image/png;base64,YWJj">'),
+        ("see [the tests](../README.md), too",
+         'see the tests <span class="lrcourse-outside">(README.md in the repository)</span>, too'),
+    ],
+)  # fmt: skip
+def test_links(site, source, expected):
+    chapters = chapter("01-one.ipynb", notebook(ONE)), chapter("page.md", source)
+    made = convert(site, *chapters, chapter("deep/two words.ipynb", notebook("# Two")))
+    assert expected in made["page.md"]
+
+
+def test_links_from_a_folder_below(site):
+    chapters = (
+        chapter("01-one.ipynb", notebook(ONE)),
+        chapter("deep/two.md", "[a](../01-one.ipynb)"),
+    )
+    assert convert(site, *chapters)["deep/two.md"] == "[a](<../01-one.html>)"
+
+
+def test_links_to_the_repository_when_it_has_an_address(site):
+    url = "https://example.org/blob/main/{path}"
+    made = convert(site, chapter("page.md", "[a](../README.md#x)"), **{"file-url": url})
+    assert made["page.md"] == "[a](<https://example.org/blob/main/README.md#x>)"
+
+
+def test_an_attached_image_is_inside_the_page(root):
+    cell = new_markdown_cell("![a](attachment:a.png)")
+    cell["attachments"] = {"a.png": {"image/png": png()}}
+    assert f"![a](<data:image/png;base64,{png()}>)" in page(root, cell)
+
+
+# Headings
+
+
+@pytest.mark.parametrize(
+    "title, expected",
+    [
+        ("Side & side", "side--side"),
+        ("1.2 A valley: why?", "12-a-valley-why"),
+        ("x² – 中文 a_b", "x²--中文-a_b"),
+    ],
+)
+def test_ids_are_made_as_mdbook_makes_them(title, expected):
+    assert normalise(title) == expected
+
+
+def test_every_heading_of_a_notebook_has_its_own_id(root):
+    made = page(root, "# One\n\n## A *b* `c_d` _e_", "## Twice\n\n## Own {#mine}", "## Twice ##")
+    ids = re.findall(r"\{#([^}]*)\}", made)
+    assert ids == ["one", "a-b-c_d-e", "twice", "mine", "twice-1"]
+
+
+def test_what_is_no_heading_gets_no_id(root):
+    source = "```\n# comment\n```\n\n#hashtag"
+    assert text(root, source) == source
+
+
+# Chinese
+
+
+def test_chinese_paragraphs_say_so(root):
+    summary = "**小结（中文）**　学习率（learning rate）决定每次更新走多远：$x$。"
+    source = f"Text.\n\n{summary}\n\n- 三条结论近乎数学定理\n\nEnd."
+    made = text(root, source)
+    assert made.count('<div lang="zh-Hans"') == made.count("</div>") == 1
+    inside = made[made.index("<div") : made.index("</div>")]
+    assert "小结" in inside and "三条结论" in inside
+    assert "Text." not in inside and "End." not in inside
+
+
+def test_a_chinese_term_does_not_make_a_paragraph_chinese(root):
+    source = (
+        "The **condition number** (条件数) and the saddle point (鞍点) and the edge (稳定性边缘)."
+    )
+    assert text(root, source) == source
+
+
+# Tables
+
+
+def write_table(root, content):
+    (root / "results").mkdir()
+    (root / "results" / "t.csv").write_text(content, encoding="utf-8")
+
+
+CSV = "what,mean,sd,n,note\nloss | a,0.16283115,0.0125459,3,*x*\nrate,-1e-05,,10,\n"
+
+
+def test_a_csv_file_as_a_table(root):
+    write_table(root, CSV)
+    made = text(root, 'Before.\n\n[Both](../results/t.csv "table")\n\nAfter.')
+    assert made == (
+        "Before.\n\n**Both**\n\n"
+        "| what | mean | sd | n | note |\n"
+        "| --- | --- | --- | --- | --- |\n"
+        "| loss \\| a | 0.1628 | 0.01255 | 3 | \\*x\\* |\n"
+        "| rate | −1e−05 |  | 10 |  |\n\nAfter."
+    )
+
+
+def test_columns_are_chosen_joined_and_renamed(root):
+    write_table(root, CSV)
+    made = text(root, '[Both](../results/t.csv "table: n, mean ± sd as reproduced")')
+    assert "| n | reproduced |\n| --- | --- |\n| 3 | 0.1628 ± 0.01255 |\n| 10 | −1e−05 |" in made
+
+
+def test_a_link_to_a_csv_file_in_a_sentence_stays_a_link(root):
+    (root / "notebooks" / "t.csv").write_text("a\n1\n")
+    assert text(root, "See [it](t.csv).") == "See [it](<t.csv>)."
+
+
+@pytest.mark.parametrize(
+    "content, columns, told",
+    [
+        (CSV, ": gone", "no column 'gone'; it has: what, mean, sd, n, note"),
+        ("", "", "not a CSV table"),
+        ("a,b\n1\n", "", "line 2 of t.csv has 1 fields, its header 2"),
+    ],
+)
+def test_a_table_that_cannot_be_shown_is_refused(root, content, columns, told):
+    write_table(root, content)
+    with pytest.raises(BookError, match=rf"^page\.md: .*{re.escape(told)}"):
+        text(root, f'[A](../results/t.csv "table{columns}")')
+
+
+def test_a_picture_of_a_cell_keeps_math_of_its_neighbours_apart(root):
+    made = page(root, "$x$", code("y = '$z$'", shown(image_png=png())), "$w$")
+    assert made.count("<math") == 2 and "y = '$z$'" in made
