@@ -60,8 +60,8 @@ bench: setup
 	@for script in $(if $(ARGS),$(ARGS),benchmarks/*.py); do $(VENV_PYTHON) $$script || exit 1; done
 
 soak: setup
-	@$(VENV_PYTHON) tests/soak_kills.py $(ARGS)
-	@$(VENV_PYTHON) tests/soak_claims.py
+	@$(VENV_PYTHON) tests/soak/soak_kills.py $(ARGS)
+	@$(VENV_PYTHON) tests/soak/soak_claims.py
 
 lock:
 	@$(PYTHON) tools/lock.py $(ARGS)

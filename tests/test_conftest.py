@@ -3,12 +3,12 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
+from helpers.repository import ROOT
 
-CONFTEST = Path(__file__).resolve().parent.parent / "conftest.py"
+CONFTEST = ROOT / "conftest.py"
 # Without the plugins of the outer session, which take seconds to load.
 BARE = {"PYTHONPATH": str(CONFTEST.parent), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 SKIPS = """

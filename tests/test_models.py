@@ -233,7 +233,7 @@ def test_importing_the_package_imports_neither_torch_nor_matplotlib():
         "import sys, lrcourse\n"
         "assert 'models' in dir(lrcourse) and lrcourse.__version__\n"
         "assert not hasattr(lrcourse, 'no_such_room')\n"
-        "assert lrcourse.support.paths.data_folder\n"
+        "assert lrcourse.support\n"
         "heavy = {'torch', 'matplotlib', 'numpy', 'sklearn'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

@@ -1,18 +1,16 @@
 """pyproject.toml, the locks, environment.yml and the Makefile agree with each other."""
 
-import importlib.util
 import re
 import shutil
 import subprocess
 import tomllib
-from pathlib import Path
 
 import pytest
 import yaml
+from helpers.repository import ROOT, tool
 
 import lrcourse
 
-ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ("requirements.lock", "requirements-peers.lock")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -21,14 +19,6 @@ CONDA_NAMES = {"torch": "pytorch"}
 ONLY_CONDA = {"pip", "mdbook", "requests"}
 
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
-
-
-def tool(name):
-    """A module of tools/, which is no package."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 lock = tool("lock")

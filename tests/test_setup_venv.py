@@ -8,7 +8,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
-from test_packaging import ROOT, tool
+from helpers.repository import ROOT, tool
 
 setup_venv = tool("setup_venv")
 

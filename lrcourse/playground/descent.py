@@ -22,7 +22,8 @@ from lrcourse import optimizers
 from lrcourse import schedules as s
 from lrcourse.landscapes.quadratic import descend
 from lrcourse.playground.places import PLACES, Place
-from lrcourse.schedules.base import Schedule, plain_number
+from lrcourse.schedules.base import Schedule
+from lrcourse.support.checks import plain_number
 
 OPTIMIZERS = {
     "sgd": "SGD",

@@ -13,14 +13,14 @@ The named shapes are in `lrcourse.schedules`.
 from __future__ import annotations
 
 import math
-import numbers
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
+
+from lrcourse.support.checks import NOT_NEGATIVE, POSITIVE, check, plain_number
 
 
 class Schedule(ABC):
@@ -271,63 +271,3 @@ def _as_array(t: npt.ArrayLike) -> npt.NDArray[np.float64]:
             f"t must be a number or an array of numbers; got {t!r}, a {type(t).__name__}"
         )
     return times.astype(np.float64)
-
-
-# Validation: each rule says in words what it takes.
-
-
-@dataclass(frozen=True)
-class Number:
-    """Which numbers an argument takes, with the words for it."""
-
-    wanted: str
-    accepts: Callable[[float], bool]
-    whole: bool = False
-
-    def __call__(self, owner: str, name: str, value: object) -> float:
-        """The value as a plain int or float; TypeError or ValueError where it is not taken."""
-        number = plain_number(value)
-        problem = f"{owner}: {name} must be {self.wanted}; got {value!r}"
-        if number is None:
-            raise TypeError(f"{problem}, a {type(value).__name__}")
-        if not (math.isfinite(number) and self.accepts(number)):
-            raise ValueError(problem)
-        if not self.whole:
-            return number
-        if number != int(number):
-            raise ValueError(problem)
-        return int(number)
-
-
-POSITIVE = Number("a finite number > 0", lambda v: v > 0)
-NOT_NEGATIVE = Number("a finite number >= 0", lambda v: v >= 0)
-FRACTION = Number("a number from 0 to 1", lambda v: 0 <= v <= 1)
-COUNT = Number("a whole number >= 0", lambda v: v >= 0, whole=True)
-
-
-def check(owner: Any, **rules: Number) -> None:
-    """Apply each rule to the argument of that name, which becomes a plain Python number."""
-    for name, rule in rules.items():
-        number = rule(type(owner).__name__, name, getattr(owner, name))
-        object.__setattr__(owner, name, number)
-
-
-def check_choice(owner: Any, name: str, choices: tuple[str | None, ...]) -> None:
-    """ValueError unless the argument of that name is one of the choices."""
-    value = getattr(owner, name)
-    if not (value is None or isinstance(value, str)) or value not in choices:
-        raise ValueError(
-            f"{type(owner).__name__}: {name} must be one of {', '.join(map(repr, choices))}; "
-            f"got {value!r}"
-        )
-
-
-def plain_number(value: object) -> float | None:
-    """An int or a float from any real number (NumPy's too); None for a bool or a non-number."""
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
-    return int(value) if isinstance(value, numbers.Integral) else number

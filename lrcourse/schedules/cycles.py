@@ -7,18 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from lrcourse.schedules.base import (
-    FRACTION,
-    POSITIVE,
-    Number,
-    Schedule,
-    blend,
-    check,
-    check_choice,
-    remaining,
-    short_repr,
-)
+from lrcourse.schedules.base import Schedule, blend, remaining, short_repr
 from lrcourse.schedules.functions import check_result, keep_function, rebuilt, whole_as_int
+from lrcourse.support.checks import FRACTION, POSITIVE, Number, check, check_choice
 
 WINDOWS = ("triangle", "welch", "hann")
 

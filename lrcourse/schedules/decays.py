@@ -18,23 +18,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from lrcourse.schedules.base import (
-    FRACTION,
-    POSITIVE,
-    Number,
-    Product,
-    Schedule,
-    Then,
-    blend,
-    check,
-    constant,
-    remaining,
-)
+from lrcourse.schedules.base import Product, Schedule, Then, blend, constant, remaining
 from lrcourse.schedules.cycles import cyclical, exp_range, one_cycle, restarts, triangular2
 from lrcourse.schedules.functions import from_function
 from lrcourse.schedules.plateau import PlateauState, plateau
 from lrcourse.schedules.rules import warm_until
 from lrcourse.schedules.warmups import warmup, wsd
+from lrcourse.support.checks import FRACTION, POSITIVE, Number, check
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer

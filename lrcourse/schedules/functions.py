@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from lrcourse.schedules.base import POSITIVE, Schedule, check, plain_number
+from lrcourse.schedules.base import Schedule
+from lrcourse.support.checks import POSITIVE, check, plain_number
 
 
 @dataclass(frozen=True, repr=False)

@@ -5,16 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from lrcourse.schedules.base import (
-    COUNT,
-    FRACTION,
-    Number,
-    check,
-    check_choice,
-    plain_number,
-    short_repr,
-)
+from lrcourse.schedules.base import short_repr
 from lrcourse.schedules.rules import Rule
+from lrcourse.support.checks import COUNT, FRACTION, Number, check, check_choice, plain_number
 
 WATCHABLE = ("train_loss", "valid_loss", "valid_acc")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lrcourse.schedules.base import Number, check, plain_number
+from lrcourse.support.checks import Number, check, plain_number
 
 _SHARE = Number("a number between 0 and 1, both excluded", lambda v: 0 < v < 1)
 

@@ -6,16 +6,8 @@ import math
 import sys
 from dataclasses import dataclass
 
-from lrcourse.schedules.base import (
-    FRACTION,
-    NOT_NEGATIVE,
-    POSITIVE,
-    Schedule,
-    blend,
-    check,
-    check_choice,
-    remaining,
-)
+from lrcourse.schedules.base import Schedule, blend, remaining
+from lrcourse.support.checks import FRACTION, NOT_NEGATIVE, POSITIVE, check, check_choice
 
 RAMPS = ("linear", "constant", "exponential", "geometric", "power")
 DEFAULT_EXPONENT = 4  # YOLO's burn-in

@@ -1,7 +1,6 @@
 """What a scheduler of any library will do to an optimizer, and what is wrong with it."""
 
-from lrcourse.tracing.figure import trace
 from lrcourse.tracing.findings import Findings
-from lrcourse.tracing.tracer import lint, record
+from lrcourse.tracing.tracer import lint, record, trace
 
 __all__ = ["Findings", "lint", "record", "trace"]

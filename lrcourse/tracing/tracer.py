@@ -22,8 +22,9 @@ from typing import Any
 import torch
 
 from lrcourse.recorder import Recorder, group_names
-from lrcourse.schedules.base import Number, Schedule
+from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.plateau import plateau
+from lrcourse.support.checks import Number
 from lrcourse.tracing.anatomy import Anatomy, anatomy
 from lrcourse.tracing.checks import examine
 from lrcourse.tracing.condition import condition

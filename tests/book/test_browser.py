@@ -10,7 +10,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from books import PLAYGROUND, ROOT, code, has_mdbook, make_book, png, small_book
+from helpers.books import PLAYGROUND, code, has_mdbook, make_book, png, small_book
+from helpers.repository import ROOT
 
 from lrcourse.commands.doctor import BOOK_TOOLS
 

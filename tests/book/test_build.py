@@ -13,8 +13,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from books import ROOT, code, has_mdbook, make_book, printed, small_book
 from bs4 import BeautifulSoup
+from helpers.books import code, has_mdbook, make_book, printed, small_book
+from helpers.repository import ROOT
 
 pytestmark = pytest.mark.skipif(not has_mdbook(), reason="mdbook is not installed")
 

@@ -10,7 +10,7 @@ from html import unescape
 
 import numpy as np
 import pytest
-from books import (
+from helpers.books import (
     PLAYGROUND,
     chapter,
     code,

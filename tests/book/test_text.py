@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from books import chapter, code, convert, notebook, page, png, shown
+from helpers.books import chapter, code, convert, notebook, page, png, shown
 from nbformat.v4 import new_markdown_cell
 
 from lrcourse.book.formulas import to_mathml

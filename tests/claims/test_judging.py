@@ -5,10 +5,10 @@ import math
 import os
 import re
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.repository import ROOT
 from scipy import stats
 
 from lrcourse.claims import ClaimError, claim, equivalent, exact, judge, paired, separation, several
@@ -18,7 +18,7 @@ BASE = np.array([0.91, 0.88, 0.93, 0.90, 0.92, 0.89, 0.905, 0.915, 0.885, 0.925]
 NOISE = 0.003 * np.array([1, -1, 0.5, -0.5, 2, -2, 0, 1.5, -1.5, 0.2])
 
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture(autouse=True)

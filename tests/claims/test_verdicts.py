@@ -11,6 +11,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from helpers.repository import ROOT
 
 from lrcourse.claims import (
     ClaimError,
@@ -29,7 +30,7 @@ BASE = np.array([0.91, 0.88, 0.93, 0.90, 0.92, 0.89, 0.905, 0.915, 0.885, 0.925]
 NOISE = 0.003 * np.array([1, -1, 0.5, -0.5, 2, -2, 0, 1.5, -1.5, 0.2])
 
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture(autouse=True)
@@ -145,7 +146,7 @@ def test_importing_claims_does_not_import_scipy():
 
 
 def test_the_notebooks_are_compared_with_these_numbers_masked():
-    masks = (Path(__file__).parent / "nbval_sanitize.cfg").read_text(encoding="utf-8")
+    masks = (Path(__file__).parents[1] / "nbval_sanitize.cfg").read_text(encoding="utf-8")
     pattern, replacement = claims.SANITIZE
     assert f"regex: {pattern}\n" in masks
     assert f"replace: {replacement}\n" in masks

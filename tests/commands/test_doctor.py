@@ -3,9 +3,9 @@
 import importlib.metadata
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
+from helpers.repository import ROOT
 
 from lrcourse.commands import doctor
 from lrcourse.commands import main as cli
@@ -40,7 +40,7 @@ def test_a_sound_installation_is_told_so(capsys):
 
 
 def test_it_knows_every_direct_dependency():
-    pyproject = Path(doctor.__file__).parent.parent / "pyproject.toml"
+    pyproject = ROOT / "pyproject.toml"
     project = tomllib.loads(pyproject.read_text())["project"]
     extras = {"": project["dependencies"], **project["optional-dependencies"]}
     expected = {(extra, text) for extra, texts in extras.items() for text in texts}

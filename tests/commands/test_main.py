@@ -8,22 +8,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from helpers.command_line import call
 
 import lrcourse
 from lrcourse.commands import main as cli
 from lrcourse.support import home as environment
-
-
-def call(*words, cwd, **variables):
-    """Run ``python -m lrcourse`` in a folder; returns the finished process."""
-    return subprocess.run(
-        [sys.executable, "-m", "lrcourse", *words],
-        cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(Path(cli.__file__).parent.parent)} | variables,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture
@@ -83,7 +72,9 @@ def test_an_output_folder_that_cannot_be_made_ends_with_2(notebooks, tmp_path, c
 
 def test_without_the_repository_it_says_where_notebooks_come_from(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "__file__", str(tmp_path / "site-packages" / "lrcourse" / "cli.py"))
+    monkeypatch.setattr(
+        cli, "__file__", str(tmp_path / "site-packages" / "lrcourse" / "commands" / "main.py")
+    )
     assert cli.main(["run"]) == 2
     told = capsys.readouterr().err
     assert "repository" in told

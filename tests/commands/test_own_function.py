@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_cli import call
+from helpers.command_line import call
+from helpers.repository import ROOT
 
 from lrcourse.commands import main as cli
 from lrcourse.commands import own_function
@@ -245,7 +246,7 @@ def test_from_a_shell_in_a_folder_of_one_s_own(tmp_path, command, way):
         return subprocess.run(
             [sys.executable, str(scripts / "lrcourse"), *words],
             cwd=mine,
-            env=os.environ | {"PYTHONPATH": str(Path(cli.__file__).parent.parent)},
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
             check=False,

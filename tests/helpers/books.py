@@ -7,17 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
+from helpers.repository import ROOT
 from lrcourse.book import preprocessor as book
 from lrcourse.commands import book as book_command
 from lrcourse.commands.own_function import CommandError
 
-ROOT = Path(__file__).resolve().parent.parent
 PLAYGROUND = "application/vnd.lrcourse.playground+json"
 
 

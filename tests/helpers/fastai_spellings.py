@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-import formulas
 import torch
-from peers import METRICS, Spelling, fastai_learner, formula, peer
+
+from helpers import formulas
+from helpers.peers import METRICS, Spelling, fastai_learner, formula, peer
 
 LENGTH = 40
 

@@ -11,7 +11,8 @@ import shutil
 import threading
 
 import pytest
-from playground_node import MODULE
+
+from helpers.playground_node import MODULE
 
 AXE = "build/axe/node_modules/axe-core/axe.min.js"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -8,10 +8,20 @@ from __future__ import annotations
 
 import warnings
 
-import formulas
-from fastai_spellings import FASTAI
-from peers import METRICS, Spelling, formula, peer, plateau_trace, sgd, timm_trace, torch_trace
 from torch.optim import lr_scheduler
+
+from helpers import formulas
+from helpers.fastai_spellings import FASTAI
+from helpers.peers import (
+    METRICS,
+    Spelling,
+    formula,
+    peer,
+    plateau_trace,
+    sgd,
+    timm_trace,
+    torch_trace,
+)
 
 
 def _torch(build, ours, note="", updates=40):
@@ -81,7 +91,8 @@ _PLATEAU = "plateau(0.5, patience=2, cooldown=1)"
 TORCH = {
     "LRScheduler": Spelling(note="The base class of the others; here that is Schedule."),
     "LambdaLR": _torch(
-        lambda o: lr_scheduler.LambdaLR(o, formulas.halving), "from_function('formulas:halving')"
+        lambda o: lr_scheduler.LambdaLR(o, formulas.halving),
+        "from_function('helpers.formulas:halving')",
     ),
     "MultiplicativeLR": _torch(
         lambda o: lr_scheduler.MultiplicativeLR(o, lambda t: 0.9),
@@ -276,7 +287,7 @@ CLR = {
     "exp_range": _clr("exp_range", "cyclical(7, 0.1, scale=exp_range(0.97))", gamma=0.97),
     "scale_fn": _clr(
         "triangular",
-        "cyclical(7, 0.1, scale='formulas:one_over_cycle')",
+        "cyclical(7, 0.1, scale='helpers.formulas:one_over_cycle')",
         scale=lambda cycle: 1 / cycle,
     ),
 }

@@ -2,14 +2,14 @@
 
 import contextlib
 import io
-from pathlib import Path
 
 import matplotlib
 import nbformat
 import pytest
+from helpers.repository import ROOT
 
 matplotlib.use("Agg")
-GUIDE = Path(__file__).parents[1] / "notebooks" / "own-model.ipynb"
+GUIDE = ROOT / "notebooks" / "own-model.ipynb"
 FINDS = {1: "differs: ", 2: "lag: ", 3: "base-rewritten: ", 4: "stale-lr: "}
 NAMES = {1: "drawn_first", 2: "late", 3: "stacked", 4: "resumed"}
 

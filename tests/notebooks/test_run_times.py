@@ -1,13 +1,12 @@
 """tools/run_times.py: its table and its page, and that the page stands for what was measured."""
 
 import importlib.util
-from pathlib import Path
 
 import pytest
+from helpers.repository import ROOT
 
 from lrcourse.commands import chapters as runner
 
-ROOT = Path(__file__).resolve().parent.parent
 spec = importlib.util.spec_from_file_location("run_times", ROOT / "tools" / "run_times.py")
 run_times = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(run_times)

@@ -1,13 +1,12 @@
 """Each sentence of the course's four sources is treated in a chapter, and gathered on one page."""
 
 import importlib.util
-from pathlib import Path
 
 import nbformat
 import pytest
+from helpers.repository import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-ROOT = Path(__file__).resolve().parent.parent
 spec = importlib.util.spec_from_file_location("gather", ROOT / "tools" / "gather_sources.py")
 gather = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(gather)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.playground_page import AXE, browser, keep, settle, show, site
 from PIL import Image
-from playground_page import AXE, browser, keep, settle, show, site
 
 from lrcourse.playground import Setting, simulate, verdict
 from lrcourse.playground.descent import OPTIMIZERS

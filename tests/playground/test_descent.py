@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import traitlets
+from helpers.repository import ROOT
 from PIL import Image
 
 from lrcourse import optimizers
@@ -21,7 +22,6 @@ from lrcourse.playground.places import PLACES, largest_curvature
 from lrcourse.playground.sentences import figure
 from lrcourse.playground.widget import MIME, SETTINGS
 
-ROOT = Path(__file__).resolve().parent.parent
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playground_page import browser, keep
+from helpers.playground_page import browser, keep
+from helpers.repository import ROOT
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).resolve().parent.parent
 # What JupyterLab would ask a person.
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},

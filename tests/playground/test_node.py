@@ -5,9 +5,9 @@ import random
 
 import numpy as np
 import pytest
+from helpers.playground_node import node, numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from playground_node import node, numbers
 
 from lrcourse.playground import Setting, edge, simulate, verdict
 from lrcourse.playground.descent import LIMIT, OPTIMIZERS, RANGES, SCHEDULES, normals

@@ -4,11 +4,11 @@ import csv
 import math
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers.repository import ROOT
 
 from lrcourse import published
 
@@ -262,5 +262,5 @@ def test_the_standard_library_is_enough():
         "import sys, lrcourse.published as p; p.compare({p.find()[0].id: 0.1}); "
         "sys.exit(bool({'scipy', 'pandas', 'torch', 'numpy'} & set(sys.modules)))"
     )
-    root = Path(__file__).parents[1]
+    root = ROOT
     assert subprocess.run([sys.executable, "-c", check], cwd=root, check=False).returncode == 0

@@ -5,9 +5,9 @@ import copy
 import numpy as np
 import pytest
 import torch
-from peers import fastai_learner, peer
+from helpers.peers import fastai_learner, peer
+from helpers.toys import BATCHES, fingerprint, net_of, random_states
 from torch.nn import functional
-from toys import BATCHES, fingerprint, net_of, random_states
 
 from lrcourse.rangetest import range_test
 

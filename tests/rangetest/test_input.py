@@ -5,10 +5,10 @@ import math
 
 import pytest
 import torch
+from helpers.toys import BATCHES, X, Y, net_of, random_states, sgd
 from torch import nn
 from torch.nn import functional
 from torch.utils.data import TensorDataset
-from toys import BATCHES, X, Y, net_of, random_states, sgd
 
 from lrcourse.rangetest import range_test
 

@@ -5,12 +5,12 @@ import random
 import numpy as np
 import pytest
 import torch
+from helpers.toys import BATCHES, X, Y, fingerprint, net_of, random_states, sgd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
-from toys import BATCHES, X, Y, fingerprint, net_of, random_states, sgd
 
 from lrcourse.rangetest import range_test
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from helpers.toys import BATCHES, X, Y, fingerprint, net_of, sgd
 from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
-from toys import BATCHES, X, Y, fingerprint, net_of, sgd
 
 from lrcourse import data, models, training
 from lrcourse import schedules as s

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers.toys import BATCHES, net_of, sgd
 from torch import nn
 from torch.nn import functional
-from toys import BATCHES, net_of, sgd
 
 from lrcourse.rangetest import range_test
 

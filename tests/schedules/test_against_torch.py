@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from helpers.peers import plateau_trace, sgd, torch_trace
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from peers import plateau_trace, sgd, torch_trace
 from torch.optim import lr_scheduler
 
 from lrcourse.schedules import (

@@ -8,7 +8,7 @@ import pickle
 
 import pytest
 import torch
-from peers import sgd, torch_trace
+from helpers.peers import sgd, torch_trace
 
 from lrcourse.schedules import (
     cosine,

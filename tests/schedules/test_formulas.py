@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import formulas
 import numpy as np
 import pytest
+from helpers import formulas
 
 from lrcourse.schedules import cosine, cyclical, exp_range, exponential, power, triangular2, warmup
 

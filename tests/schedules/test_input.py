@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-import formulas
 import numpy as np
 import pytest
+from helpers import formulas
 
 from lrcourse.schedules import (
     constant,
@@ -99,7 +99,7 @@ BAD_VALUES = [
     (lambda: warmup(5, ramp="power", exponent=0), "warmup: exponent"),
     (lambda: warmup(5, ramp="exponential", tau=0), "warmup: tau"),
     (lambda: from_function("halving"), "named as 'module:function'; got 'halving'"),
-    (lambda: from_function("formulas:nothing"), "no function 'formulas:nothing'"),
+    (lambda: from_function("helpers.formulas:nothing"), "no function 'helpers.formulas:nothing'"),
     (lambda: from_function("math:pi"), "'math:pi' is no function"),
     (lambda: from_function(formulas.halving, length=0), "from_function: length"),
     (lambda: from_function(lambda t: -1.0)(3), r"f\(3\) must be a finite .*gave -1.0"),

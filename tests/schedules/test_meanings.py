@@ -6,9 +6,9 @@ import math
 import pickle
 from fractions import Fraction
 
-import formulas
 import numpy as np
 import pytest
+from helpers import formulas
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -175,9 +175,9 @@ def test_plateau_for_a_metric_that_grows_and_one_below_zero():
         (cyclical(4, 0.1, scale=exp_range(0.9)), "cyclical(4, 0.1, scale=exp_range(0.9))"),
         (
             cyclical(4, 0.1, scale=formulas.one_over_cycle),
-            "cyclical(4, 0.1, scale='formulas:one_over_cycle')",
+            "cyclical(4, 0.1, scale='helpers.formulas:one_over_cycle')",
         ),
-        (from_function(formulas.halving), "from_function('formulas:halving')"),
+        (from_function(formulas.halving), "from_function('helpers.formulas:halving')"),
         (one_cycle(100), "one_cycle(100)"),
         (wsd(100, 10, 20, tail="sqrt"), "wsd(100, 10, 20, tail='sqrt')"),
         (plateau(patience=5, watch="valid_loss"), "plateau(patience=5, watch='valid_loss')"),

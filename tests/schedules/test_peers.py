@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from fastai_spellings import fitted
-from peers import METRICS, peer, timm_trace, torch_trace
-from spellings import SPELLINGS
+from helpers.fastai_spellings import fitted
+from helpers.peers import METRICS, peer, timm_trace, torch_trace
+from helpers.spellings import SPELLINGS
 
 from lrcourse import schedules
 from lrcourse.schedules import cosine, multistep, plateau, power, restarts, step, warmup, wsd
@@ -43,7 +43,7 @@ def test_every_upstream_schedule_is_in_the_table(library):
     missing = upstream(library) - set(SPELLINGS[library])
     version = peer(library).__version__
     assert not missing, (
-        f"{library} {version} has schedules that tests/spellings.py does not know: "
+        f"{library} {version} has schedules that tests/helpers/spellings.py does not know: "
         f"{', '.join(sorted(missing))}. Give each a spelling there, or a sentence why not."
     )
 

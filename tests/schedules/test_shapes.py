@@ -9,11 +9,11 @@ import math
 import pickle
 import subprocess
 import sys
-from pathlib import Path
 
-import formulas
 import numpy as np
 import pytest
+from helpers import formulas
+from helpers.repository import ROOT
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -64,7 +64,7 @@ rising = st.one_of(
     st.builds(warmup, lengths, st.floats(0.001, 1), st.just("geometric")),
     st.builds(warmup, lengths, st.none() | fraction, st.just("power"), st.floats(0.1, 5)),
 )
-scales = st.sampled_from([None, triangular2, exp_range(0.9), "formulas:one_over_cycle"])
+scales = st.sampled_from([None, triangular2, exp_range(0.9), "helpers.formulas:one_over_cycle"])
 up_and_down = st.one_of(
     st.builds(constant, st.floats(0.01, 1)),
     st.builds(restarts, span, st.sampled_from([1, 1.5, 2, 3]) | st.floats(1, 4), fraction, gamma),
@@ -321,7 +321,7 @@ def test_a_function_gets_a_whole_t_as_an_int_and_holds_past_its_length():
 
 def test_importing_the_schedules_does_not_import_torch():
     code = "import sys, lrcourse.schedules; sys.exit('torch' in sys.modules)"
-    root = Path(__file__).resolve().parents[1]
+    root = ROOT
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
 
 

@@ -1,6 +1,6 @@
 """Every page of claims on fresh seeds: how many verdicts come out the same?
 
-    python tests/soak_claims.py [PAGE ...] [--first 2000 0] [--shift 10000] [--records FOLDER]
+    python tests/soak/soak_claims.py [PAGE ...] [--first 2000 0] [--shift 10000] [--records FOLDER]
 
 The claims page is judged on the sets of seeds that begin at --first, and every verdict has to be
 the one that the page expects. A chapter is judged as it stands and with all its judging seeds moved
@@ -21,9 +21,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
+from helpers.repository import ROOT
 from nbclient import NotebookClient
 
-ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 
 # Which numbers of a chapter's code are its judging seeds: those that the first group matches.

@@ -5,7 +5,7 @@ are whole. In the end there is exactly one record for each run, and all numbers 
 unbroken sweep; only times may differ. A sweep that outlives its kills is compared, and the next
 begins in an empty folder. One line a kill; the exit status is 1 where anything differs.
 
-    python tests/soak_kills.py [--kills 20] [--seed 0]
+    python tests/soak/soak_kills.py [--kills 20] [--seed 0]
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ import re
 
 import nbformat
 import pytest
-from soak_claims import CLAIMS_FIRST, NOTEBOOKS, SEEDS, moved, told
+from soak.soak_claims import CLAIMS_FIRST, NOTEBOOKS, SEEDS, moved, told
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from helpers.snapshots import snapshot
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from snapshots import snapshot
 from torch.optim import lr_scheduler as ls
 
 from lrcourse import schedules as s

@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
-from peers import peer, sgd
+from helpers.peers import peer, sgd
 from torch.optim import lr_scheduler as ls
 
 from lrcourse import data, models, tracing, training

@@ -1,0 +1,234 @@
+"""Arguments checked in one way: a rule says in words what it takes, and every message is alike.
+
+For a function, a decorator; the rules turn NumPy's numbers into Python's own:
+
+    @arguments(lr=POSITIVE, updates=COUNT_FROM_1, title=TEXT, jobs=optional(COUNT_FROM_1))
+    def something(net, lr, updates, title="", jobs=None): ...
+
+For a frozen dataclass, in `__post_init__`:
+
+    check(self, length=POSITIVE, floor=FRACTION)
+
+A rule is any function of (owner, name, value) that gives the value to use. It raises TypeError for
+a wrong kind and ValueError for a wrong value, and says which argument it was, what was given and
+what would be right.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import numbers
+import reprlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Rule = Callable[[str, str, object], object]
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = _short.maxlong = 80
+
+
+def arguments(**rules: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a function: each rule is applied to the argument of its name at every call.
+
+    An argument that is left out is not checked: its default stands as it is. A rule with the name
+    of ``*args`` or ``**kwargs`` is applied to each of them.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(function)
+        unknown = sorted(rules.keys() - signature.parameters.keys())
+        if unknown:
+            raise TypeError(f"{function.__name__} has no {', '.join(unknown)} to check")
+        owner = function.__name__
+
+        @functools.wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError as problem:
+                raise TypeError(f"{owner}: {problem}") from None
+            for name, rule in rules.items():
+                if name not in bound.arguments:
+                    continue
+                value, kind = bound.arguments[name], signature.parameters[name].kind
+                if kind is inspect.Parameter.VAR_POSITIONAL:
+                    bound.arguments[name] = tuple(rule(owner, name, each) for each in value)
+                elif kind is inspect.Parameter.VAR_KEYWORD:
+                    bound.arguments[name] = {k: rule(owner, k, each) for k, each in value.items()}
+                else:
+                    bound.arguments[name] = rule(owner, name, value)
+            return function(*bound.args, **bound.kwargs)
+
+        return checked
+
+    return decorate
+
+
+def check(owner: Any, **rules: Rule) -> None:
+    """Apply each rule to the attribute of that name, also of a frozen dataclass."""
+    for name, rule in rules.items():
+        value = rule(type(owner).__name__, name, getattr(owner, name))
+        object.__setattr__(owner, name, value)
+
+
+def shown(value: object) -> str:
+    """A value in a message: its repr, shortened, whatever that does."""
+    try:
+        return _short.repr(value) if isinstance(value, str | bytes | int) else _cut(repr(value))
+    except Exception:
+        return f"a {type(value).__name__}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:200]} ..."
+
+
+@dataclass(frozen=True)
+class Number:
+    """Which numbers an argument takes, with the words for it."""
+
+    wanted: str
+    accepts: Callable[[float], bool]
+    whole: bool = False
+
+    def __call__(self, owner: str, name: str, value: object) -> Any:
+        """The value as a plain int or float; TypeError or ValueError where it is not taken."""
+        number = plain_number(value)
+        problem = f"{owner}: {name} must be {self.wanted}; got {shown(value)}"
+        if number is None:
+            raise TypeError(f"{problem}, a {type(value).__name__}")
+        if not (math.isfinite(number) and self.accepts(number)):
+            raise ValueError(problem)
+        if not self.whole:
+            return number
+        if number != int(number):
+            raise ValueError(problem)
+        return int(number)
+
+
+def whole(least: int, most: int | None = None) -> Number:
+    """A whole number from `least` on, or from `least` to `most`."""
+    if most is None:
+        return Number(f"a whole number >= {least}", lambda v: least <= v <= _MOST, whole=True)
+    return Number(f"a whole number from {least} to {most}", lambda v: least <= v <= most, True)
+
+
+_MOST = 2**53  # beyond it a float no longer counts by ones, and no loop ends
+NUMBER = Number("a finite number", lambda v: True)
+POSITIVE = Number("a finite number > 0", lambda v: v > 0)
+NOT_NEGATIVE = Number("a finite number >= 0", lambda v: v >= 0)
+FRACTION = Number("a number from 0 to 1", lambda v: 0 <= v <= 1)
+COUNT = whole(0)
+COUNT_FROM_1 = whole(1)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some values, compared by ==; names are best."""
+
+    choices: tuple[object, ...]
+
+    def __call__(self, owner: str, name: str, value: object) -> Any:
+        """The value; TypeError for another kind, ValueError for another value."""
+        known = (value is None or isinstance(value, str | int)) and value in self.choices
+        if known and not (isinstance(value, bool) and value not in (True, False)):
+            return value
+        listed = ", ".join(map(repr, self.choices))
+        problem = f"{owner}: {name} must be one of {listed}; got {shown(value)}"
+        kinds = tuple({type(one) for one in self.choices})
+        raise ValueError(problem) if isinstance(value, kinds) else TypeError(problem)
+
+
+def one_of(*choices: object) -> Choice:
+    """One of the values named."""
+    return Choice(choices)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """An instance of some types, with the words for it."""
+
+    wanted: str
+    types: tuple[type, ...]
+
+    def __call__(self, owner: str, name: str, value: object) -> Any:
+        """The value; TypeError where it is of another kind."""
+        if isinstance(value, self.types):
+            return value
+        raise TypeError(
+            f"{owner}: {name} must be {self.wanted}; got {shown(value)}, a {type(value).__name__}"
+        )
+
+
+def kind(wanted: str, *types: type) -> Kind:
+    """An instance of one of the types; `wanted` says so in words, with its article."""
+    return Kind(wanted, types)
+
+
+TEXT = kind("a string", str)
+FLAG = kind("True or False", bool)
+MAPPING = kind("a dictionary", dict)
+
+
+def function(owner: str, name: str, value: object) -> Any:
+    """Rule: something that can be called, and no class."""
+    if callable(value) and not isinstance(value, type):
+        return value
+    raise TypeError(f"{owner}: {name} must be a function; got {shown(value)}")
+
+
+def optional(rule: Rule) -> Rule:
+    """The rule, or None."""
+
+    def checked(owner: str, name: str, value: object) -> Any:
+        return None if value is None else rule(owner, name, value)
+
+    return checked
+
+
+def each(rule: Rule, least: int = 1) -> Rule:
+    """A sequence (any iterable but a string or bytes) of at least `least` values, as a list."""
+
+    def checked(owner: str, name: str, value: object) -> list[Any]:
+        if isinstance(value, str | bytes | dict) or not isinstance(value, Iterable):
+            raise TypeError(f"{owner}: {name} must be a sequence; got {shown(value)}")
+        try:
+            values = list(value)
+        except TypeError as problem:  # an array of no dimension
+            raise TypeError(
+                f"{owner}: {name} must be a sequence; got {shown(value)} ({problem})"
+            ) from None
+        if len(values) < least:
+            raise ValueError(
+                f"{owner}: {name} must have {least} or more values; it has {len(values)}"
+            )
+        return [rule(owner, f"{name}[{k}]", one) for k, one in enumerate(values)]
+
+    return checked
+
+
+def check_choice(owner: Any, name: str, choices: tuple[str | None, ...]) -> None:
+    """ValueError unless the attribute of that name is one of the choices."""
+    value = getattr(owner, name)
+    if not (value is None or isinstance(value, str)) or value not in choices:
+        raise ValueError(
+            f"{type(owner).__name__}: {name} must be one of {', '.join(map(repr, choices))}; "
+            f"got {shown(value)}"
+        )
+
+
+def plain_number(value: object) -> float | None:
+    """An int or a float from any real number (NumPy's too); None for a bool or a non-number."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+    return int(value) if isinstance(value, numbers.Integral) else number
