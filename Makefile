@@ -40,6 +40,7 @@ run: setup
 lint: setup
 	@$(VENV_PYTHON) -m ruff check --quiet
 	@$(VENV_PYTHON) -m ruff format --check --quiet
+	@$(VENV_PYTHON) -m basedpyright
 
 test: lint
 	@$(PYTEST) $(NBVAL) $(if $(ARGS),$(ARGS),notebooks tests)

@@ -3,7 +3,9 @@
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
+import zipfile
 
 import pytest
 import yaml
@@ -17,6 +19,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 CONDA_NAMES = {"torch": "pytorch"}
 # Packages that pip brings along with others and conda does not.
 ONLY_CONDA = {"pip", "mdbook", "requests"}
+WITHOUT_CACHES = shutil.ignore_patterns("__pycache__")
 
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
@@ -48,8 +51,35 @@ def test_the_core_is_three_packages():
     }
 
 
-def test_the_version_is_the_package_s():
-    assert PROJECT["version"] == lrcourse.__version__
+def test_the_version_stands_in_one_place():
+    assert PROJECT["dynamic"] == ["version"]
+    assert "version" not in PROJECT
+
+
+def test_a_wheel_holds_every_module_and_what_they_read(tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    shutil.copytree(ROOT / "lrcourse", source / "lrcourse", ignore=WITHOUT_CACHES)
+    build = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
+    command = [sys.executable, "-c", build, str(tmp_path)]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    assert wheel.name.startswith(f"lrcourse-{lrcourse.__version__}-py3-")
+    with zipfile.ZipFile(wheel) as opened:
+        packed = {name for name in opened.namelist() if ".dist-info/" not in name}
+    there = {
+        path.relative_to(source).as_posix()
+        for path in (source / "lrcourse").rglob("*")
+        if path.is_file()
+    }
+    assert packed == there
+    assert {path for path in packed if not path.endswith(".py")} == {
+        "lrcourse/playground/page.js",
+        "lrcourse/published/numbers.toml",
+        "lrcourse/py.typed",
+    }
 
 
 @pytest.mark.parametrize("name", LOCKS)

@@ -108,6 +108,7 @@ def _run_chapter(
             print(f"\r{name}  cell {number} of {count}\x1b[K", end="", flush=True)
 
     before = _outputs(chapter, out)
+    executed = ""
     source = chapter.path.read_text(encoding="utf-8")
     try:
         notebook = nbformat.reads(source, as_version=4)

@@ -99,7 +99,7 @@ def _requirements() -> Iterator[str]:
 
 def _parse(requirement: str) -> Dependency:
     # Lower bounds only, by this project's rule: no need of the package `packaging`.
-    name = re.match(r"[\w.-]+", requirement)[0]
+    name = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
     oldest = re.search(r">=\s*([\w.]+)", requirement)
     extra = re.search(r"extra\s*==\s*['\"]([\w-]+)", requirement)
     return Dependency(name, oldest[1] if oldest else "0", extra[1] if extra else "")
@@ -179,7 +179,8 @@ def _tell_book_tools() -> None:
 
 def _numbers(version: str) -> tuple[int, ...]:
     """The leading numbers of a version, enough for lower bounds: "2.6.0+cpu" -> (2, 6, 0)."""
-    return tuple(int(part) for part in re.match(r"[\d.]*", version)[0].split(".") if part)
+    leading = re.split(r"[^\d.]", version, maxsplit=1)[0]
+    return tuple(int(part) for part in leading.split(".") if part)
 
 
 def _first_line(error: Exception) -> str:

@@ -120,7 +120,8 @@ class _Client(NotebookClient):
         def stop() -> None:
             self.interrupted = True
             self.shutdown_kernel = "immediate"
-            task.cancel()
+            if task:
+                task.cancel()
 
         # nbclient has just set handlers that make an interruption look like a failed cell. They
         # cannot be set outside the main thread, nor on Windows (NotImplementedError).
