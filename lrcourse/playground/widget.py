@@ -1,6 +1,6 @@
 """Interactive figures for Jupyter: the playground.
 
-    from lrcourse.widgets import Playground
+    from lrcourse.playground import Playground
 
     page = Playground(surface="ravine", optimizer="momentum", peak_lr=0.1)
     page                                                # in the last line of a cell: the page

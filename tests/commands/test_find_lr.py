@@ -10,7 +10,7 @@ from lrcourse.commands import main as cli
 MODULE = """
 import torch
 from torch import nn
-from lrcourse.experiments import Experiment
+from lrcourse.sweeps import Experiment
 
 X = torch.randn(60, 4)
 Y = (X.sum(1) > 0).long()

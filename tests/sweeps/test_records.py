@@ -83,7 +83,7 @@ def test_a_full_disk_leaves_no_half_record(store, monkeypatch):
 def test_many_writers_of_one_record(store, tmp_path):
     script = textwrap.dedent(
         f"""
-        from lrcourse.records import Records, key_of
+        from lrcourse.sweeps.records import Records, key_of
         spec, history = {SPEC!r}, {{"lr": [0.1] * 20000}}
         for _ in range(30):
             Records({str(store.folder)!r}).write(key_of(spec), spec, history)
