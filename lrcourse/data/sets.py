@@ -14,7 +14,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import nullcontext, redirect_stderr
 from dataclasses import dataclass, replace
-from importlib import import_module
 from operator import index
 from pathlib import Path
 
@@ -258,10 +257,11 @@ def _download(name: str, root: Path, progress: bool) -> None:
 def _datasets():
     """torchvision's data sets, imported only now that they are needed."""
     try:
-        return import_module("torchvision.datasets")
+        import torchvision.datasets as datasets
     except ImportError as error:
         advice = "this set needs torchvision: python -m pip install torchvision"
         raise ImportError(f"{advice} ({error})", name="torchvision") from error
+    return datasets
 
 
 def _from_idx(raw: bytes) -> np.ndarray:
