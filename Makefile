@@ -72,6 +72,6 @@ lock:
 	@$(PYTHON) tools/lock.py $(ARGS)
 
 clean:
-	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name records ! -name cache -exec rm -rf {} +; fi
+	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name records ! -name cache ! -name setup.lock -exec rm -rf {} +; fi
 	@rm -rf .pytest_cache .ruff_cache .hypothesis
 	@echo "kept: .venv, and under build/ the records of finished runs and the caches"

@@ -1,8 +1,11 @@
 """tools/setup_venv.py: when an environment is built, brought up to date, or left alone."""
 
 import ast
+import contextlib
+import errno
 import json
 import os
+import subprocess
 import sys
 from collections import namedtuple
 from pathlib import Path
@@ -64,6 +67,83 @@ def test_a_second_setup_does_nothing(root, capsys):
     capsys.readouterr()
     assert done(root) == []
     assert capsys.readouterr().out == ""
+
+
+def test_a_second_setup_waits_for_the_first_and_finds_everything_done(root, capsys):
+    first = Pretender(root)
+
+    class Second(Pretender):
+        def pause(self):
+            """The first one finishes while the second waits."""
+            assert not (root / ".venv").exists()
+            setup_venv.bring_up_to_date(first, peers=False, python_chosen=False)
+            held.close()
+
+    second = Second(root)
+    with contextlib.ExitStack() as held:
+        held.enter_context(first.alone())
+        assert setup_venv.setup(second) is False
+    assert (first.done, second.done) == (ALL, [])
+    told = capsys.readouterr().out
+    assert told.count("another setup of") == 1
+    assert str(root / "build" / "setup.log") in told
+
+
+def test_a_setup_that_waited_for_one_that_failed_begins_anew(root):
+    class Second(Pretender):
+        def pause(self):
+            with pytest.raises(setup_venv.SetupError):
+                first = Pretender(root, "requirements.lock", "Installing collected packages")
+                setup_venv.bring_up_to_date(first, peers=False, python_chosen=False)
+            held.close()
+
+    second = Second(root)
+    with contextlib.ExitStack() as held:
+        held.enter_context(second.alone())
+        assert setup_venv.setup(second) is True
+    assert second.done == ALL
+
+
+SLOW_SETUP = """
+import sys, time
+from pathlib import Path
+from test_setup_venv import Pretender, setup_venv
+
+class Slow(Pretender):
+    def call(self, command):
+        time.sleep(0.3)
+        super().call(command)
+
+slow = Slow(Path(sys.argv[1]))
+setup_venv.setup(slow)
+print("did", len(slow.done))
+"""
+
+
+def test_of_two_processes_one_does_the_work(root):
+    tests = str(ROOT / "tests")
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", SLOW_SETUP, str(root)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([tests, str(ROOT)])},
+        )
+        for _ in range(2)
+    ]
+    told = [process.communicate(timeout=60)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert sorted(text.splitlines()[-1] for text in told) == ["did 0", f"did {len(ALL)}"]
+    assert sum("waiting" in text for text in told) == 1
+
+
+def test_a_folder_that_knows_no_locks_is_set_up_without(root, monkeypatch):
+    def refuse(*arguments):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    module = "msvcrt.locking" if os.name == "nt" else "fcntl.flock"
+    monkeypatch.setattr(module, refuse)
+    assert done(root) == ALL
 
 
 def test_what_has_changed_is_installed_again(root):

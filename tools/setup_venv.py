@@ -6,9 +6,13 @@ get a sentence that helps, not a SyntaxError.
 A stamp inside .venv tells what was installed, where and for which Python. It says "busy" while
 anything is being changed, so that an interrupted install is built anew and never taken for a
 finished one. An environment without a stamp is somebody's own: it is brought up to date in place.
+
+One setup changes an environment at a time: a second one waits until the first has ended.
 """
 
 import argparse
+import contextlib
+import errno
 import hashlib
 import importlib.util
 import json
@@ -61,6 +65,7 @@ class Environment:
         self.folder = root / ".venv"
         self.stamp = self.folder / ".lrcourse-setup.json"
         self.log = root / "build" / "setup.log"
+        self.lock = root / "build" / "setup.lock"
         self.python = self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
     def state(self):
@@ -147,6 +152,24 @@ class Environment:
         options = ["--disable-pip-version-check", "--no-input", "--progress-bar=off"]
         return [str(self.python), "-I", "-m", "pip", "install", *options, *arguments]
 
+    @contextlib.contextmanager
+    def alone(self):
+        """Around a change: waits, with a sentence, while another setup of this checkout works."""
+        self.lock.parent.mkdir(exist_ok=True)
+        with self.lock.open("a") as file:
+            if not try_to_lock(file):
+                print(
+                    f"setup: another setup of {self.root} is at work (see {self.log}); waiting ...",
+                    flush=True,
+                )
+                while not try_to_lock(file):
+                    self.pause()
+            yield
+
+    def pause(self):
+        """Between two looks at the lock."""
+        time.sleep(1)
+
     def call(self, command):
         """Run a command in the checkout with its output in the log; SetupError when it fails."""
         with self.log.open("a", encoding="utf-8", errors="replace") as log:
@@ -188,6 +211,23 @@ class Step:
     def __exit__(self, kind, value, traceback):
         seconds = time.monotonic() - self.start
         print(" stopped" if kind else f" {seconds:.0f} s", flush=True)
+
+
+def try_to_lock(file):
+    """Whether an open file could be locked; the lock ends with the file or with the process."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        # Some network folders know no locks: there it goes on without.
+        return error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+    return True
 
 
 def explain(output):
@@ -240,36 +280,57 @@ def install_part(pyproject):
 
 def setup(environment, peers=False, python_chosen=False):
     """Bring the environment up to date; returns whether anything had to be done."""
-
-    def read(name):
-        return (environment.root / name).read_text(encoding="utf-8")
-
-    locks = {"lock": "requirements.lock", "peers": "requirements-peers.lock"}
-    if not peers:
-        del locks["peers"]
-    wanted = {part: digest(read(name)) for part, name in locks.items()}
-    wanted["project"] = digest(install_part(read("pyproject.toml")))
-
-    reason = environment.reason_to_rebuild(python_chosen)
-    state = environment.state()
-    if reason is None and all(state.get(part) == wanted[part] for part in wanted):
+    if is_ready(environment, peers, python_chosen):
         return False
-    environment.log.parent.mkdir(exist_ok=True)
+    with environment.alone():
+        # Looked at again: the setup that this one has waited for may have done it all.
+        if is_ready(environment, peers, python_chosen):
+            return False
+        bring_up_to_date(environment, peers, python_chosen)
+    return True
+
+
+def read(environment, name):
+    """The text of a file of the checkout."""
+    return (environment.root / name).read_text(encoding="utf-8")
+
+
+def locks(peers):
+    """Part of the environment -> the lock that says what belongs into it."""
+    wanted = {"lock": "requirements.lock"}
+    return dict(wanted, peers="requirements-peers.lock") if peers else wanted
+
+
+def wanted_parts(environment, peers):
+    """Part -> the digest of what it has to hold."""
+    wanted = {part: digest(read(environment, name)) for part, name in locks(peers).items()}
+    return dict(wanted, project=digest(install_part(read(environment, "pyproject.toml"))))
+
+
+def is_ready(environment, peers, python_chosen):
+    """Whether everything that is wanted is there."""
+    if environment.reason_to_rebuild(python_chosen):
+        return False
+    state = environment.state()
+    return all(state.get(part) == what for part, what in wanted_parts(environment, peers).items())
+
+
+def bring_up_to_date(environment, peers, python_chosen):
+    """Make the environment anew where there is a reason to, and install what differs."""
     environment.log.write_text("")
+    reason = environment.reason_to_rebuild(python_chosen)
     if reason:
         environment.build(reason)
-        state = environment.state()
-
-    for part, name in locks.items():
+    state, wanted = environment.state(), wanted_parts(environment, peers)
+    for part, name in locks(peers).items():
         if state.get(part) != wanted[part]:
-            count = len(set(re.findall(r"(?m)^([\w.-]+)==", read(name))))
+            count = len(set(re.findall(r"(?m)^([\w.-]+)==", read(environment, name))))
             command = environment.pip("--no-deps", "--require-hashes", "-r", name)
             title = f"up to {count} packages of {name}"
             environment.install(part, wanted[part], title, [command])
     project = environment.pip("--no-deps", "--no-build-isolation", "-e", ".")
     trial = [str(environment.python), "-c", "import lrcourse, torch, torchvision"]
     environment.install("project", wanted["project"], "lrcourse itself", [project, trial])
-    return True
 
 
 def main(arguments=None):
