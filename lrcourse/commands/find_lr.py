@@ -1,4 +1,4 @@
-"""``lrcourse find-lr module:function``: a range test from a shell."""
+"""`lrcourse find-lr module:function`: a range test from a shell."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from lrcourse import look as parts
 from lrcourse.rangetest.calibration import Calibration
-from lrcourse.rangetest.figure import MARKS
+from lrcourse.rangetest.rules import RULES
 
 SHAPES = ("o", "s", "^", "D", "v", "P")
 
@@ -68,7 +68,7 @@ def readings(cases: Mapping[str, Calibration], *, title: str = "", name: str = "
 
     The grey band reaches from a third of the best rate to three times it.
     """
-    rules = [rule for rule in MARKS if any(c.decades[rule] is not None for c in cases.values())]
+    rules = [rule for rule in RULES if any(c.decades[rule] is not None for c in cases.values())]
     with plt.rc_context(parts.LOOK):
         figure, axes = plt.subplots(figsize=(6.8, 1.3 + 0.3 * len(rules)))
         axes.axvspan(1 / 3, 3, color="#dddddd", alpha=0.6, linewidth=0)
@@ -84,7 +84,7 @@ def readings(cases: Mapping[str, Calibration], *, title: str = "", name: str = "
                 ms=5,
                 label=label,
             )
-        axes.set_yticks(range(len(rules)), [MARKS[rule] for rule in rules])
+        axes.set_yticks(range(len(rules)), [RULES[rule].mark for rule in rules])
         axes.set_ylim(len(rules) - 0.4, -0.6)
         axes.set_xscale("log")
         axes.set(xlabel="rate read off / best rate of the sweep", title=title)

@@ -44,7 +44,7 @@ class Feed:
         self._iterator: Iterator[Any] | None = None
 
     def begin(self, seed: int, shuffle: bool = False) -> None:
-        """Start a pass. Tensors are shuffled by ``seed``, and a list too where it is asked for."""
+        """Start a pass. Tensors are shuffled by `seed`, and a list too where it is asked for."""
         self._order = torch.Generator().manual_seed(seed)
         self._shuffle = shuffle
         self._iterator = self._pass()
@@ -87,7 +87,7 @@ class Feed:
 
 
 def held_out_batches(held_out: Any, batch_size: int) -> list[Any]:
-    """The held-out batches, in memory; tensors are cut into batches of ``batch_size``."""
+    """The held-out batches, in memory; tensors are cut into batches of `batch_size`."""
     is_data = isinstance(held_out, Split) or _are_tensors(held_out)
     if is_data:
         return list(zip(*(tensor.split(batch_size) for tensor in held_out), strict=True))
@@ -100,7 +100,7 @@ def held_out_batches(held_out: Any, batch_size: int) -> list[Any]:
 
 
 def moved(batch: Any, device: torch.device | None) -> Any:
-    """A batch with its tensors on ``device``; as it is where device is None."""
+    """A batch with its tensors on `device`; as it is where device is None."""
     if device is None or isinstance(batch, str | bytes):
         return batch
     if isinstance(batch, torch.Tensor):
@@ -117,10 +117,10 @@ def moved(batch: Any, device: torch.device | None) -> Any:
 
 
 def default_step(loss_fn: Callable[..., torch.Tensor]) -> Step:
-    """How a batch meets the net where no ``step`` is given.
+    """How a batch meets the net where no `step` is given.
 
-    (X, y), or (X1, X2, ..., y): ``loss_fn(net(X1, X2, ...), y)``. A mapping, as transformers has
-    them: ``net(**batch)``, whose result holds the loss.
+    (X, y), or (X1, X2, ..., y): `loss_fn(net(X1, X2, ...), y)`. A mapping, as transformers has
+    them: `net(**batch)`, whose result holds the loss.
     """
 
     def step(net: nn.Module, batch: Any) -> Any:

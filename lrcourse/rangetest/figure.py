@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,9 +13,8 @@ from matplotlib.figure import Figure
 
 from lrcourse import look as parts
 from lrcourse.rangetest import rules
-
-if TYPE_CHECKING:
-    from lrcourse.rangetest.result import RangeTest
+from lrcourse.rangetest.curves import Curves
+from lrcourse.rangetest.suggestion import suggest
 
 LINES = {
     "loss": ("training", 0),
@@ -24,22 +22,12 @@ LINES = {
     "accuracy": ("training", 0),
     "held_out_accuracy": ("held-out", 2),
 }
-MARKS = {
-    "base_lr_loss": "base_lr, loss",
-    "base_lr_accuracy": "base_lr, accuracy",
-    "steepest": "steepest",
-    "valley": "valley",
-    "minimum_10": "minimum / 10",
-    "max_lr_loss": "max_lr, loss",
-    "max_lr_levels_off": "max_lr, levels off",
-    "max_lr_ragged": "max_lr, ragged",
-}
 
 
 def plot(
-    test: RangeTest, *, title: str = "", name: str = "range-test", path: Path | None = None
+    test: Curves, *, title: str = "", name: str = "range-test", path: Path | None = None
 ) -> None:
-    """Draw, show and, in a headless run or at ``path``, keep the figure."""
+    """Draw, show and, in a headless run or at `path`, keep the figure."""
     with plt.rc_context(parts.LOOK):
         figure = draw(test, title)
         if path is not None:
@@ -50,9 +38,9 @@ def plot(
         parts.finish(figure, name, dict(test.provenance))
 
 
-def draw(test: RangeTest, title: str = "") -> Figure:
+def draw(test: Curves, title: str = "") -> Figure:
     """The figure: a panel for the loss, one for the accuracy, one for the rules."""
-    suggestion = test.suggest()
+    suggestion = suggest(test)
     shown = [k for k in ("loss", "accuracy") if test.table(k) is not None]
     found = {rule: r for rule, r in suggestion.rules.items() if r.lr is not None}
     heights = [2.0] * len(shown) + [0.35 + 0.22 * max(len(found), 1)]
@@ -71,7 +59,7 @@ def draw(test: RangeTest, title: str = "") -> Figure:
         each = [lr for lr in reading.repeats if lr is not None]
         marks.plot(each, [k] * len(each), "|", color=colour, markersize=9, alpha=0.7)
         marks.plot([reading.lr], [k], "o", color=colour, markersize=5, gid=rule)
-    marks.set_yticks(range(len(found)), [MARKS[rule] for rule in found])
+    marks.set_yticks(range(len(found)), [rules.RULES[rule].mark for rule in found])
     marks.set_ylim(max(len(found), 1) - 0.4, -0.6)
     marks.set_xlabel("learning rate")
     marks.grid(visible=False, axis="y")
@@ -92,7 +80,7 @@ def draw(test: RangeTest, title: str = "") -> Figure:
     return figure
 
 
-def _draw(axes: Axes, test: RangeTest, column: str) -> None:
+def _draw(axes: Axes, test: Curves, column: str) -> None:
     """The smoothed curves, as the rules see them: median and range; single values as dots."""
     label, k = LINES[column]
     colour = parts.colour(k)
@@ -116,7 +104,7 @@ def _draw(axes: Axes, test: RangeTest, column: str) -> None:
         axes.fill_between(lr, low, high, color=colour, alpha=0.25, linewidth=0)
 
 
-def _limit_loss(axes: Axes, test: RangeTest) -> None:
+def _limit_loss(axes: Axes, test: Curves) -> None:
     """From the lowest loss to somewhat above the first one; what blows up leaves the figure."""
     tables = [test.table(column) for column in ("loss", "held_out_loss")]
     seen = [np.where(np.isfinite(t), t, np.nan) for t in tables if t is not None]

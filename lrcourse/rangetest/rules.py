@@ -1,7 +1,7 @@
 """What to read off a curve over the learning rate: each rule a pure function of two arrays.
 
 Every rule takes the rates (ascending, all above 0) and one smoothed value for each, and gives a
-rate of the curve (``minimum_10``: a tenth of one), or None where the curve does not show what the
+rate of the curve (`minimum_10`: a tenth of one), or None where the curve does not show what the
 rule asks for. Slopes are taken in log LR. The curve ends where it diverged; nothing here sees NaN.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,16 +19,35 @@ ROUGHER = 2.0  # ragged: this many times as rough as during the rise
 FEWEST = 10  # updates that a curve needs
 
 
-class Watch:
+class Words(NamedTuple):
+    """What a rule is called in a sentence, and on the axis of a figure."""
+
+    name: str
+    mark: str
+
+
+RULES = {
+    "base_lr_loss": Words("base_lr: loss starts to fall", "base_lr, loss"),
+    "base_lr_accuracy": Words("base_lr: accuracy starts to rise", "base_lr, accuracy"),
+    "steepest": Words("steepest fall in log LR", "steepest"),
+    "valley": Words("valley", "valley"),
+    "minimum_10": Words("minimum / 10", "minimum / 10"),
+    "max_lr_loss": Words("max_lr: loss turns up", "max_lr, loss"),
+    "max_lr_levels_off": Words("max_lr: accuracy levels off", "max_lr, levels off"),
+    "max_lr_ragged": Words("max_lr: accuracy turns ragged", "max_lr, ragged"),
+}
+
+
+class DivergenceWatch:
     """Follow a loss and say when it has diverged.
 
     The loss is smoothed as it comes: an exponential mean without the bias of its start,
-    ``sum(b**(t-i) x_i) / sum(b**(t-i))`` over i <= t with b = ``smoothing``. It has diverged
+    `sum(b**(t-i) x_i) / sum(b**(t-i))` over i <= t with b = `smoothing`. It has diverged
 
     - where it is NaN or infinite, or
-    - where the smoothed loss is above ``factor`` times the lowest smoothed loss so far. Where a
+    - where the smoothed loss is above `factor` times the lowest smoothed loss so far. Where a
       loss of 0 or below has occurred, "times" means nothing; then it is
-      ``best + (factor - 1) * max(|best|, |first|)`` with the first loss.
+      `best + (factor - 1) * max(|best|, |first|)` with the first loss.
     """
 
     def __init__(self, factor: float, smoothing: float) -> None:
@@ -68,13 +88,13 @@ def ceiling(loss: np.ndarray, factor: float, smoothing: float) -> float:
     """The highest loss that tells something: higher ones say no more than "diverged".
 
     Cut off there, the explosion at the end of a curve does not reach into its mean to both sides
-    and make the loss turn up too early. With the limit that a ``Watch`` of the whole curve has at
-    the end, and the beginning, the highest smoothed loss before the lowest one: it is as far above
-    the beginning as the lowest loss is below it, but no higher than the limit, nor lower than the
-    beginning (a fall from 2.3 to 0.1 is not cut off at 0.4). Infinite where there is no loss that
-    is a number.
+    and make the loss turn up too early. With the limit that a `DivergenceWatch` of the whole curve
+    has at the end, and the beginning, the highest smoothed loss before the lowest one: it is as far
+    above the beginning as the lowest loss is below it, but no higher than the limit, nor lower than
+    the beginning (a fall from 2.3 to 0.1 is not cut off at 0.4). Infinite where there is no loss
+    that is a number.
     """
-    watch, seen = Watch(factor, smoothing), []
+    watch, seen = DivergenceWatch(factor, smoothing), []
     for value in loss:
         if watch.add(float(value)):
             break
@@ -111,7 +131,7 @@ def smoothed(values: np.ndarray, smoothing: float) -> np.ndarray:
 def per_value(smoothing: float, there: np.ndarray) -> float:
     """The b for a curve with values at some updates only, that reaches as far as every update's.
 
-    ``there`` says for each update whether there is a value; with one at every k-th it is b**k.
+    `there` says for each update whether there is a value; with one at every k-th it is b**k.
     """
     gaps = np.diff(np.flatnonzero(there))
     return smoothing ** float(np.median(gaps)) if len(gaps) else smoothing
@@ -139,7 +159,7 @@ def level(rising: np.ndarray) -> float:
 def steepest(lr: np.ndarray, loss: np.ndarray) -> float | None:
     """The rate at which the loss falls fastest per factor of the rate.
 
-    The lowest d loss / d ln(lr) (central differences) between the rate before ``base_lr_loss``
+    The lowest d loss / d ln(lr) (central differences) between the rate before `base_lr_loss`
     and the minimum of the loss: a bump before the fall has a steep side, too. None where the loss
     never falls.
     """
@@ -154,7 +174,7 @@ def steepest(lr: np.ndarray, loss: np.ndarray) -> float | None:
 def valley(lr: np.ndarray, loss: np.ndarray) -> float | None:
     """The middle of the longest fall.
 
-    Between ``base_lr_loss`` and the minimum, the longest strictly decreasing subsequence of the
+    Between `base_lr_loss` and the minimum, the longest strictly decreasing subsequence of the
     loss (of equally long ones the one with the highest end); its middle member, the later of two.
     None where the loss never falls. fastai's rule of this name looks for the same on the whole
     curve: then plateaus before and after the fall count too, and the answer moves with the start
@@ -198,14 +218,14 @@ def longest_fall(values: np.ndarray) -> list[int]:
 def base_lr_loss(lr: np.ndarray, loss: np.ndarray) -> float | None:
     """Where the loss starts to fall: after a tenth of its fall, for good.
 
-    The fall goes from the beginning of the curve (see ``level``) to the lowest value. The rate is
+    The fall goes from the beginning of the curve (see `level`) to the lowest value. The rate is
     the first of the stretch before the minimum that lies wholly below a tenth of it.
     """
     return _starts(lr, -np.asarray(loss))
 
 
 def base_lr_accuracy(lr: np.ndarray, accuracy: np.ndarray) -> float | None:
-    """Where the accuracy starts to rise: as ``base_lr_loss``, upwards."""
+    """Where the accuracy starts to rise: as `base_lr_loss`, upwards."""
     return _starts(lr, np.asarray(accuracy))
 
 
@@ -221,7 +241,7 @@ def max_lr_loss(lr: np.ndarray, loss: np.ndarray) -> float | None:
 def max_lr_levels_off(lr: np.ndarray, accuracy: np.ndarray) -> float | None:
     """Where the accuracy levels off: the first rate with nine tenths of its rise behind it.
 
-    The rise goes from the beginning of the curve (see ``level``) to the highest value. None where
+    The rise goes from the beginning of the curve (see `level`) to the highest value. None where
     the accuracy never rises, or still does at the last rate.
     """
     accuracy = np.asarray(accuracy)
@@ -235,9 +255,9 @@ def max_lr_levels_off(lr: np.ndarray, accuracy: np.ndarray) -> float | None:
 def max_lr_ragged(lr: np.ndarray, accuracy: np.ndarray, raw: np.ndarray) -> float | None:
     """Where the accuracy turns ragged: its ups and downs become twice what they were.
 
-    Roughness at t: the root mean square of the second differences of ``raw`` (the accuracy as it
+    Roughness at t: the root mean square of the second differences of `raw` (the accuracy as it
     was measured) in a window of a tenth of the curve, 5 at least, that ends at t. The usual
-    roughness is the median over the rise, from ``base_lr_accuracy`` to ``max_lr_levels_off``;
+    roughness is the median over the rise, from `base_lr_accuracy` to `max_lr_levels_off`;
     the rate is the first above that range at which it is more than doubled and stays so for half
     a window. None where that never happens.
     """

@@ -22,10 +22,11 @@ from lrcourse.rangetest.arguments import (
     made_optimizer,
     precision_of,
 )
+from lrcourse.rangetest.curves import Curve
 from lrcourse.rangetest.feeding import Feed, Step, default_step, held_out_batches
 from lrcourse.rangetest.result import RangeTest
 from lrcourse.rangetest.snapshot import Snapshot, seed_everything
-from lrcourse.rangetest.sweep import Curve, Plan, home_of, sweep
+from lrcourse.rangetest.sweep import Plan, home_of, sweep
 from lrcourse.support import provenance
 
 if TYPE_CHECKING:
@@ -58,57 +59,58 @@ def range_test(
     seed: int = 0,
     progress: bool | None = None,
 ) -> RangeTest:
-    """Train while the rate rises from ``start`` to ``end``, and put everything back.
+    """Train while the rate rises from `start` to `end`, and put everything back.
 
     Afterwards parameters, gradients, buffers, optimizer state and settings, the modes and plain
     attributes of every submodule, the random state of Python, numpy, torch and each GPU in use,
     and a loader with its samplers and generators are bit for bit what they were, the same objects,
     also after an error or Ctrl-C. What cannot be put back: the items of an iterator or a generator
-    (``RangeTest.consumed`` counts them), also where a data set draws on one; what a closure, a step
+    (`RangeTest.consumed` counts them), also where a data set draws on one; what a closure, a step
     hook or an object of another kind that the net holds changes in itself; and random numbers that
     a data set draws in workers which outlive an epoch.
 
     Args:
-        net: any module; or a factory ``lambda seed: net``, and then each repeat starts from a net
+        net: any module; or a factory `lambda seed: net`, and then each repeat starts from a net
             of its own. It trains in train mode; a submodule that is in eval mode inside a net in
             train mode stays so.
-        optimizer: any torch optimizer over ``net``, with whatever state and settings it has; they
+        optimizer: any torch optimizer over `net`, with whatever state and settings it has; they
             stay as they are during the sweep but for the rate. With several parameter groups the
             swept rate is that of the group with the largest one, and the others keep their ratio
-            to it. Or a factory ``lambda net: optimizer``. One that needs a closure (LBFGS) is
+            to it. Or a factory `lambda net: optimizer`. One that needs a closure (LBFGS) is
             refused.
         batches: a DataLoader, a list or any iterable of batches, begun again when it ends; an
             iterator or a generator, which is used up; or a tuple (X, y) of tensors, cut into
-            shuffled batches of ``batch_size``. Batches are moved to the device of the net.
+            shuffled batches of `batch_size`. Batches are moved to the device of the net.
         loss_fn: from (outputs, targets) to a mean; default cross-entropy. A batch (X, y) gives
-            ``loss_fn(net(X), y)``, (X1, X2, y) gives ``loss_fn(net(X1, X2), y)``; a mapping, as
-            in transformers, gives ``net(**batch).loss``.
+            `loss_fn(net(X), y)`, (X1, X2, y) gives `loss_fn(net(X1, X2), y)`; a mapping, as
+            in transformers, gives `net(**batch).loss`.
         start, end: the first and the last rate, both used.
         updates: how many rates from start to end, each for one update.
         scale: "log" (equal ratios) or "linear" (equal differences, as Smith has it).
         held_out: batches as above, kept in memory and measured in eval mode after every
-            ``held_out_every``-th update, counted from the first. This neither draws on the random
+            `held_out_every`-th update, counted from the first. This neither draws on the random
             state of the training nor is trained on. A few hundred samples will do.
-        repeats: how many sweeps. Repeat r runs with every random generator seeded by ``seed + r``:
+        repeats: how many sweeps. Repeat r runs with every random generator seeded by `seed + r`:
             the global ones and those that the loader holds. A list keeps its order in the first
             repeat and is shuffled in the others.
         accumulate: batches to one update; the loss is their mean.
         autocast: a dtype for torch.autocast, or True for the device's default. With float16 the
-            gradients are scaled by a GradScaler of the test's own; ``Curve.skipped`` lists the
+            gradients are scaled by a GradScaler of the test's own; `Curve.skipped` lists the
             updates that it left out.
-        step: for other batches: ``step(net, batch)`` gives the loss, or (loss, outputs, targets)
+        step: for other batches: `step(net, batch)` gives the loss, or (loss, outputs, targets)
             for the accuracy too.
         batch_size: for tensors only.
         diverged: the sweep stops where the smoothed loss is above this many times its lowest
-            value, at NaN and at infinity; see ``range_rules.Watch``, also for losses below 0. On a
-            GPU the losses are read every 10 updates, and the curve is cut where it diverged.
+            value, at NaN and at infinity; see `rangetest.rules.DivergenceWatch`, also for losses
+            below 0. On a GPU the losses are read every 10 updates, and the curve is cut where it
+            diverged.
         smoothing: b in [0, 1) of the exponential means; default 1 - 20 / updates, so that they
             reach over a twentieth of the sweep, whatever its length; but 0.5 at least.
         seed: of the first repeat.
-        progress: a bar for people; None decides by itself (see ``lrcourse.support.progress``).
+        progress: a bar for people; None decides by itself (see `lrcourse.support.progress`).
 
     Returns:
-        A ``RangeTest``: the curves, ``suggest()``, ``plot()``, ``calibrate()``.
+        A `RangeTest`: the curves, `suggest()`, `plot()`, `calibrate()`.
 
     Raises:
         ValueError, TypeError: for what cannot be meant, saying what would be right; nothing is
@@ -172,16 +174,16 @@ def range_test(
 
 
 def range_test_of(experiment: Experiment, device: str | None = None, **options: Any) -> RangeTest:
-    """The range test of an ``Experiment``: its data, model, optimizer and batch size.
+    """The range test of an `Experiment`: its data, model, optimizer and batch size.
 
-    Repeat r has the initial weights and the data order of ``experiment.but(seed=seed + r)``, as
-    ``training.fit`` draws them; the experiment's own rate, schedule and epochs play no part. Its
-    validation images are held out, if it has any, unless ``held_out`` says otherwise.
+    Repeat r has the initial weights and the data order of `experiment.but(seed=seed + r)`, as
+    `training.fit` draws them; the experiment's own rate, schedule and epochs play no part. Its
+    validation images are held out, if it has any, unless `held_out` says otherwise.
 
     Args:
         experiment: what is to be trained later.
-        device: as in ``Experiment.run``.
-        options: of ``range_test``: start, end, updates, repeats, ...
+        device: as in `Experiment.run`.
+        options: of `range_test`: start, end, updates, repeats, ...
     """
     from lrcourse import models, optimizers
     from lrcourse.sweeps.experiment import load_data

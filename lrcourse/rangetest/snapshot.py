@@ -27,10 +27,10 @@ FEED_ITEMS = 100  # longer lists and dictionaries of a loader are data, not stat
 class Snapshot:
     """What a range test may change, as it was when it was kept.
 
-    ``keep`` follows what it is given: a net (parameters, gradients and their flags, buffers, the
+    `keep` follows what it is given: a net (parameters, gradients and their flags, buffers, the
     modes and plain attributes of every submodule), an optimizer (state, groups, attributes), and
     lists, dictionaries and generators within. Several calls may overlap; shared tensors are
-    copied once. ``restore`` may be called more than once.
+    copied once. `restore` may be called more than once.
     """
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ class Snapshot:
             raise failed[0]
 
     def _follow(self, thing: Any, feed: int | None) -> None:
-        """Keep one object; ``feed`` is None in nets, else how much deeper a loader is followed."""
+        """Keep one object; `feed` is None in nets, else how much deeper a loader is followed."""
         if type(thing) in _PLAIN or isinstance(thing, _CODE) or id(thing) in self._seen:
             return
         is_data = isinstance(thing, torch.Tensor | np.ndarray)

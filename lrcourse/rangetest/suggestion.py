@@ -6,27 +6,14 @@ import math
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lrcourse.rangetest import rules
-
-if TYPE_CHECKING:
-    from lrcourse.rangetest.result import RangeTest
-    from lrcourse.rangetest.sweep import Curve
+from lrcourse.rangetest.curves import Curve, Curves
+from lrcourse.rangetest.rules import RULES
 
 RATE_RULES = ("steepest", "valley", "minimum_10")
-NAMES = {
-    "base_lr_loss": "base_lr: loss starts to fall",
-    "base_lr_accuracy": "base_lr: accuracy starts to rise",
-    "steepest": "steepest fall in log LR",
-    "valley": "valley",
-    "minimum_10": "minimum / 10",
-    "max_lr_loss": "max_lr: loss turns up",
-    "max_lr_levels_off": "max_lr: accuracy levels off",
-    "max_lr_ragged": "max_lr: accuracy turns ragged",
-}
 DISAGREE = 10.0  # rules or repeats further apart than this factor are not trusted
 FLAT = 2.0  # a fall of fewer times the noise from batch to batch is none
 LEAST = 1e-3  # nor is one by less than this part of the first loss
@@ -53,7 +40,7 @@ class Suggestion:
     """What a range test suggests.
 
     Attributes:
-        rules: a ``Reading`` for each rule of ``lrcourse.rangetest.rules``, by its name.
+        rules: a `Reading` for each rule of `lrcourse.rangetest.rules`, by its name.
         rule, lr: the rule that is followed and its rate, or None where nothing is to be trusted.
             It is the middle one of steepest, valley and minimum/10.
         spread: how far these three are apart, highest by lowest; NaN if there are fewer than two.
@@ -67,11 +54,6 @@ class Suggestion:
     spread: float
     doubts: tuple[str, ...]
     sentence: str
-
-    @property
-    def trusted(self) -> bool:
-        """Whether there is a rate to use."""
-        return not self.doubts
 
     @property
     def base_lr(self) -> float | None:
@@ -92,7 +74,9 @@ class Suggestion:
             span = f"{min(found):.3g} to {max(found):.3g}" if len(found) > 1 else ""
             if missing := len(reading.repeats) - len(found):
                 span = f"{span} (not seen in {missing} of {len(reading.repeats)})".strip()
-            rows.append((NAMES[name], "-" if reading.lr is None else f"{reading.lr:.3g}", span))
+            rows.append(
+                (RULES[name].name, "-" if reading.lr is None else f"{reading.lr:.3g}", span)
+            )
         wide = [max(len(row[k]) for row in rows) for k in range(2)]
         return "\n".join(
             f"{row[0]:{wide[0]}}  {row[1]:>{wide[1]}}  {row[2]}".rstrip() for row in rows
@@ -102,14 +86,14 @@ class Suggestion:
         return f"{self.table()}\n{self.sentence}"
 
 
-def suggest(test: RangeTest, on: str = "training") -> Suggestion:
-    """Apply every rule to every repeat and judge them; ``RangeTest.suggest`` is the way in."""
+def suggest(test: Curves, on: str = "training") -> Suggestion:
+    """Apply every rule to every repeat and judge them; `RangeTest.suggest` is the way in."""
     if on not in ("training", "held_out"):
         raise ValueError(f'suggest looks at "training" or "held_out", not {on!r}')
     if on == "held_out" and test.table("held_out_loss") is None:
         raise ValueError("this test has no held-out curve: range_test(..., held_out=...)")
     readings = [_read(test, curve, on) for curve in test.curves]
-    table = {name: _reading([r.rates.get(name) for r in readings]) for name in NAMES}
+    table = {name: _reading([r.rates.get(name) for r in readings]) for name in RULES}
     found = sorted((table[n].lr, n) for n in RATE_RULES if table[n].lr is not None)
     spread = found[-1][0] / found[0][0] if len(found) > 1 else math.nan
     lr, rule = found[len(found) // 2] if found else (None, None)
@@ -129,7 +113,7 @@ class _OneRepeat:
     rises: bool = False
 
 
-def _read(test: RangeTest, curve: Curve, on: str) -> _OneRepeat:
+def _read(test: Curves, curve: Curve, on: str) -> _OneRepeat:
     prefix = "held_out_" if on == "held_out" else ""
     loss, accuracy = getattr(curve, prefix + "loss"), getattr(curve, prefix + "accuracy")
     there = np.isfinite(loss)
@@ -176,7 +160,7 @@ def _reading(repeats: list[float | None]) -> Reading:
 
 
 def _doubts(
-    test: RangeTest,
+    test: Curves,
     readings: list[_OneRepeat],
     table: Mapping[str, Reading],
     rule: str | None,
@@ -229,9 +213,9 @@ def _sentence(test, table, rule, lr, spread, doubts) -> str:
         return f"Do not trust this: {'; '.join(doubts)}."
     found = sum(table[name].lr is not None for name in RATE_RULES)
     if found > 1:
-        why = f"{NAMES[rule]}, the middle one of {found} rules within a factor {spread:.2g}"
+        why = f"{RULES[rule].name}, the middle one of {found} rules within a factor {spread:.2g}"
     else:
-        why = f"{NAMES[rule]}, the only rule that found a rate"
+        why = f"{RULES[rule].name}, the only rule that found a rate"
     repeats = len(test.curves)
     if repeats == 1:
         return f"Use {lr:.2g} ({why}; one repeat says nothing about the spread between repeats)."

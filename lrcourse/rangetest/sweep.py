@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from lrcourse.rangetest.curves import Curve
 from lrcourse.rangetest.feeding import Feed, OutOfBatches, Step, moved, right_answers, taken_apart
-from lrcourse.rangetest.rules import Watch
+from lrcourse.rangetest.rules import DivergenceWatch
 from lrcourse.rangetest.snapshot import Snapshot, modes_of
 from lrcourse.recorder import Recorder
 from lrcourse.support import progress as bars
@@ -22,7 +23,7 @@ DEVICE_CHECKS_EVERY = 10  # updates; reading the loss back from a GPU each time 
 
 @dataclass(frozen=True)
 class Plan:
-    """What every repeat of a range test does; see ``lrcourse.rangetest.range_test``."""
+    """What every repeat of a range test does; see `lrcourse.rangetest.range_test`."""
 
     rates: np.ndarray
     step: Step
@@ -35,43 +36,10 @@ class Plan:
     progress: bool | None
 
 
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """One repeat. Arrays have one entry an update.
-
-    Attributes:
-        lr: the rate of the parameter group with the largest one, read inside the update, float64.
-        group_lr: the same of every group, shape (updates, groups).
-        loss: training loss, measured just before the update that used this rate.
-        accuracy: training accuracy likewise, or None where there is none.
-        held_out_loss, held_out_accuracy: on the held-out batches, just after that update, NaN at
-            updates between two measurements and at the one that diverged; None without them.
-        diverged_at: the update at which the sweep stopped, its last entry, or None.
-        why: "NaN", "infinite" or "rose" where it diverged, "out of batches" where an iterator
-            ended before the sweep did, else None.
-        skipped: updates that the gradient scaler left out (float16 only).
-        seed: of this repeat.
-    """
-
-    lr: np.ndarray
-    group_lr: np.ndarray
-    loss: np.ndarray
-    accuracy: np.ndarray | None
-    held_out_loss: np.ndarray | None
-    held_out_accuracy: np.ndarray | None
-    diverged_at: int | None
-    why: str | None
-    skipped: tuple[int, ...]
-    seed: int
-
-    def __len__(self) -> int:
-        return len(self.lr)
-
-
 def sweep(
     net: nn.Module, optimizer: torch.optim.Optimizer, feed: Feed, plan: Plan, seed: int
 ) -> Curve:
-    """Train ``net`` along ``plan.rates`` until the end or divergence. It is left changed."""
+    """Train `net` along `plan.rates` until the end or divergence. It is left changed."""
     device = home_of(net)
     bases = np.array([float(group["lr"]) for group in optimizer.param_groups])
     ratios = bases / bases.max()
@@ -130,7 +98,7 @@ class _Record:
 
     def __init__(self, plan: Plan, check_every: int) -> None:
         self._plan, self._check_every = plan, check_every
-        self._watch = Watch(plan.diverged, plan.smoothing)
+        self._watch = DivergenceWatch(plan.diverged, plan.smoothing)
         self._pending: list[torch.Tensor] = []
         self._answers: list[tuple[torch.Tensor | int, int] | None] = []
         self._loss: list[float] = []
@@ -252,7 +220,7 @@ def home_of(net: nn.Module) -> torch.device | None:
 def precision(
     device: torch.device | None, dtype: torch.dtype | None
 ) -> contextlib.AbstractContextManager:
-    """torch.autocast to ``dtype``; nothing where it is None."""
+    """torch.autocast to `dtype`; nothing where it is None."""
     if dtype is None:
         return contextlib.nullcontext()
     return torch.autocast(device.type if device else "cpu", dtype=dtype)

@@ -7,7 +7,7 @@ import pytest
 
 from lrcourse import plots
 from lrcourse.rangetest.calibration import Calibration
-from lrcourse.rangetest.suggestion import NAMES
+from lrcourse.rangetest.rules import RULES
 
 matplotlib.use("Agg")
 
@@ -46,8 +46,8 @@ def test_a_band_that_reaches_0_ends_at_the_lower_limit_of_a_log_axis(axes):
 
 
 def calibration(**decades):
-    every = dict.fromkeys(NAMES) | decades
-    return Calibration(0.1, (0.1, 0.1), every, dict.fromkeys(NAMES), "valley", 10, 20)
+    every = dict.fromkeys(RULES) | decades
+    return Calibration(0.1, (0.1, 0.1), every, dict.fromkeys(RULES), "valley", 10, 20)
 
 
 def test_readings_draws_a_mark_a_rule_and_leaves_missing_ones_out(axes):

@@ -155,7 +155,7 @@ def test_smoothing_neither_lags_nor_is_biased():
 @pytest.mark.parametrize("b", [0.0, 0.5, 0.9])
 def test_the_watch_stops_at_k_times_the_best(b):
     losses = [2.0, 1.0, 0.5, 0.5, 1.9, 2.1, 5.0, 50.0]
-    watch = rules.Watch(4.0, b)
+    watch = rules.DivergenceWatch(4.0, b)
     smooth, best, expected = [], math.inf, None
     for t in range(len(losses)):
         weights = b ** np.arange(t, -1, -1.0)
@@ -171,7 +171,7 @@ def test_the_watch_stops_at_k_times_the_best(b):
 
 def test_the_watch_and_losses_that_are_no_numbers():
     for loss, why in ((math.nan, "NaN"), (math.inf, "infinite"), (-math.inf, "infinite")):
-        watch = rules.Watch(4.0, 0.5)
+        watch = rules.DivergenceWatch(4.0, 0.5)
         assert watch.add(1.0) is None
         assert watch.add(loss) == why
 
@@ -185,7 +185,7 @@ def test_the_watch_and_losses_that_are_no_numbers():
     ],
 )
 def test_negative_losses_do_not_trip_the_watch(losses):
-    watch = rules.Watch(4.0, 0.0)
+    watch = rules.DivergenceWatch(4.0, 0.0)
     assert [watch.add(loss) for loss in losses] == [None] * len(losses)
     scale = max(abs(min(losses)), abs(losses[0]), 1e-3)
     assert watch.add(min(losses) + 3.01 * scale) == "rose"
