@@ -1,14 +1,20 @@
 """The rules of the top-level conftest.py, seen from outside: small sessions of their own."""
 
+import importlib.util
 import os
+import re
 import subprocess
 import sys
+import time
 
 import nbformat
 import pytest
 from helpers.repository import ROOT
 
 CONFTEST = ROOT / "conftest.py"
+spec = importlib.util.spec_from_file_location("top_conftest", CONFTEST)
+rules = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(rules)
 # Without the plugins of the outer session, which take seconds to load.
 BARE = {"PYTHONPATH": str(CONFTEST.parent), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 SKIPS = """
@@ -79,3 +85,69 @@ def test_notebooks_run_small_with_time_to_answer_and_records_of_their_own(sessio
     told = session(*options, *files, LRCOURSE_SCALE="full", LRCOURSE_OUT=str(tmp_path / "out"))
     assert "2 passed" in told, told
     assert list((tmp_path / "build" / "test-records").iterdir()) == []
+
+
+NBVAL = ["-p", "nbval.plugin", "--nbval-lax", "--nbval-current-env"]
+
+
+def write(path, *sources):
+    """A notebook with these code cells, executed as it seems, without outputs."""
+    cells = [nbformat.v4.new_code_cell(source, execution_count=1) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+
+
+def test_the_limit_of_a_cell_grows_with_the_time_of_a_fixed_piece_of_work():
+    slow = rules.calibrate(lambda: time.sleep(4 * rules.CALIBRATED))
+    assert 4 <= slow.slowness < 8
+    assert slow.processor < rules.CALIBRATED < slow.wall
+    assert rules.calibrate(lambda: None).slowness == 1
+    said = rules.Speed(1.2, 0.4).told(2400)
+    assert said.startswith("speed: 1.20 s by the clock and 0.40 s of processor time for what takes")
+    assert said.endswith("a notebook's cell may take 2400 s")
+
+
+def test_the_fixed_piece_of_work_is_plain_work():
+    speed = rules.calibrate()
+    assert speed.processor > 0.1 * rules.CALIBRATED
+    assert speed.wall >= 0.9 * speed.processor
+
+
+def test_the_limit_is_told_and_reaches_the_workers_of_xdist(session, tmp_path):
+    (tmp_path / "test_limit.py").write_text(
+        "def test_limit(request):\n    print('limit', request.config.option.nbval_cell_timeout)\n"
+    )
+    for more in ([], ["-p", "xdist", "-n", "1"]):
+        told = session(*NBVAL, *more, "--nbval-cell-timeout=7", "test_limit.py", "-v")
+        limit = float(re.search(r"cell may take (\d+) s", told)[1])
+        assert limit >= 7
+        assert float(re.search(r"limit ([\d.]+)", told)[1]) == pytest.approx(limit, abs=0.51)
+    assert "speed:" not in session("test_limit.py", "-v", "-p", "nbval.plugin")
+
+
+@pytest.mark.parametrize("more", [[], ["-p", "xdist", "-n", "1"]], ids=["alone", "xdist"])
+def test_a_cell_that_takes_too_long_fails_alone_and_with_one_sentence(session, tmp_path, more):
+    write(tmp_path / "slow.ipynb", "x = 1", "import time; time.sleep(600); y = 2", "x", "x + y")
+    write(tmp_path / "other.ipynb", "z = 3", "z")
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nmarkers =\n  notebook: one\nxfail_strict = true\n"
+    )
+    told = session(*NBVAL, *more, "--nbval-cell-timeout=2", "slow.ipynb", "other.ipynb")
+    assert "1 failed, 3 passed, 2 skipped" in told, told
+    assert re.search(r"Cell 1 of slow\.ipynb ran into its limit of \d+ s; on a machine", told)
+    assert "ran into its limit" in told.split("SKIPPED")[1]
+    assert "KeyboardInterrupt" not in told
+
+
+@pytest.mark.parametrize(
+    "more", [[], ["-p", "xdist", "-n", "2", "--dist", "loadscope"]], ids=["alone", "xdist"]
+)
+def test_weaker_verdicts_are_told_in_one_line_and_fail_nothing(session, tmp_path, more):
+    arms = "from lrcourse.claims import claim, exact, paired\narms = paired([1, -1] * 4, [0] * 8)"
+    write(tmp_path / "a.ipynb", arms, "claim('Far away', arms, margin=0)")
+    write(
+        tmp_path / "b.ipynb", arms, "claim('So it is', exact(True))", "claim('No', arms, below=9)"
+    )
+    told = session(*NBVAL, *more, "a.ipynb", "b.ipynb")
+    line = "1 of 3 verdicts is undecided on this processor: “Far away” (a)."
+    assert told.splitlines().count(line) == 1, told
+    assert "5 passed" in told

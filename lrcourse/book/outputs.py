@@ -22,7 +22,8 @@ _FORMS = (
     "image/gif", "text/latex", "text/plain",
 )  # fmt: skip
 _VERDICT = re.compile(
-    r"(?P<said>(?P<verdict>HOLDS|FAILS|UNDECIDED)(?: \((?P<expected>expected(?: \w+)?)\))?)"
+    r"(?P<said>(?P<verdict>HOLDS|FAILS|UNDECIDED)(?: on this processor)?"
+    r"(?: \((?P<expected>expected(?: \w+)?)\))?)"
     r" \| (?P<sentence>.+) \| (?P<evidence>[^|]+)"
 )
 _ACTIVE = ("script", "style", "link", "meta", "base", "iframe", "object", "embed", "form")

@@ -1,10 +1,22 @@
 """Sentences as tests: evidence over seeds, a margin, and a verdict on one line."""
 
-from lrcourse.claims.evidence import Evidence, equivalent, exact, paired, separation, slope, spread
-from lrcourse.claims.judging import ClaimError, claim, judge, made, several
-from lrcourse.claims.verdicts import SANITIZE, Verdict
+from lrcourse.claims.evidence import Evidence, equivalent, exact, paired, slope, spread
+from lrcourse.claims.judging import (
+    CHANCE,
+    FALSE_ALARM,
+    ClaimError,
+    claim,
+    judge,
+    made,
+    most_that_differ,
+    page,
+    several,
+)
+from lrcourse.claims.verdicts import SANITIZE, Verdict, read_lines, summarise
 
 __all__ = [
+    "CHANCE",
+    "FALSE_ALARM",
     "SANITIZE",
     "ClaimError",
     "Evidence",
@@ -14,9 +26,12 @@ __all__ = [
     "exact",
     "judge",
     "made",
+    "most_that_differ",
+    "page",
     "paired",
-    "separation",
+    "read_lines",
     "several",
     "slope",
     "spread",
+    "summarise",
 ]

@@ -7,13 +7,14 @@ at any level. `lrcourse.claims` compares that interval with a margin.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from lrcourse.claims.samples import columns, float_array, pair, positive, scipy_stats
+from lrcourse.support.checks import COUNT_FROM_1, FLAG, NUMBER, TEXT, check, function
 
 Interval = tuple[float, float]
 
@@ -22,10 +23,10 @@ Interval = tuple[float, float]
 class Evidence:
     """An effect and how surely it is known.
 
-    ``n`` counts what ``counted`` names (seeds, points or cases). ``interval(alpha)`` is the
-    two-sided interval at level 1 - alpha. Exact evidence knows no chance: its interval is the
-    effect itself, and ``default`` is the range that is meant when the claim states none.
-    An effect with ``ratio=True`` is a quotient: positive, and neutral at 1.
+    `n` counts what `counted` names (seeds, points or cases). `interval(alpha)` is the two-sided
+    interval at level 1 - alpha. Exact evidence knows no chance: its effect is the number of
+    exceptions, its interval that number. An effect with `ratio=True` is a quotient: positive,
+    and neutral at 1. With `symmetric=True` a margin is meant on both sides.
     """
 
     n: int
@@ -37,7 +38,12 @@ class Evidence:
     ratio: bool = False
     exact: bool = False
     symmetric: bool = False
-    default: Interval | None = None
+
+    def __post_init__(self) -> None:
+        check(
+            self, n=COUNT_FROM_1, counted=TEXT, quantity=TEXT, effect=NUMBER, test=TEXT,
+            interval=function, ratio=FLAG, exact=FLAG, symmetric=FLAG,
+        )  # fmt: skip
 
 
 def paired(
@@ -70,7 +76,7 @@ def paired(
     first, second = pair(a, b, seeds)
     if log:
         first, second = np.log(positive(first, "log=True")), np.log(positive(second, "log=True"))
-    difference = first - second
+    difference = _difference(first, second)
     if method == "t":
         effect, interval, test = _mean(difference), _t_interval(difference), "paired t"
     elif method == "sign":
@@ -178,31 +184,6 @@ def slope(x: Any, y: Any) -> Evidence:
     return Evidence(len(at), "points", "slope", effect, "least squares", regression)
 
 
-def separation(below: Iterable[Any], above: Iterable[Any]) -> Evidence:
-    """Gap between two groups of outcomes: the least of ``above`` less the greatest of ``below``.
-
-    Outcomes are numbers or truth values (False < True); an infinite one is allowed and says
-    "diverged". There is no statistics in it: the claim holds when the gap is greater than the
-    margin (0 where none is stated), and fails otherwise.
-
-    Raises ValueError for an empty group and for NaN, which has no place in an order.
-    """
-    low, high = (
-        float_array(list(group), name, finite=False)
-        for group, name in ((below, "below"), (above, "above"))
-    )
-    if low.size == 0 or high.size == 0:
-        raise ValueError(f"below has {low.size} outcomes and above {high.size}: both need one")
-    if np.isnan(low).any() or np.isnan(high).any():
-        raise ValueError(
-            "an outcome is NaN, which is neither below nor above: give math.inf for a diverged "
-            "run, or truth values (diverged or not)"
-        )
-    least, greatest = float(high.min()), float(low.max())
-    gap = 0.0 if least == greatest else least - greatest
-    return _exact(low.size + high.size, "gap", gap, (0.0, math.inf), "exact separation")
-
-
 def exact(found: Any, expected: Any = True) -> Evidence:
     """Cases in which something must come out, one by one: the claim holds without exceptions.
 
@@ -227,14 +208,9 @@ def exact(found: Any, expected: Any = True) -> Evidence:
             "case, and one expected value for all or for each"
         )
     exceptions = int(np.sum(outcomes != wanted))
-    return _exact(outcomes.size, "exceptions", exceptions, (-math.inf, 1.0), "exact")
-
-
-def _exact(n: int, quantity: str, effect: float, default: Interval, test: str) -> Evidence:
-    point = (effect, effect)
-    return Evidence(
-        n, "cases", quantity, effect, test, lambda _: point, exact=True, default=default
-    )
+    point = (exceptions, exceptions)
+    n = int(outcomes.size)
+    return Evidence(n, "cases", "exceptions", exceptions, "exact", lambda _: point, exact=True)
 
 
 def _as_ratio(evidence: Evidence, quantity: str, test: str) -> Evidence:
@@ -246,6 +222,16 @@ def _as_ratio(evidence: Evidence, quantity: str, test: str) -> Evidence:
     return replace(
         evidence, quantity=quantity, effect=effect, test=test, interval=interval, ratio=True
     )
+
+
+def _difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """first - second, 0 where they differ by rounding alone."""
+    with np.errstate(over="ignore"):
+        difference = first - second
+    if not np.isfinite(difference).all():
+        raise ValueError("the arms lie too far apart to compute with: look at their values")
+    rounding = 4 * np.finfo(float).eps * np.maximum(np.abs(first), np.abs(second))
+    return np.where(np.abs(difference) <= rounding, 0.0, difference)
 
 
 def _mean(values: np.ndarray) -> float:

@@ -13,7 +13,7 @@ FEWEST_SEEDS = 6
 
 _WHAT_TO_DO_WITH_A_DIVERGED_RUN = (
     "give the accuracy at chance for a diverged run (0.1 with ten classes), or claim the "
-    "divergence itself with exact(...) or separation(...)"
+    "divergence itself with exact(...)"
 )
 
 

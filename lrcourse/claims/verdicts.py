@@ -1,34 +1,49 @@
-"""What comes of a claim: the verdict, and the one line that says it."""
+"""What comes of a claim: the verdict, the one line that says it, and what a run tells of many."""
 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Outcome = Literal["holds", "fails", "undecided"]
-OUTCOMES = ("holds", "fails", "undecided")
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+Difference = Literal["no", "weaker", "decided", "opposite"]
 
+_HERE = " on this processor"
 _NUMBER = r"[+-]?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|inf)"
 _MEASURED = rf"{_NUMBER}(?: \[{_NUMBER}, {_NUMBER}\])?"
+_LINE = re.compile(
+    rf"^(HOLDS|FAILS|UNDECIDED)({_HERE})?(?: \(expected(?: (\w+))?\))? \| (.+) \| [^|\n]+$",
+    re.MULTILINE,
+)
+_ROUNDING = 1e-12  # an effect this near to its margin, in shares of the margin, lies on it
 
 SANITIZE = (
-    rf"(\| \d+ (?:seeds|points|cases?), [a-z ]+) {_MEASURED}(?=, margin [^|\n]+ \()",
-    r"\1 (measured)",
+    (
+        rf"(\| \d+ (?:seeds|points|cases?), [a-z ]+) {_MEASURED}(?=, margin [^|\n]+ \()",
+        r"\1 (measured)",
+    ),
+    (rf"(?m)^UNDECIDED{_HERE} \(expected holds\) \|", "HOLDS |"),
+    (rf"(?m)^UNDECIDED{_HERE} \(expected fails\) \|", "FAILS (expected) |"),
+    (rf"(?m)^(?:HOLDS|FAILS){_HERE} \(expected undecided\) \|", "UNDECIDED (expected) |"),
 )
-"""Pattern and replacement that hide the measured numbers of a verdict line from nbval.
+"""Patterns and replacements that hide from nbval what differs from machine to machine.
 
-They differ in the last digits from machine to machine. Verdict, sentence, number of seeds, margin
-and test stay, and are compared.
+The first hides the measured numbers of a verdict line. The others give a verdict that is weaker
+or firmer on this processor as the one that was expected. Sentence, number of seeds, margin and
+test stay, and are compared.
 """
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A sentence judged. ``low`` to ``high`` is the interval of the effect at level 1 - alpha/of.
+    """A sentence judged. `low` to `high` is the interval of the effect at level 1 - alpha/of.
 
-    ``margin`` is the open range (from, to) in which the effect lies if the sentence is true;
-    ``of`` is among how many claims alpha is shared.
+    `margin` is the open range (from, to) in which the effect lies if the sentence is true;
+    `of` is among how many claims alpha is shared.
     """
 
     verdict: Outcome
@@ -47,30 +62,28 @@ class Verdict:
     exact: bool
 
     @property
-    def as_expected(self) -> bool:
-        return self.verdict == self.expect
+    def differs(self) -> Difference:
+        """How the verdict differs from the expected one.
 
-    @property
-    def clearance(self) -> float:
-        """Distance from the interval to the nearest margin, in lengths of the interval.
-
-        Negative where the interval spans the margin, infinite for an interval without length.
-        For pilots: a verdict that is to come out on every machine stands well clear.
+        "weaker" is undecided where holds or fails was expected, "decided" is holds or fails where
+        undecided was, and "opposite" is holds for fails or fails for holds.
         """
-        low, high = self.low, self.high
-        bounds = [bound for bound in self.margin if math.isfinite(bound)]
-        distance = min(max(low - bound, bound - high) for bound in bounds)
-        return distance / (high - low) if high > low else math.copysign(math.inf, distance)
+        if self.verdict == self.expect:
+            return "no"
+        if self.verdict == "undecided":
+            return "weaker"
+        return "decided" if self.expect == "undecided" else "opposite"
 
     def line(self) -> str:
         """The verdict with its evidence, on one line."""
         said = self.verdict.upper()
-        if not self.as_expected:
-            said += f" (expected {self.expect})"
+        if self.differs != "no":
+            here = "" if self.differs == "opposite" else _HERE
+            said += f"{here} (expected {self.expect})"
         elif self.expect != "holds":
             said += " (expected)"
         number = _plain if "ratio" in self.quantity else _signed
-        if self.quantity == "exceptions":
+        if self.exact:
             number = "{:.0f}".format
         measured = f"{self.quantity} {number(self.effect)}"
         how = self.test
@@ -89,6 +102,7 @@ class Verdict:
         return {
             "verdict": self.verdict,
             "expected": self.expect,
+            "differs": self.differs,
             "sentence": self.sentence,
             "n": self.n,
             "counted": self.counted,
@@ -105,12 +119,57 @@ class Verdict:
 
 
 def compare(low: float, high: float, target: tuple[float, float], *, exact: bool) -> Outcome:
-    """The verdict on an interval and the open range claimed; exact evidence is never undecided."""
-    if target[0] < low and high < target[1]:
+    """The verdict on an interval and the open range claimed; exact evidence is never undecided.
+
+    An end that differs from a margin by rounding alone lies on the margin, on neither side.
+    """
+    least, most = target
+    near_least, near_most = (_ROUNDING * abs(end) if math.isfinite(end) else 0.0 for end in target)
+    if least + near_least < low and high < most - near_most:
         return "holds"
-    if exact or high < target[0] or target[1] < low:
+    if exact or high < least - near_least or most + near_most < low:
         return "fails"
     return "undecided"
+
+
+def read_lines(text: str) -> list[dict[str, str]]:
+    """The verdicts in a text that a notebook printed: `differs` and `sentence`, as in a table."""
+    found = []
+    for verdict, here, expected, sentence in _LINE.findall(text):
+        differs = "opposite" if expected else "no"
+        if here:
+            differs = "weaker" if verdict == "UNDECIDED" else "decided"
+        found.append({"differs": differs, "sentence": sentence})
+    return found
+
+
+def summarise(rows: Iterable[Mapping[str, str]]) -> str:
+    """One line on all verdicts of a run: how many differ from those expected, and which.
+
+    Rows have `differs` and `sentence` as in `claims.csv`, and may say `where` the claim stands.
+
+    >>> from lrcourse.claims import summarise
+    >>> here = {"differs": "weaker", "sentence": "Decay wins", "where": "claims"}
+    >>> summarise([here, {"differs": "no", "sentence": "Warmup helps"}])
+    '1 of 2 verdicts is undecided on this processor: “Decay wins” (claims)'
+    """
+    rows = list(rows)
+    parts = []
+    for differs, said in (
+        ("weaker", f"undecided{_HERE}"),
+        ("decided", f"decided{_HERE} and undecided in the course"),
+        ("opposite", "the opposite of the expected one"),
+    ):
+        those = [
+            f"“{row['sentence']}”" + (f" ({row['where']})" if row.get("where") else "")
+            for row in rows
+            if row["differs"] == differs
+        ]
+        if those:
+            verb = "is" if len(those) == 1 else "are"
+            listed = ", ".join(those)
+            parts.append(f"{len(those)} of {len(rows)} verdicts {verb} {said}: {listed}")
+    return "; ".join(parts) or f"{len(rows)} verdicts, all as expected"
 
 
 def _signed(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 
+from lrcourse.claims import summarise
 from lrcourse.commands.execution import Failure, execute, tidy
 from lrcourse.support.paths import write_atomically
 
@@ -20,6 +22,8 @@ _CHAPTER_FILES = "[0-9][0-9]-*.ipynb"
 _LINK = re.compile(r"\]\(<?([^()<>]+\.ipynb)>?\)")
 # Relative folders in these count from where the command was called, not from the notebook.
 _FOLDER_VARIABLES = ("LRCOURSE_CACHE", "LRCOURSE_DATA", "LRCOURSE_RECORDS")
+
+Outputs = dict[str, dict[Path, int]]  # kind -> file -> time it was written
 
 
 @dataclass(frozen=True)
@@ -76,18 +80,24 @@ def run_chapters(
     Below ``out``: notebooks/ with the executed notebooks, also those that failed; figures/ and
     tables/ as the chapters save them; records/ with finished runs. ``in_place`` also writes the
     outputs of the chapters that succeeded into the notebooks themselves, and their figures and
-    tables into results/ beside the folder of the notebooks.
+    tables into results/ beside the folder of the notebooks. Before the last line stands one on the
+    verdicts of all claims: how many differ here from those expected, and which.
     """
     out = out.expanduser().absolute()
     width = max(len(chapter.name) for chapter in chapters)
     failed = 0
+    verdicts: list[dict[str, str]] = []
     try:
         for chapter in chapters:
-            failed += not _run_chapter(chapter, width, out, scale, in_place, timeout)
+            before = _outputs(chapter, out)
+            failed += not _run_chapter(chapter, width, out, scale, in_place, timeout, before)
+            verdicts += _verdicts(chapter, before, out)
     except KeyboardInterrupt:
         records = _environment(chapters[0], out, scale)["LRCOURSE_RECORDS"]
         print(f"\nInterrupted. Call again to go on: finished runs are kept in {records}")
         return 130
+    if verdicts:
+        print(f"{summarise(verdicts)}.")
     kept = ", ".join(f"{kind}/" for kind in _made(out))
     if failed:
         print(f"{failed} of {len(chapters)} failed; as far as they came: {out / 'notebooks'}")
@@ -97,7 +107,13 @@ def run_chapters(
 
 
 def _run_chapter(
-    chapter: Chapter, width: int, out: Path, scale: str, in_place: bool, timeout: int | None
+    chapter: Chapter,
+    width: int,
+    out: Path,
+    scale: str,
+    in_place: bool,
+    timeout: int | None,
+    before: Outputs,
 ) -> bool:
     start = time.monotonic()
     name = f"{chapter.name:<{width}}"
@@ -138,7 +154,17 @@ def _run_chapter(
     return failure is None
 
 
-def _keep_results(chapter: Chapter, before: dict[str, dict[Path, int]], out: Path) -> None:
+def _verdicts(chapter: Chapter, before: Outputs, out: Path) -> list[dict[str, str]]:
+    """The claims that this run of the chapter made, as its table has them."""
+    table = out / "tables" / chapter.label / "claims.csv"
+    written = _outputs(chapter, out)["tables"].get(table)
+    if written is None or written == before["tables"].get(table):
+        return []
+    with table.open(encoding="utf-8", newline="") as lines:
+        return [row | {"where": chapter.name} for row in csv.DictReader(lines)]
+
+
+def _keep_results(chapter: Chapter, before: Outputs, out: Path) -> None:
     """Put what this run of the chapter made in the place of what results/ held of it."""
     notebooks = chapter.path.parents[len(Path(chapter.name).parts) - 1]
     results = notebooks.parent / "results" / chapter.label
@@ -174,7 +200,7 @@ def _environment(chapter: Chapter, out: Path, scale: str) -> dict[str, str]:
     }
 
 
-def _outputs(chapter: Chapter, out: Path) -> dict[str, dict[Path, int]]:
+def _outputs(chapter: Chapter, out: Path) -> Outputs:
     """Figures and tables of a chapter that are there, each with the time it was written."""
     return {
         kind: {

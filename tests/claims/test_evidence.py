@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy import stats
 
-from lrcourse.claims import claim, equivalent, exact, judge, paired, separation, slope, spread
+from lrcourse.claims import claim, equivalent, exact, judge, paired, slope, spread
 
 SEEDS = range(10)
 BASE = np.array([0.91, 0.88, 0.93, 0.90, 0.92, 0.89, 0.905, 0.915, 0.885, 0.925])
@@ -87,25 +87,6 @@ def test_spread_of_two_valued_samples_has_an_interval():
 def test_spread_of_a_constant_arm_is_refused():
     with pytest.raises(ValueError, match=r"second arm equal 0\.5"):
         spread(BASE, [0.5] * 10)
-
-
-def test_exact_separation():
-    edge = separation(below=[1e-9, 0.3], above=[10, math.inf])
-    made = judge("GD diverges exactly above 2/lambda_max", edge)
-    assert (made.verdict, made.n, made.effect) == ("holds", 4, pytest.approx(9.7))
-    assert made.line().endswith("| 4 cases, gap +9.70, margin > 0 (exact separation)")
-    assert verdict(edge, margin=20) == "fails"
-    assert verdict(separation([False, False], [True])) == "holds"
-    assert verdict(separation([False, True], [True])) == "fails"
-    assert verdict(separation([math.inf], [math.inf])) == "fails"
-    assert judge("x", separation([1], [math.inf])).effect == math.inf
-
-
-def test_separation_refuses_what_has_no_order():
-    with pytest.raises(ValueError, match=r"math\.inf for a diverged run"):
-        separation([0.1], [math.nan])
-    with pytest.raises(ValueError, match="both need one"):
-        separation([], [1.0])
 
 
 def test_exact_cases(capsys):

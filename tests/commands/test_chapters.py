@@ -267,3 +267,21 @@ def test_stored_outputs_hold_no_address_of_a_widget():
         {view, "text/plain"},  # it has nothing else to show
         set(),
     ]
+
+
+CLAIMS = """
+from lrcourse.claims import claim, exact, paired
+claim("So it is", exact([True]))
+claim("Far away", paired([1, -1] * 4, [0] * 8), margin=0)
+"""
+
+
+def test_verdicts_that_differ_are_told_in_one_line_and_fail_nothing(tmp_path, capsys):
+    write_notebook(tmp_path / "01-claims.ipynb", CLAIMS)
+    write_notebook(tmp_path / "02-none.ipynb", "1")
+    chapters = runner.find_chapters(tmp_path)
+    assert runner.run_chapters(chapters, tmp_path / "out") == 0
+    said = "1 of 2 verdicts is undecided on this processor: “Far away” (01-claims)."
+    assert capsys.readouterr().out.splitlines()[2] == said
+    assert runner.run_chapters(chapters[1:], tmp_path / "out") == 0  # an old table is not told
+    assert "undecided" not in capsys.readouterr().out
