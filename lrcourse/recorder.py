@@ -2,24 +2,47 @@
 
 This is how the course keeps its first promise, that the LR drawn is the LR applied: nothing is
 computed from the schedule again. The numbers are taken from the parameter groups at the moment in
-which ``optimizer.step`` begins.
+which `optimizer.step` begins. Where a wrapper passes the step on (accelerate, SAM, Lookahead, two
+optimizers in one), the optimizers inside are the ones that make the update, and theirs are read.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
+from lrcourse.support.checks import shown
+
 if TYPE_CHECKING:
     import torch
+    from torch.utils.hooks import RemovableHandle
+
+Group = dict[str, Any]
+Table = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+
+
+class OptimizerLike(Protocol):
+    """Any optimizer: torch's, or a wrapper around one."""
+
+    @property
+    def param_groups(self) -> list[Group]:
+        """The parameter groups, as torch has them."""
+        ...
+
+    @property
+    def step(self) -> Callable[..., Any]:
+        """Make one update."""
+        ...
 
 
 class Recorder:
-    """Record the LR and the momentum of every parameter group at each update of ``optimizer``.
+    """Record the LR and the momentum of every parameter group at each update of `optimizer`.
 
     Use it as a context manager around any training loop::
 
@@ -30,20 +53,38 @@ class Recorder:
 
     The optimizer is not changed: a hook that torch itself offers reads the groups, and it is
     taken off again at the end, also after an error. Learning rates held in tensors are read too.
+    Of a wrapper around other optimizers, these are recorded (see `stepping`); of a schedule-free
+    optimizer the rate that its own warmup has scaled (`scheduled_lr`).
+
+    Example:
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=0.5)
+        >>> with Recorder(optimizer) as log:
+        ...     optimizer.step()
+        >>> log.lr
+        array([[0.5]])
+
+    Raises:
+        TypeError: for what is no optimizer, or one without torch's hooks.
+        ValueError: for an optimizer whose groups have no LR.
     """
 
-    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
-        if not hasattr(optimizer, "register_step_pre_hook"):
-            raise TypeError(
-                f"a Recorder watches a torch optimizer, but was given {type(optimizer).__name__}"
-            )
+    def __init__(self, optimizer: OptimizerLike) -> None:
         self._optimizer = optimizer
-        self._rows: list[list[float]] = []
-        self._momenta: list[list[float]] = []
-        self._handle = None
+        self._stepping = stepping(optimizer, "Recorder")
+        # For each update: index of the optimizer that made it -> (LR, momentum) of its groups.
+        self._rows: list[dict[int, list[tuple[float, float]]]] = []
+        self._handles: list[RemovableHandle] = []
+        for group in groups_of(optimizer):
+            _check_rate(group, optimizer)
 
     def __enter__(self) -> Recorder:
-        self._handle = self._optimizer.register_step_pre_hook(self._read)
+        for k, each in enumerate(self._stepping):
+            read = _uncompiled(partial(self._read, k, each))
+            self._handles.append(each.optimizer.register_step_pre_hook(read))
+            if any(map(is_schedule_free, each.groups)):  # scaled inside the step
+                read = _uncompiled(partial(self._read_again, k, each))
+                self._handles.append(each.optimizer.register_step_post_hook(read))
         return self
 
     def __exit__(
@@ -52,52 +93,225 @@ class Recorder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._handle.remove()
+        while self._handles:
+            self._handles.pop().remove()
 
-    def _read(self, optimizer: torch.optim.Optimizer, args: tuple, kwargs: dict) -> None:
-        self._rows.append([float(group["lr"]) for group in optimizer.param_groups])
-        self._momenta.append([momentum_of(group) for group in optimizer.param_groups])
+    def _read(self, k: int, stepper: Stepper, *_: object) -> None:
+        # Several optimizers in a wrapper make one update between them, each once.
+        if not self._rows or k in self._rows[-1]:
+            self._rows.append({})
+        self._rows[-1][k] = [(float(group["lr"]), momentum_of(group)) for group in stepper.groups]
+
+    def _read_again(self, k: int, stepper: Stepper, *_: object) -> None:
+        self._rows[-1][k] = [(rate_used(group), momentum_of(group)) for group in stepper.groups]
 
     def __len__(self) -> int:
         return len(self._rows)
 
     @property
-    def lr(self) -> np.ndarray:
+    def lr(self) -> Table:
         """LR of each update so far, float64, shape (updates, groups).
 
-        A group that was added on the way has NaN in the updates before it existed.
+        NaN where `absent` is True.
         """
-        return self._table(self._rows)
+        return self._table(0)
 
     @property
-    def momentum(self) -> np.ndarray:
-        """Momentum of each update so far (beta 1 for Adam and its kin), shape as ``lr``.
+    def momentum(self) -> Table:
+        """Momentum of each update so far (beta 1 for Adam and its kin), shape as `lr`.
 
-        NaN for an optimizer without one, and where ``lr`` is NaN.
+        NaN for an optimizer without one, and where `absent` is True.
         """
-        return self._table(self._momenta)
+        return self._table(1)
+
+    @property
+    def absent(self) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+        """Where a group took no part in an update, shape as `lr`.
+
+        It did not exist yet, or its optimizer (of several in a wrapper) was not stepped.
+        """
+        places = self._places()
+        table = np.ones((len(self), len(places)), bool)
+        for t, row in enumerate(self._rows):
+            for k, pairs in row.items():
+                table[t, [places[k, g] for g in range(len(pairs))]] = False
+        return table
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the groups are called: their own ``name``, else "group 0" and so on."""
-        return group_names(self._optimizer.param_groups)
+        """What the groups are called: their own `name`, else "group 0" and so on."""
+        return group_names(groups_of(self._optimizer))
 
-    def _table(self, rows: list[list[float]]) -> np.ndarray:
-        groups = max((len(row) for row in rows), default=len(self._optimizer.param_groups))
-        table = np.full((len(rows), groups), np.nan)
-        for t, row in enumerate(rows):
-            table[t, : len(row)] = row
+    def _places(self) -> dict[tuple[int, int], int]:
+        """The column of each group, by its optimizer and its place there."""
+        widths = [
+            max([len(each.groups), *(len(row[k]) for row in self._rows if k in row)])
+            for k, each in enumerate(self._stepping)
+        ]
+        places = [(k, g) for k, width in enumerate(widths) for g in range(width)]
+        order = {id(group): column for column, group in enumerate(groups_of(self._optimizer))}
+        known = {
+            (k, g): order.get(id(group), len(order))
+            for k, each in enumerate(self._stepping)
+            for g, group in enumerate(each.groups)
+        }
+        places.sort(key=lambda place: known.get(place, len(order)))
+        return {place: column for column, place in enumerate(places)}
+
+    def _table(self, part: int) -> Table:
+        places = self._places()
+        table = np.full((len(self), len(places)), np.nan)
+        for t, row in enumerate(self._rows):
+            for k, pairs in row.items():
+                for g, pair in enumerate(pairs):
+                    table[t, places[k, g]] = pair[part]
         return table
 
 
-def momentum_of(group: dict) -> float:
+def _uncompiled(hook: Callable[..., None]) -> Callable[..., None]:
+    """A hook that torch.compile leaves alone.
+
+    What grows at every update would have it compile a new step at every update.
+    """
+    import torch  # takes a second; with an optimizer at hand it is there already
+
+    return cast(Callable[..., None], torch.compiler.disable(hook))
+
+
+# -- which optimizer, which groups ------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Stepper:
+    """An optimizer that makes updates; `inside` are those that step a part of its groups for it."""
+
+    optimizer: torch.optim.Optimizer
+    inside: tuple[Stepper, ...] = ()
+
+    @property
+    def groups(self) -> list[Group]:
+        """The groups that it steps itself."""
+        groups = self.optimizer.param_groups
+        if not self.inside:
+            return groups
+        theirs = set().union(*(_ids(each.optimizer)[1] for each in self.inside))
+        return [group for group in groups if theirs.isdisjoint(map(id, group["params"]))]
+
+
+def stepping(optimizer: object, owner: str) -> list[Stepper]:
+    """The optimizers that make the updates: itself, or those inside where it is a wrapper.
+
+    Inside a wrapper are the optimizers in its attributes (in their lists and dictionaries, too)
+    with which it shares a parameter group or a parameter. A wrapper with groups of its own beside
+    theirs counts as well. `owner` begins the message.
+
+    Raises:
+        TypeError: where there is none, or one without torch's hooks.
+    """
+    if isinstance(optimizer, type) or not _is_optimizer(optimizer):
+        raise TypeError(
+            f"{owner}: optimizer must be a torch optimizer, or a wrapper around one that has its "
+            f"param_groups; got {shown(optimizer)}, a {type(optimizer).__name__}"
+        )
+    found = list(_steppers(optimizer, set()))
+    for each in found:
+        if not hasattr(each.optimizer, "_optimizer_step_pre_hooks"):
+            raise TypeError(
+                f"{owner}: {type(each.optimizer).__name__} cannot be watched: it holds no "
+                f"optimizer that shares its parameter groups, and lacks torch's hooks; call "
+                f"super().__init__(params, defaults) in its __init__"
+            )
+    return found
+
+
+def groups_of(optimizer: OptimizerLike) -> list[Group]:
+    """The parameter groups that the updates use, in the optimizer's own order where it has one."""
+    steppers = list(_steppers(optimizer, set()))
+    inside = [group for each in steppers for group in each.groups]
+    own = optimizer.param_groups
+    return own if set(map(id, own)) == set(map(id, inside)) else inside
+
+
+def share_groups(one: object, other: object) -> bool:
+    """Whether two optimizers have a parameter group (the same dictionary) or a parameter alike."""
+    return any(not a.isdisjoint(b) for a, b in zip(_ids(one), _ids(other), strict=True))
+
+
+def _steppers(optimizer: Any, seen: set[int]) -> Iterator[Stepper]:
+    seen.add(id(optimizer))
+    found: list[Stepper] = []
+    for each in _held(optimizer):
+        if id(each) not in seen and share_groups(optimizer, each):
+            found += _steppers(each, seen)
+    itself = Stepper(optimizer, tuple(found))
+    if not found or itself.groups:
+        yield itself
+    yield from found
+
+
+def _held(owner: object) -> Iterator[object]:
+    for name, value in list(getattr(owner, "__dict__", {}).items()):
+        if name in ("state", "param_groups", "defaults"):
+            continue
+        several = isinstance(value, list | tuple | dict)
+        inside = list(value.values()) if isinstance(value, dict) else value if several else [value]
+        yield from filter(_is_optimizer, inside)
+
+
+def _is_optimizer(thing: object) -> bool:
+    # The class first: to ask an object for what it lacks may start something.
+    if not callable(getattr(type(thing), "step", None)):
+        return False
+    groups = getattr(thing, "param_groups", None)
+    return isinstance(groups, list) and all(isinstance(group, dict) for group in groups)
+
+
+def _ids(optimizer: Any) -> tuple[set[int], set[int]]:
+    """The ids of its groups, and of its parameters."""
+    groups = optimizer.param_groups
+    return set(map(id, groups)), {id(p) for group in groups for p in group["params"]}
+
+
+# -- what a group says ------------------------------------------------------------------------
+
+
+def _check_rate(group: Group, optimizer: object) -> None:
+    try:
+        float(group["lr"])
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(
+            f"{type(optimizer).__name__} has no learning rate to record: 'lr' of a parameter "
+            f"group is {shown(group.get('lr'))}, so it sets its step by itself"
+        ) from None
+
+
+def is_schedule_free(group: Group) -> bool:
+    """Whether a group belongs to a schedule-free optimizer, which scales its LR by itself."""
+    return "scheduled_lr" in group or {"weight_sum", "lr_max"} <= group.keys()
+
+
+def rate_used(group: Group) -> float:
+    """The LR that a schedule-free update has just used."""
+    if "scheduled_lr" in group:
+        return float(group["scheduled_lr"])
+    # pytorch_optimizer's keep the highest rate so far, which a warmup is still below.
+    return min(float(group["lr"]), float(group["lr_max"]))
+
+
+def peak_of(group: Group) -> float:
+    """The LR that a group's schedule starts from: what its scheduler keeps of it, else its LR."""
+    return float(group.get("max_lr", group.get("initial_lr", group["lr"])))
+
+
+def momentum_of(group: Group) -> float:
     """A parameter group's momentum, or its first beta; NaN where it has neither."""
-    if group.get("momentum") is not None:
-        return float(group["momentum"])
-    betas = group.get("betas")
-    return float(betas[0]) if betas else math.nan
+    momentum = group.get("momentum")
+    if momentum is None:
+        betas = group.get("betas")
+        momentum = betas[0] if betas else math.nan
+    return float(momentum)
 
 
-def group_names(groups: Sequence[dict]) -> tuple[str, ...]:
-    """A name for each parameter group: its own ``name`` if it has one."""
+def group_names(groups: Sequence[Group]) -> tuple[str, ...]:
+    """A name for each parameter group: its own `name` if it has one."""
     return tuple(str(group.get("name", f"group {g}")) for g, group in enumerate(groups))

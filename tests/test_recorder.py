@@ -47,5 +47,5 @@ def test_before_the_first_update():
 
 
 def test_not_an_optimizer():
-    with pytest.raises(TypeError, match="watches a torch optimizer"):
+    with pytest.raises(TypeError, match="Recorder: optimizer must be a torch optimizer"):
         Recorder([0.1])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from lrcourse.recorder import peak_of
 from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.rules import Rule
 
@@ -87,10 +88,7 @@ def base_rates(
     """
     if not isinstance(schedule, TorchScheduler):
         return [float(group["lr"]) for group in optimizer.param_groups]
-    return [
-        float(group.get("max_lr", group.get("initial_lr", group["lr"])))
-        for group in optimizer.param_groups
-    ]
+    return [peak_of(group) for group in optimizer.param_groups]
 
 
 def watched(rule: Rule | TorchScheduler, data: Data) -> str:
