@@ -22,6 +22,8 @@ import numpy.typing as npt
 
 from lrcourse.support.checks import NOT_NEGATIVE, POSITIVE, check, plain_number
 
+_SEARCHED = 10_000  # whole t's, for the peak of a shape that does not say where it is
+
 
 class Schedule(ABC):
     """A function of t that gives a factor of the peak learning rate.
@@ -39,6 +41,24 @@ class Schedule(ABC):
     """
 
     length: float | None
+
+    @property
+    def peak_at(self) -> float | None:
+        """The first t at which the factor is as high as it is meant to get; None if not known.
+
+        0 for a fall, also for one whose arguments make it rise. A shape that does not say it is
+        searched, over the whole t's of its length (or the first 10,000); one without a length is
+        not known.
+        """
+        if self.length is None:
+            return None
+        factors = self(range(min(math.ceil(self.length), _SEARCHED) + 1))
+        return int(np.argmax(factors))
+
+    @property
+    def holds_until(self) -> float:
+        """The t of the first change of a shape that waits for it (steps, restarts), else 0."""
+        return 0
 
     # NumPy's numbers must leave `np.float64(0.5) * shape` to __rmul__.
     __array_ufunc__ = None
@@ -110,8 +130,16 @@ class Schedule(ABC):
         return not self.length
 
 
+class Fall(Schedule):
+    """A schedule that begins at its peak: nothing but a wrong argument makes it rise above."""
+
+    @property
+    def peak_at(self) -> float:
+        return 0
+
+
 @dataclass(frozen=True, repr=False)
-class constant(Schedule):
+class constant(Fall):
     """The same factor at every t.
 
         factor(t) = factor

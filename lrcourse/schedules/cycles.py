@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from lrcourse.schedules.base import Schedule, blend, remaining, short_repr
+from lrcourse.schedules.base import Fall, Schedule, blend, remaining, short_repr
 from lrcourse.schedules.functions import check_result, keep_function, rebuilt, whole_as_int
 from lrcourse.support.checks import FRACTION, POSITIVE, Number, check, check_choice
 
@@ -20,7 +20,7 @@ _TWO_OR_MORE = Number("a whole number >= 2", lambda v: v >= 2, whole=True)
 
 
 @dataclass(frozen=True, repr=False)
-class restarts(Schedule):
+class restarts(Fall):
     """Cosine falls that start again: SGDR, "warm restarts".
 
         cycle i = 0, 1, 2 ... lasts first * multiply**i and begins at b_i
@@ -50,6 +50,10 @@ class restarts(Schedule):
     @property
     def length(self) -> None:
         return None
+
+    @property
+    def holds_until(self) -> float:
+        return self.first
 
     def _begin(self, cycle: int) -> float:
         """The t at which a cycle begins, free of rounding where it is whole."""
@@ -124,6 +128,11 @@ class cyclical(Schedule):
     @property
     def length(self) -> None:
         return None
+
+    @property
+    def peak_at(self) -> float | None:
+        known = self.scale is None or isinstance(self.scale, exp_range | _Triangular2)
+        return self.half_cycle if known else None
 
     def _at(self, t: float) -> float:
         cycle = math.floor(1 + t / (2 * self.half_cycle))

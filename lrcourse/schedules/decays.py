@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from lrcourse.schedules.base import Product, Schedule, Then, blend, constant, remaining
+from lrcourse.schedules.base import Fall, Product, Schedule, Then, blend, constant, remaining
 from lrcourse.schedules.cycles import cyclical, exp_range, one_cycle, restarts, triangular2
 from lrcourse.schedules.functions import from_function
 from lrcourse.schedules.plateau import PlateauState, plateau
@@ -60,7 +60,7 @@ _NOT_POSITIVE = Number("a finite number <= 0", lambda v: v <= 0)
 
 
 @dataclass(frozen=True, repr=False)
-class step(Schedule):
+class step(Fall):
     """Multiplied by `gamma` after every `every` t's.
 
         factor(t) = gamma ** floor(t / every)
@@ -80,12 +80,16 @@ class step(Schedule):
     def length(self) -> None:
         return None
 
+    @property
+    def holds_until(self) -> float:
+        return self.every
+
     def _at(self, t: float) -> float:
         return self.gamma ** (t // self.every)
 
 
 @dataclass(frozen=True, repr=False)
-class multistep(Schedule):
+class multistep(Fall):
     """Multiplied by `gamma` at each milestone.
 
         factor(t) = gamma ** (number of milestones <= t)
@@ -116,12 +120,16 @@ class multistep(Schedule):
     def length(self) -> float:
         return self.milestones[-1]
 
+    @property
+    def holds_until(self) -> float:
+        return self.milestones[0]
+
     def _at(self, t: float) -> float:
         return self.gamma ** sum(milestone <= t for milestone in self.milestones)
 
 
 @dataclass(frozen=True, repr=False)
-class exponential(Schedule):
+class exponential(Fall):
     """Multiplied by `gamma` at every t, down to a floor: the factor schedule.
 
         factor(t) = max(floor, gamma ** t)
@@ -157,7 +165,7 @@ class exponential(Schedule):
 
 
 @dataclass(frozen=True, repr=False)
-class power(Schedule):
+class power(Fall):
     """A power of time: with the defaults 1 / sqrt(t + 1).
 
         factor(t) = ((t + timescale) / timescale) ** exponent
@@ -186,7 +194,7 @@ class power(Schedule):
 
 
 @dataclass(frozen=True, repr=False)
-class polynomial(Schedule):
+class polynomial(Fall):
     """A fall from 1 to `floor` along a power of the time that is left.
 
         factor(t) = floor + (1 - floor) (1 - t / total) ** exponent    for t < total
@@ -218,7 +226,7 @@ class polynomial(Schedule):
 
 
 @dataclass(frozen=True, repr=False)
-class linear(Schedule):
+class linear(Fall):
     """A straight fall from 1 to `floor`.
 
         factor(t) = floor + (1 - floor) (1 - t / total)    for t < total
@@ -246,7 +254,7 @@ class linear(Schedule):
 
 
 @dataclass(frozen=True, repr=False)
-class cosine(Schedule):
+class cosine(Fall):
     """A fall from 1 to `floor` along half a cosine wave.
 
         factor(t) = floor + (1 - floor) (1 + cos(pi t / total)) / 2    for t < total

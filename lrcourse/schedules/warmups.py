@@ -102,6 +102,14 @@ class warmup(Schedule):
                 f"warmup: ramp={self.ramp!r} needs start, the factor at t = 0, such as start=0.1"
             )
 
+    @property
+    def peak_at(self) -> float | None:
+        if not self.length:
+            return 0 if self.length == 0 else None
+        if self.ramp == "exponential":  # approaches it
+            return None
+        return max(self.length - 1, 0) if self.start is None else self.length
+
     def _needs_after(self) -> bool:
         return self.length is None
 
@@ -162,6 +170,10 @@ class wsd(Schedule):
     @property
     def length(self) -> float:
         return self.total
+
+    @property
+    def peak_at(self) -> float:
+        return max(self.warmup - 1, 0)
 
     def _at(self, t: float) -> float:
         if t >= self.total:

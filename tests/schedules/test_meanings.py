@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import pickle
 from fractions import Fraction
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrcourse import schedules
+from lrcourse import schedules as s
 from lrcourse.schedules import (
     constant,
     cosine,
@@ -186,3 +188,55 @@ def test_plateau_for_a_metric_that_grows_and_one_below_zero():
 def test_repr(shape, text):
     assert repr(shape) == text
     assert eval(text, vars(schedules)) == shape
+
+
+# -- what a shape says of itself ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "shape, at",
+    [
+        (s.constant(2), 0),
+        (s.cosine(20), 0),
+        (s.exponential(1.1), 0),  # meant as a fall, whatever its argument makes of it
+        (s.warmup(7), 6),
+        (s.warmup(7, start=0.1), 7),
+        (s.warmup(7, start=0.1, ramp="constant"), 7),
+        (s.warmup(0), 0),
+        (s.warmup(7, ramp="exponential"), None),
+        (s.wsd(20, 5, 5), 4),
+        (s.wsd(20, 0, 5), 0),
+        (s.one_cycle(20), 5),
+        (s.cyclical(4, 0.1), 4),
+        (s.cyclical(4, 0.1, scale=s.triangular2), 4),
+        (s.cyclical(4, 0.1, scale=lambda cycle, t: 1.0), None),
+        (s.restarts(5), 0),
+        (s.from_function(math.sqrt), None),
+        (s.warmup(3).then(s.cosine(9)), 2),
+        (s.warmup(3, start=0) * s.constant(0.5), 3),
+    ],
+    ids=str,
+)
+def test_where_the_peak_is_meant_to_be(shape, at):
+    assert shape.peak_at == at
+
+
+def test_a_shape_of_ones_own_has_a_peak_without_saying_so():
+    @dataclasses.dataclass(frozen=True, repr=False)
+    class hill(s.Schedule):
+        top: int
+        length = 20
+
+        def _at(self, t):
+            return 1 / (1 + abs(t - self.top))
+
+    assert hill(8).peak_at == 8
+
+
+@pytest.mark.parametrize(
+    "shape, until",
+    [(s.step(4, 0.1), 4), (s.multistep([3, 6], 0.1), 3), (s.restarts(5), 5), (s.cosine(9), 0)],
+    ids=str,
+)
+def test_until_when_a_shape_holds(shape, until):
+    assert shape.holds_until == until
