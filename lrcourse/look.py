@@ -1,10 +1,21 @@
-"""What the figures of the course share: the look, bands over seeds, names on lines, LR axes."""
+"""The look of the course's figures: colours, bands over seeds, names on lines, LR axes.
+
+Everything here takes arrays; what knows the record of a run is in `lrcourse.plots.bands`.
+
+    with look.sheet(name, {"lines": list(lines)}, (6.8, 3.4)) as (figure, (axes,)):
+        look.band(axes, rates, losses, look.colour(0), label="SGD")
+        look.log_axis(axes, "x")
+        look.name_lines(axes)
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,14 +24,16 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+from numpy.typing import ArrayLike
 
 from lrcourse.support import outputs
-from lrcourse.training.history import History
 
 # Okabe and Ito's colours without the yellow, which is too pale on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#888888")
+GREY = COLOURS[-1]
 DASHES = ("-", "-", "-", "-", "--", "--", "--", "--")
-LOOK = {
+# Any: matplotlib names the type of the keys in its newer versions alone.
+LOOK: dict[Any, Any] = {
     "figure.dpi": 110,
     "savefig.dpi": 150,
     "figure.constrained_layout.use": True,
@@ -35,92 +48,142 @@ LOOK = {
     "lines.linewidth": 1.7,
     "legend.frameon": False,
 }
-NAMES = {
-    "train_loss": "training loss",
-    "train_acc": "training accuracy",
-    "valid_loss": "validation loss",
-    "valid_acc": "validation accuracy",
-    "test_loss": "test loss",
-    "test_acc": "test accuracy",
-    "norm": "norm of the parameters",
-}
-OneOrMore = History | Sequence[History]
 
 
 def colour(k: int) -> str:
+    """The colour of line k; after eight they begin again."""
     return COLOURS[k % len(COLOURS)]
 
 
 def dash(k: int) -> str:
+    """The style of line k: the second four are dashed."""
     return DASHES[k % len(DASHES)]
 
 
-def several(history: OneOrMore) -> list[History]:
-    histories = [history] if isinstance(history, History) else list(history)
-    if not histories:
-        raise ValueError("there is no run to draw; give a History or a list of them")
-    return histories
+# -- a figure from its begin to its end ----------------------------------------------------------
 
 
-def with_seeds(title: str, histories: list[History], middle: str = "mean") -> str:
-    if len(histories) == 1:
-        return title
-    return f"{title}  ({middle} and range of {len(histories)} seeds)".strip()
+@contextmanager
+def sheet(
+    name: str,
+    told: Mapping[str, Any],
+    size: tuple[float, float],
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    path: Path | None = None,
+    **options: Any,
+) -> Iterator[tuple[Figure, list[Axes]]]:
+    """A figure in the course's look, with its panels row by row; at the end it is finished.
+
+    Args:
+        name: of its file in a headless run.
+        told: what it says of its origin, as JSON can hold it.
+        size: width and height in inches.
+        rows: of panels.
+        columns: of panels.
+        path: where to save it, instead of showing it.
+        **options: for `plt.subplots`.
+
+    An error in between closes it.
+    """
+    with plt.rc_context(LOOK):
+        figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
+        try:
+            yield figure, list(grid.flat)
+        except BaseException:
+            plt.close(figure)
+            raise
+        finish(figure, name, told, path)
+
+
+def finish(figure: Figure, name: str, told: Mapping[str, Any], path: Path | None = None) -> None:
+    """Save a figure at `path`; without one show it, and keep it in a headless run. Close it."""
+    try:
+        place = path or outputs.figure_path(name)
+        if place is not None:
+            figure.savefig(place, format="png", metadata=origin_of(told))
+        if path is None:
+            plt.show()
+    finally:
+        plt.close(figure)
+
+
+def origin_of(told: Mapping[str, Any]) -> dict[str, str]:
+    """What a PNG says of its origin, as the texts that its file holds."""
+    return {"Description": json.dumps(dict(told)), "Software": "lrcourse"}
+
+
+def title_over(figure: Figure, title: str) -> None:
+    """A title over all panels."""
+    figure.suptitle(title, x=0.02, ha="left", fontsize=10.5)
+
+
+# -- lines ---------------------------------------------------------------------------------------
 
 
 def band(
-    axes: Axes, histories: list[History], column: str, colour: str, dash: str, label: str
-) -> None:
-    """Mean over the seeds and the range from the lowest to the highest."""
-    diverged = sum(h.diverged_at is not None for h in histories)
-    if diverged:
-        label = f"{label} ({diverged} of {len(histories)} diverged)"
-    longest = max(len(h.epochs["epoch"]) for h in histories)
-    table = np.full((len(histories), longest), np.nan)
-    for row, h in zip(table, histories, strict=True):
-        row[: len(h.epochs[column])] = h.epochs[column]
-    there = ~np.isnan(table).all(0)  # epochs that were measured at all
-    epoch = np.arange(1, longest + 1)[there]
-    table = table[:, there]
-    axes.plot(epoch, np.nanmean(table, 0), dash, color=colour, label=label)
-    if len(histories) > 1:
-        low, high = np.nanmin(table, 0), np.nanmax(table, 0)
-        axes.fill_between(epoch, low, high, color=colour, alpha=0.16, linewidth=0)
+    axes: Axes,
+    x: ArrayLike,
+    rows: ArrayLike,
+    colour: str,
+    style: str = "-",
+    *,
+    middle: Callable[..., Any] = np.nanmedian,
+    alpha: float = 0.16,
+    floor: float | None = None,
+    **line: Any,
+) -> Line2D:
+    """A row of numbers for each seed: their middle as a line, their range behind it.
+
+    Args:
+        axes: where to draw.
+        x: shape (points,).
+        rows: shape (seeds, points), or (points,) for a line alone. NaN is left out; where no seed
+            has a number there is a gap.
+        colour: of both.
+        style: of the line, as matplotlib spells it.
+        middle: `np.nanmedian` or `np.nanmean`.
+        alpha: of the range.
+        floor: a range that reaches below it ends there. On a log axis a 0 would tear it up to its
+            neighbour.
+        **line: what else `Axes.plot` takes.
+    """
+    table = np.atleast_2d(np.asarray(rows, float))
+    there = ~np.isnan(table).all(0)
+
+    def over_seeds(summary: Callable[..., Any]) -> np.ndarray:
+        found = np.full(table.shape[1], np.nan)
+        found[there] = summary(table[:, there], 0)
+        return found
+
+    (drawn,) = axes.plot(x, over_seeds(middle), style, color=colour, **line)
+    if len(table) > 1:
+        low, high = over_seeds(np.nanmin), over_seeds(np.nanmax)
+        low = low if floor is None else np.maximum(low, floor)
+        axes.fill_between(x, low, high, color=colour, alpha=alpha, linewidth=0)
+    return drawn
 
 
-def accuracy_limits(histories: list[History]) -> tuple[float, float]:
-    """From a little below the lowest accuracy after the first quarter of the run up to 1."""
-    later = [
-        column[len(column) // 4 :]
-        for h in histories
-        for name, column in h.epochs.items()
-        if name.endswith("_acc") and np.isfinite(column).any()
-    ]
-    low = min((np.nanmin(c) for c in later if np.isfinite(c).any()), default=0.0)
-    return min(0.95, max(0.0, math.floor(20 * low - 0.2) / 20)), 1.0
+def steps(axes: Axes, values: ArrayLike, style: str = "-", *, per: int = 1, **line: Any) -> Line2D:
+    """Numbers that each hold for one update, such as its LR: update t from t to t + 1.
+
+    `per` is the number of updates for one unit of the axis: the batches of an epoch.
+    """
+    held = np.asarray(values, float)
+    at = np.arange(len(held) + 1) / per
+    (drawn,) = axes.plot(at, np.append(held, held[-1:]), style, drawstyle="steps-post", **line)
+    return drawn
 
 
-def draw_applied(axes: Axes, history: History, colour: str, dash: str, label: str) -> Line2D:
-    """The recorded LR of each update over the epochs, first parameter group."""
-    lr = history.lr.reshape(history.updates, -1)[:, 0]
-    epoch = np.arange(len(lr) + 1) / history.batches_per_epoch
-    (line,) = axes.plot(
-        epoch,
-        np.append(lr, lr[-1:]),
-        dash,
-        color=colour,
-        drawstyle="steps-post",
-        label=label,
-        gid="applied",
-    )
-    return line
+def lr_axis(axes: Axes, x: str = "epoch") -> None:
+    """A log axis for the lines with the gid "applied"; `x` names the other one.
 
-
-def label_lr(axes: Axes) -> None:
-    """A log axis for the LR. It cannot hold 0, so updates at LR 0 are marked at its foot."""
-    axes.set(xlabel="epoch", ylabel="LR applied")
+    It cannot hold 0, so updates at LR 0 are marked at its foot.
+    """
+    axes.set(xlabel=x, ylabel="LR applied")
     lines = [line for line in axes.get_lines() if line.get_gid() == "applied"]
-    values = np.concatenate([line.get_ydata() for line in lines])
+    values = np.concatenate([np.asarray(line.get_ydata(), float) for line in lines])
     axes.set_yscale("log")
     if (values > 0).any():
         low, high = values[values > 0].min(), values.max()
@@ -149,6 +212,29 @@ def mark_zero(axes: Axes, line: Line2D) -> None:
     )
 
 
+# -- axes ----------------------------------------------------------------------------------------
+
+
+def log_axis(axes: Axes, which: str) -> None:
+    """Make the axis "x" or "y" a log axis, with plain ticks for what it shows now."""
+    axes.set(**{f"{which}scale": "log"})
+    plain_log_ticks(axes.xaxis if which == "x" else axes.yaxis)
+
+
+def scales(
+    axes: Axes, *, log_x: bool = False, log_y: bool = False, limits: tuple[float, float] | None
+) -> None:
+    """Log axes with plain ticks where they are wanted; `limits` are those of y."""
+    if log_x:
+        log_axis(axes, "x")
+    if log_y:
+        axes.set_yscale("log")
+    if limits:
+        axes.set_ylim(*limits)
+    if log_y:
+        plain_log_ticks(axes.yaxis)
+
+
 def plain_log_ticks(axis: Axis) -> None:
     """Ticks such as 0.01, 0.1 and 1 on a log axis; also 0.02, 0.05 ... where it is short."""
     low, high = axis.get_view_interval()
@@ -160,9 +246,12 @@ def plain_log_ticks(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+# -- names on lines ------------------------------------------------------------------------------
+
+
 def name_lines(axes: Axes) -> None:
     """Write each line's name at its right end, moved apart where they would touch."""
-    lines = [line for line in axes.get_lines() if line.get_label()[:1] not in ("", "_")]
+    lines = [line for line in axes.get_lines() if str(line.get_label())[:1] not in ("", "_")]
     if not lines:
         return
     figure = axes.figure
@@ -170,7 +259,7 @@ def name_lines(axes: Axes) -> None:
     box = axes.get_window_extent()
     height = 11 * figure.dpi / 72 / box.height  # of a line of text, as a fraction of the axes
 
-    def end(line) -> float:
+    def end(line: Line2D) -> float:
         y = np.asarray(line.get_ydata(), float)
         y = y[np.isfinite(y)]
         pixel = axes.transData.transform((0, y[-1]))[1] if len(y) else box.y0
@@ -181,7 +270,7 @@ def name_lines(axes: Axes) -> None:
     places = apart(np.array(ends)[order], height)
     for k, place in zip(order, places, strict=True):
         axes.annotate(
-            lines[k].get_label(),
+            str(lines[k].get_label()),
             xy=(1, ends[k]),
             xytext=(1.03, place),
             xycoords="axes fraction",
@@ -194,7 +283,7 @@ def name_lines(axes: Axes) -> None:
 
 
 def apart(wanted: np.ndarray, gap: float) -> np.ndarray:
-    """Ascending places at least ``gap`` apart, as near to the wanted ones as a few rounds bring."""
+    """Ascending places at least `gap` apart, as near to the wanted ones as a few rounds bring."""
     places = wanted.copy()
     for _ in range(200):
         overlap = gap - np.diff(places)
@@ -206,23 +295,3 @@ def apart(wanted: np.ndarray, gap: float) -> np.ndarray:
                 places[i] -= push
                 places[i + 1] += push
     return places
-
-
-def origin(arms: Mapping[str, OneOrMore]) -> dict:
-    """What a figure's runs say of themselves, in short."""
-    kept = ("data", "data_fingerprint", "schedule", "when", "epochs", "batch_size", "peak_lr")
-    kept += ("lrcourse", "torch", "device", "finished")
-    origin = {}
-    for label, history in arms.items():
-        runs = several(history)
-        origin[label] = {key: runs[0].provenance.get(key) for key in kept}
-        origin[label]["seeds"] = [run.provenance.get("seed") for run in runs]
-    return origin
-
-
-def finish(figure: Figure, name: str, origin: dict) -> None:
-    path = outputs.figure_path(name)
-    if path is not None:
-        figure.savefig(path, metadata={"Description": json.dumps(origin), "Software": "lrcourse"})
-    plt.show()
-    plt.close(figure)

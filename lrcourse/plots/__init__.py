@@ -1,13 +1,19 @@
 """Every figure of the course: runs, sweeps, descents and what is measured on nets."""
 
-from lrcourse.plots.descents import curve, over_updates, sharpness, surface
+from lrcourse.plots.descents import Ground, curve, moving_race, race, surface
 from lrcourse.plots.diagnoses import diagnosis, gallery
-from lrcourse.plots.lines import against, readings
+from lrcourse.plots.lines import (
+    against,
+    by_parameter,
+    over_looks,
+    over_rates,
+    over_updates,
+    readings,
+)
 from lrcourse.plots.loops import loop
-from lrcourse.plots.nets import displacement, gradient_noise, over_looks, warmup_lengths
-from lrcourse.plots.optimizers import Ground, by_parameter, moving_race, over_rates, race
+from lrcourse.plots.nets import displacement, gradient_noise, sharpness
 from lrcourse.plots.runs import compare, schedule, traces, training
-from lrcourse.plots.sweeps import by_seed, rates
+from lrcourse.plots.sweeps import by_seed, rates, warmup_lengths
 
 __all__ = [
     "Ground",

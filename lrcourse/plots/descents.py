@@ -1,25 +1,42 @@
-"""Figures of descents: on a curve, on a surface, over the updates, and at the edge of stability."""
+"""Figures of descents on a curve and a surface; several optimizers side by side, moving too."""
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lrcourse import look as parts
-from lrcourse.landscapes.quadratic import Descent
-from lrcourse.study.curvature import Watch
+from lrcourse import look
+from lrcourse.landscapes import Descent
+from lrcourse.plots import arguments as given
+from lrcourse.support import outputs
+from lrcourse.support.checks import POSITIVE, TEXT, arguments, check, function, kind, whole
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 Limits = tuple[float, float]
+Heights = Callable[[torch.Tensor], torch.Tensor]
+COLOURS_IN_A_FRAME = 64
+
+_DESCENTS = given.by_name("descent", kind("a Descent", Descent))
+_FIELD = given.together("the limits of x and of y", given.limits, given.limits)
 
 
+@arguments(f=function, descents=_DESCENTS, limits=given.limits, **given.TITLED)
 def curve(
-    f: Callable[[torch.Tensor], torch.Tensor],
+    f: Heights,
     descents: Mapping[str, Descent],
     limits: Limits,
     *,
@@ -28,25 +45,23 @@ def curve(
 ) -> None:
     """Descents on a function of one number, a panel each: the curve, and the points in order.
 
-    ``f`` maps positions to heights, element by element. Points outside ``limits`` are left out.
+    `f` maps positions to heights, element by element. Points outside `limits` are left out.
     """
-    with plt.rc_context(parts.LOOK):
-        figure, grid = _panels(len(descents), 2.4)
+    with _panels(descents, 2.4, title, name) as panels:
         at = torch.linspace(*limits, 200, dtype=torch.float64)
-        top = float(f(at).max())
-        for k, (axes, (label, run)) in enumerate(zip(grid, descents.items(), strict=True)):
-            axes.plot(at, f(at), color="#888888", linewidth=1)
+        heights = _heights(f, at)
+        top = float(heights.max())
+        for k, (axes, run) in enumerate(zip(panels, descents.values(), strict=True)):
+            axes.plot(at, heights, color=look.GREY, linewidth=1)
             x = run.path.reshape(-1)
-            axes.plot(x, f(x), ".-", color=parts.colour(k), markersize=6, linewidth=1)
+            axes.plot(x, f(x), ".-", color=look.colour(k), markersize=6, linewidth=1)
             axes.set(xlim=limits, ylim=(-0.05 * top, 1.05 * top), xlabel="x")
-            axes.set_title(label, color=parts.colour(k))
-        grid[0].set_ylabel("f(x)")
-        figure.suptitle(title, x=0.02, ha="left", fontsize=10.5)
-        parts.finish(figure, name, _told(descents))
+        panels[0].set_ylabel("f(x)")
 
 
+@arguments(f=function, descents=_DESCENTS, limits=_FIELD, **given.TITLED)
 def surface(
-    f: Callable[[torch.Tensor], torch.Tensor],
+    f: Heights,
     descents: Mapping[str, Descent],
     limits: tuple[Limits, Limits],
     *,
@@ -56,138 +71,235 @@ def surface(
     """Descents over the plane, a panel each: contours of f, the start as a ring, the end as a dot.
 
     A descent holds one path, of shape (updates + 1, 2), or several side by side,
-    (updates + 1, paths, 2). ``limits`` are those of x and of y.
+    (updates + 1, paths, 2). `limits` are those of x and of y.
     """
-    with plt.rc_context(parts.LOOK):
-        figure, grid = _panels(len(descents), 2.6)
-        (x0, x1), (y0, y1) = limits
-        x, y = np.meshgrid(np.linspace(x0, x1, 160), np.linspace(y0, y1, 160))
-        heights = f(torch.from_numpy(np.stack([x, y], axis=-1))).numpy()
-        # Closer contours near the ground, where the paths end.
-        low, high = heights.min(), heights.max()
-        levels = low + (high - low) * np.linspace(0, 1, 18)[1:] ** 2
-        for k, (axes, (label, run)) in enumerate(zip(grid, descents.items(), strict=True)):
-            axes.contour(x, y, heights, levels, colors="#888888", linewidths=0.5, alpha=0.8)
-            paths = run.path.reshape(len(run.path), -1, 2)
-            for j in range(paths.shape[1]):
-                path = paths[:, j]
-                axes.plot(*path.T, ".-", color=parts.colour(k), markersize=3, linewidth=0.9)
+    for label, run in descents.items():
+        if run.path.ndim not in (2, 3) or run.path.shape[-1] != 2:
+            raise ValueError(
+                f"surface: the path of descents[{label!r}] must have the shape (updates + 1, 2) or "
+                f"(updates + 1, paths, 2); it has {tuple(run.path.shape)}"
+            )
+    with _panels(descents, 2.6, title, name) as panels:
+        for k, (axes, run) in enumerate(zip(panels, descents.values(), strict=True)):
+            contours(axes, f, limits, points=160, levels=18)
+            for path in run.path.reshape(len(run.path), -1, 2).unbind(1):
+                axes.plot(*path.T, ".-", color=look.colour(k), markersize=3, linewidth=0.9)
                 axes.plot(*path[0], "o", color="black", markerfacecolor="white", markersize=5)
                 axes.plot(*path[-1], "o", color="black", markersize=4)
             axes.set(xlim=limits[0], ylim=limits[1], xlabel="x")
-            axes.grid(False)
-            axes.set_title(label, color=parts.colour(k))
-        grid[0].set_ylabel("y")
-        figure.suptitle(title, x=0.02, ha="left", fontsize=10.5)
-        parts.finish(figure, name, _told(descents))
+        panels[0].set_ylabel("y")
 
 
-def over_updates(
-    lines: Mapping[str, Sequence],
-    label: str,
-    *,
-    levels: Mapping[str, float] | None = None,
-    log_x: bool = False,
-    log_y: bool = True,
-    limits: Limits | None = None,
-    every: int = 1,
-    title: str = "",
-    name: str = "over-updates",
+def contours(
+    axes: Axes, f: Heights, limits: tuple[Limits, Limits], *, points: int, levels: int
 ) -> None:
-    """A number after each update, for several descents or arms of runs.
-
-    Args:
-        lines: values of shape (updates,), or rows of unequal length, one a seed: then their mean
-            where all seeds have one, and their range. A row that holds a NaN or an infinity ends
-            there with a cross.
-        label: of the numbers.
-        levels: by the name of a line, a height where theory puts it, drawn dashed.
-        limits: of the numbers.
-        every: updates from one number to the next.
-    """
-    with plt.rc_context(parts.LOOK):
-        figure, axes = plt.subplots(figsize=(6.8, 3.4))
-        for k, (name_of_line, values) in enumerate(lines.items()):
-            rows = [np.asarray(row, float) for row in values] if np.ndim(values[0]) else [values]
-            _draw_rows(axes, rows, k, name_of_line, every)
-            if levels and name_of_line in levels:
-                axes.axhline(
-                    levels[name_of_line], color=parts.colour(k), linestyle="--", linewidth=1
-                )
-        axes.set(xlabel="update", ylabel=label)
-        if log_x:
-            axes.set_xscale("log")
-            parts.plain_log_ticks(axes.xaxis)
-        if log_y:
-            axes.set_yscale("log")
-        if limits:
-            axes.set_ylim(*limits)
-        axes.set_title(title)
-        parts.name_lines(axes)
-        parts.finish(figure, name, {"lines": list(lines)})
+    """Contours of a function of the plane, closer near the ground, where the paths end."""
+    x, y = np.meshgrid(*(np.linspace(*each, points) for each in limits))
+    heights = _heights(f, torch.from_numpy(np.stack([x, y], axis=-1)), x.shape).numpy()
+    low, high = heights.min(), heights.max()
+    at = low + (high - low) * np.linspace(0, 1, levels)[1:] ** 2
+    axes.contour(x, y, heights, at, colors=look.GREY, linewidths=0.5, alpha=0.8)
+    axes.grid(False)
 
 
-def sharpness(watches: Mapping[str, Watch], *, title: str = "", name: str = "sharpness") -> None:
-    """The loss of each update, and below it the sharpness, with 2 / lr of each rate dashed."""
-    with plt.rc_context(parts.LOOK):
-        figure, (top, bottom) = plt.subplots(
-            2, 1, figsize=(6.8, 4.8), sharex=True, height_ratios=(1.2, 1.6)
-        )
-        edges: dict[float, int] = {}
-        for k, (label, watch) in enumerate(watches.items()):
-            (line,) = top.plot(watch.loss, color=parts.colour(k), linewidth=0.9)
-            if watch.batch_size is not None:  # its noise would hide the others
-                line.set(alpha=0.35, zorder=1)
-            found = bottom.plot(
-                watch.looks, watch.sharpness, ".-", color=parts.colour(k), label=label
-            )
-            found[0].set_markersize(3)
-            edges.setdefault(watch.edge, k)
-        for edge, k in edges.items():
-            bottom.axhline(edge, color=parts.colour(k), linestyle="--", linewidth=1)
-        top.set(yscale="log", ylabel="training loss")
-        top.set_title(title)
-        bottom.set(xlabel="update", ylabel="sharpness")
-        bottom.set_ylim(0, 1.7 * max(edges))
-        dashed = Line2D([], [], color="#888888", linestyle="--", linewidth=1)
-        bottom.legend([dashed], ["2 / rate"], loc="upper right")
-        parts.name_lines(bottom)
-        told = {label: {"lr": w.lr, "batch": w.batch_size} for label, w in watches.items()}
-        parts.finish(figure, name, told)
-
-
-def _panels(count: int, height: float) -> tuple:
-    figure, grid = plt.subplots(
-        1, count, figsize=(min(7.4, 2.6 * count), height), sharey=True, squeeze=False
-    )
-    return figure, list(grid.flat)
-
-
-def _draw_rows(axes: Axes, rows: list[np.ndarray], k: int, label: str, every: int) -> None:
-    finite = []
-    for row in rows:
-        row = np.asarray(row, float)
-        broken = np.flatnonzero(~np.isfinite(row))
-        if len(broken):
-            row = row[: broken[0]]
-            if len(row):
-                axes.plot(
-                    [every * len(row)], [row[-1]], "x", color=parts.colour(k), ms=6, label="_"
-                )
-        finite.append(row)
-    length = min(map(len, finite))
-    table = np.stack([row[:length] for row in finite])
-    update = every * np.arange(1, length + 1)
-    axes.plot(update, table.mean(0), color=parts.colour(k), label=label, linewidth=1.3)
-    if len(table) > 1:
-        band = (table.min(0), table.max(0))
-        axes.fill_between(update, *band, color=parts.colour(k), alpha=0.16, linewidth=0)
-
-
-def _told(descents: Mapping[str, Descent]) -> dict:
-    """What a figure's descents say of themselves."""
-    kept = {}
+@contextmanager
+def _panels(
+    descents: Mapping[str, Descent], height: float, title: str, name: str
+) -> Iterator[list[Axes]]:
+    told = {}
     for label, run in descents.items():
         end = [x if math.isfinite(x) else str(x) for x in run.path[-1].reshape(-1).tolist()]
-        kept[label] = {"lr": float(run.lr[0]), "updates": len(run.lr), "end": end}
-    return kept
+        told[label] = {"lr": float(run.lr[0]), "updates": len(run.lr), "end": end}
+    count = len(descents)
+    size = (min(7.4, 2.6 * count), height)
+    with look.sheet(name, told, size, 1, count, sharey=True) as (figure, panels):
+        yield panels
+        for k, (axes, label) in enumerate(zip(panels, descents, strict=True)):
+            axes.set_title(label, color=look.colour(k))
+        look.title_over(figure, title)
+
+
+def _heights(f: Heights, at: torch.Tensor, shape: Sequence[int] | None = None) -> torch.Tensor:
+    heights, shape = f(at), tuple(at.shape if shape is None else shape)
+    if not isinstance(heights, torch.Tensor) or tuple(heights.shape) != shape:
+        raise ValueError(
+            f"the function of a figure must give a tensor of shape {shape} for points of shape "
+            f"{tuple(at.shape)}; it gave {getattr(heights, 'shape', type(heights).__name__)}"
+        )
+    return heights.detach()
+
+
+# -- several optimizers on one surface -----------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """A surface and the descents on it, by the name of the optimizer.
+
+    Attributes:
+        surface: points of shape (..., 2) to heights of shape (...).
+        descents: with paths of shape (updates + 1, 2).
+        limits: those of x and of y.
+    """
+
+    surface: Heights
+    descents: Mapping[str, Descent]
+    limits: tuple[Limits, Limits]
+
+    def __post_init__(self) -> None:
+        check(self, surface=function, descents=_DESCENTS, limits=_FIELD)
+        for label, run in self.descents.items():
+            if run.path.ndim != 2 or run.path.shape[1] != 2:
+                raise ValueError(
+                    f"Ground: the path of descents[{label!r}] must have the shape (updates + 1, "
+                    f"2); it has {tuple(run.path.shape)}"
+                )
+
+
+@dataclass(frozen=True)
+class _Racer:
+    """A path, and what is drawn of it."""
+
+    path: np.ndarray
+    line: Line2D
+    ring: Line2D
+    dot: Line2D
+
+    def move(self, moment: int | None) -> None:
+        """Show the first `moment` points; None: all of them."""
+        so_far = self.path[:moment]
+        self.line.set_data(*so_far.T)
+        self.dot.set_data(*so_far[-1:].T)
+
+
+_GROUNDS = given.by_name("surface", kind("a Ground", Ground))
+
+
+@arguments(grounds=_GROUNDS, **given.TITLED)
+def race(grounds: Mapping[str, Ground], *, title: str = "", name: str = "race") -> None:
+    """Paths of several optimizers over each surface: the start as a ring, the ends as dots."""
+    with plt.rc_context(look.LOOK):
+        figure, racers = _drawn(grounds, title)
+        for racer in racers:
+            racer.move(None)
+        look.finish(figure, name, _told(grounds))
+
+
+@arguments(grounds=_GROUNDS, frames=whole(2, 1000), seconds=POSITIVE, alt=TEXT, **given.TITLED)
+def moving_race(
+    grounds: Mapping[str, Ground],
+    *,
+    frames: int = 40,
+    seconds: float = 8.0,
+    title: str = "",
+    alt: str = "",
+    name: str = "moving-race",
+) -> None:
+    """`race`, moving: an animated PNG, shown and saved like every figure.
+
+    What cannot show animations shows its first image, which is the end of the race and no part of
+    the animation. A path that is shorter than the longest stands still at its end.
+
+    Args:
+        grounds: by the names of the surfaces.
+        frames: of one round, which is repeated for ever; 2 or more.
+        seconds: of one round.
+        title: of the figure.
+        alt: what a reader who does not see it should know.
+        name: of its file in a headless run.
+    """
+    from IPython.display import Image, display
+
+    longest = max(len(run.path) for ground in grounds.values() for run in ground.descents.values())
+    moments = np.linspace(1, longest, frames).round().astype(int)
+    with plt.rc_context(look.LOOK | {"figure.dpi": 100, "savefig.dpi": 100}):
+        figure, racers = _drawn(grounds, title)
+        shown = _with_a_still(_frames(figure, racers, moments), seconds / frames, _told(grounds))
+        plt.close(figure)
+    path = outputs.figure_path(name)
+    if path is not None:
+        path.write_bytes(shown)
+    display(Image(data=shown, format="png", alt=alt or title))
+
+
+def _told(grounds: Mapping[str, Ground]) -> dict[str, Any]:
+    return {
+        label: {name: {"lr": float(run.lr[0])} for name, run in ground.descents.items()}
+        for label, ground in grounds.items()
+    }
+
+
+def _drawn(grounds: Mapping[str, Ground], title: str) -> tuple[Figure, list[_Racer]]:
+    """The surfaces with the rings at the starts; lines and dots are still to be moved."""
+    figure, grid = plt.subplots(1, len(grounds), figsize=(7.6, 3.1), squeeze=False)
+    racers, colours = [], {}
+    for axes, (label, ground) in zip(grid.flat, grounds.items(), strict=True):
+        contours(axes, ground.surface, ground.limits, points=140, levels=16)
+        for k, (optimizer, run) in enumerate(ground.descents.items()):
+            path, colour = run.path.numpy(), look.colour(k)
+            (line,) = axes.plot([], [], ".-", color=colour, markersize=2.5, linewidth=1.1)
+            (dot,) = axes.plot([], [], "o", color=colour, markersize=5.5, zorder=4)
+            dot.set(markeredgecolor="black", markeredgewidth=0.6)
+            (ring,) = axes.plot(*path[0], "o", color="black", markerfacecolor="white", markersize=5)
+            ring.set_zorder(3)
+            racers.append(_Racer(path, line, ring, dot))
+            colours.setdefault(optimizer, colour)
+        axes.set(xlim=ground.limits[0], ylim=ground.limits[1], xlabel="x")
+        axes.set_title(label, fontsize=9.5)
+    grid[0, 0].set_ylabel("y")
+    look.title_over(figure, title)
+    lines = [Line2D([], [], color=colour, linewidth=2) for colour in colours.values()]
+    figure.legend(lines, colours, loc="outside lower center", ncols=len(lines))
+    return figure, racers
+
+
+def _frames(figure: Figure, racers: Sequence[_Racer], moments: np.ndarray) -> list[Image.Image]:
+    """Pictures of the figure at these moments; what stands still is drawn once."""
+    from PIL import Image
+
+    canvas = FigureCanvasAgg(figure)
+    moving = [racer.line for racer in racers]  # all lines, all rings, all dots
+    moving += [racer.ring for racer in racers] + [racer.dot for racer in racers]
+    for artist in moving:
+        artist.set_animated(True)
+    canvas.draw()
+    still, frames = canvas.copy_from_bbox(figure.bbox), []
+    for moment in moments:
+        canvas.restore_region(still)
+        for racer in racers:
+            racer.move(moment)
+        for artist in moving:
+            artist.axes.draw_artist(artist)
+        frames.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"))
+    return frames
+
+
+def _with_a_still(frames: Sequence[Image.Image], pause: float, told: Mapping[str, Any]) -> bytes:
+    """An animated PNG with few colours, and its last frame as the image of those who show one."""
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    dither = Image.Dither.NONE
+    palette = frames[-1].quantize(COLOURS_IN_A_FRAME, dither=dither)
+    frames = [frame.quantize(palette=palette, dither=dither) for frame in frames]
+    for frame in frames:  # the nearest colour of the palette is found roughly: white is to be white
+        white, colours = 3 * frame.getpixel((0, 0)), frame.getpalette()
+        colours[white : white + 3] = 255, 255, 255
+        frame.putpalette(colours)
+    info = PngInfo()
+    for key, text in look.origin_of(told).items():
+        info.add_text(key, text)
+    pauses = [round(1000 * pause)] * (len(frames) - 1) + [2000]  # a rest at the end
+    made = io.BytesIO()
+    frames[-1].save(
+        made,
+        "PNG",
+        save_all=True,
+        default_image=True,
+        append_images=frames,
+        duration=[pauses[-1], *pauses],
+        loop=0,
+        pnginfo=info,
+        optimize=True,
+    )
+    return made.getvalue()

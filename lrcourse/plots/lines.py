@@ -1,93 +1,282 @@
-"""Numbers over other numbers, and what range tests read off against real sweeps."""
+"""Numbers over updates, rates and other numbers, a line an arm and a row a seed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
-from lrcourse import look as parts
+from lrcourse import look
+from lrcourse.plots import arguments as given
 from lrcourse.rangetest.calibration import Calibration
 from lrcourse.rangetest.rules import RULES
+from lrcourse.support.checks import COUNT_FROM_1, FLAG, NUMBER, TEXT, arguments, kind, optional
 
+Limits = tuple[float, float]
 SHAPES = ("o", "s", "^", "D", "v", "P")
 
 
+@arguments(
+    x=given.series,
+    lines=given.by_name("line", given.equal_rows),
+    labels=given.together("the labels of the two axes", TEXT, TEXT),
+    log_x=FLAG,
+    log_y=FLAG,
+    limits=optional(given.limits),
+    **given.TITLED,
+)
 def against(
     x: Sequence[float],
-    lines: Mapping[str, Sequence],
+    lines: Mapping[str, ArrayLike],
     labels: tuple[str, str],
     *,
     log_x: bool = False,
     log_y: bool = False,
-    limits: tuple[float, float] | None = None,
+    limits: Limits | None = None,
     title: str = "",
     name: str = "against",
 ) -> None:
     """Numbers over other numbers: a row of len(x), or one row a seed, then median and range.
 
-    ``labels`` are those of the two axes, ``limits`` those of the upright one.
+    `labels` are those of the two axes, `limits` those of the upright one.
     """
-    with plt.rc_context(parts.LOOK):
-        figure, axes = plt.subplots(figsize=(6.8, 3.2))
-        for k, (label, values) in enumerate(lines.items()):
-            rows = np.atleast_2d(np.asarray(values, float))
-            axes.plot(
-                x,
-                np.median(rows, 0),
-                parts.dash(k),
-                marker=SHAPES[k % len(SHAPES)],
-                markersize=4,
-                color=parts.colour(k),
-                label=label,
+    _as_long("against", lines, {label: x for label in lines})
+    with look.sheet(name, {"lines": list(lines)}, (6.8, 3.2)) as (_, (axes,)):
+        floor = limits[0] if log_y and limits else None
+        for k, (label, rows) in enumerate(lines.items()):
+            options: dict[str, Any] = {"marker": SHAPES[k % len(SHAPES)], "markersize": 4}
+            look.band(
+                axes, x, rows, look.colour(k), look.dash(k), floor=floor, label=label, **options
             )
-            if len(rows) > 1:
-                low = np.maximum(rows.min(0), limits[0]) if log_y and limits else rows.min(0)
-                band = low, rows.max(0)  # on a log axis a 0 would tear the band up to its neighbour
-                axes.fill_between(x, *band, color=parts.colour(k), alpha=0.16, linewidth=0)
-        axes.set(xlabel=labels[0], ylabel=labels[1], title=title)
-        if log_x:
-            axes.set_xscale("log")
-            parts.plain_log_ticks(axes.xaxis)
-        elif all(float(one).is_integer() for one in x):
+        axes.set(xlabel=labels[0], ylabel=labels[1])
+        if not log_x and all(float(one).is_integer() for one in x):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        look.scales(axes, log_x=log_x, log_y=log_y, limits=limits)
+        axes.set_title(title)
+        look.name_lines(axes)
+
+
+@arguments(
+    lines=given.by_name("line", given.rows),
+    label=TEXT,
+    levels=optional(given.by_name("level", NUMBER)),
+    log_x=FLAG,
+    log_y=FLAG,
+    limits=optional(given.limits),
+    every=COUNT_FROM_1,
+    **given.TITLED,
+)
+def over_updates(
+    lines: Mapping[str, Sequence[float] | Sequence[Sequence[float]]],
+    label: str,
+    *,
+    levels: Mapping[str, float] | None = None,
+    log_x: bool = False,
+    log_y: bool = True,
+    limits: Limits | None = None,
+    every: int = 1,
+    title: str = "",
+    name: str = "over-updates",
+) -> None:
+    """A number after each update, for several descents or arms of runs.
+
+    Args:
+        lines: values of shape (updates,), or rows of unequal length, one a seed: then their mean
+            where all seeds have one, and their range. A row that holds a NaN or an infinity ends
+            there with a cross.
+        label: of the numbers.
+        levels: by the name of a line, a height where theory puts it, drawn dashed.
+        log_x: whether the axis of the updates is a log axis.
+        log_y: whether the axis of the numbers is one.
+        limits: of the numbers.
+        every: updates from one number to the next.
+        title: of the figure.
+        name: of its file in a headless run.
+    """
+    with look.sheet(name, {"lines": list(lines)}, (6.8, 3.4)) as (_, (axes,)):
+        for k, (label_of_line, values) in enumerate(lines.items()):
+            whole_rows = [_until_it_breaks(axes, row, k, every) for row in values]
+            made = min(map(len, whole_rows))
+            updates = every * np.arange(1, made + 1)
+            options: dict[str, Any] = {"middle": np.mean, "linewidth": 1.3}
+            rows = [row[:made] for row in whole_rows]
+            look.band(axes, updates, rows, look.colour(k), label=label_of_line, **options)
+            if levels and label_of_line in levels:
+                level = levels[label_of_line]
+                axes.axhline(level, color=look.colour(k), linestyle="--", linewidth=1)
+        axes.set(xlabel="update", ylabel=label)
+        if log_x:
+            look.log_axis(axes, "x")
         if log_y:
             axes.set_yscale("log")
         if limits:
             axes.set_ylim(*limits)
-        if log_y:
-            parts.plain_log_ticks(axes.yaxis)
-        parts.name_lines(axes)
-        parts.finish(figure, name, {"lines": list(lines)})
+        axes.set_title(title)
+        look.name_lines(axes)
 
 
+def _until_it_breaks(axes: Axes, row: np.ndarray, k: int, every: int) -> np.ndarray:
+    """The numbers up to the first that is not finite; there a cross."""
+    broken = np.flatnonzero(~np.isfinite(row))
+    if not len(broken):
+        return row
+    row = row[: broken[0]]
+    if len(row):
+        axes.plot([every * len(row)], [row[-1]], "x", color=look.colour(k), ms=6, label="_")
+    return row
+
+
+@arguments(
+    lines=given.by_name("line", given.together("(rates, values)", given.series, given.equal_rows)),
+    label=TEXT,
+    axis=TEXT,
+    level=optional(NUMBER),
+    limits=optional(given.limits),
+    log_y=FLAG,
+    legend=FLAG,
+    **given.TITLED,
+)
+def over_rates(
+    lines: Mapping[str, tuple[Sequence[float], ArrayLike]],
+    label: str,
+    *,
+    axis: str = "rate",
+    level: float | None = None,
+    limits: Limits | None = None,
+    log_y: bool = True,
+    legend: bool = False,
+    title: str = "",
+    name: str = "over-rates",
+) -> None:
+    """A number over the rate, on a log axis, for several optimizers.
+
+    Args:
+        lines: name -> (rates, values): one value a rate, or a row of them for each seed, drawn as
+            median and range. NaN and infinity are left out.
+        label: of the numbers.
+        axis: the label of the rates.
+        level: a height to mark, dashed.
+        limits: of the numbers. Lines that leave them upwards end there.
+        log_y: whether the axis of the numbers is a log axis.
+        legend: name the lines in a box, and not at their ends.
+        title: of the figure.
+        name: of its file in a headless run.
+    """
+    _as_long(
+        "over_rates", {k: v for k, (_, v) in lines.items()}, {k: x for k, (x, _) in lines.items()}
+    )
+    with look.sheet(name, {"lines": list(lines)}, (6.8, 3.4)) as (_, (axes,)):
+        top = limits[1] if limits else np.inf
+        for k, (optimizer, (rates, values)) in enumerate(lines.items()):
+            rows = np.asarray(values, float)
+            rows = np.where(np.isfinite(rows) & (rows <= top), rows, np.nan)
+            marker = "." if rows.shape[1] <= 30 else ""
+            look.band(axes, rates, rows, look.colour(k), label=optimizer, marker=marker)
+        if level is not None:
+            axes.axhline(level, color=look.GREY, linestyle="--", linewidth=1)
+        axes.set(xlabel=axis, ylabel=label, title=title)
+        look.scales(axes, log_x=True, log_y=log_y, limits=limits)
+        axes.legend(loc="lower left") if legend else look.name_lines(axes)
+
+
+@arguments(
+    lines=given.by_name(
+        "line", given.together("(updates made, values)", given.series, given.series)
+    ),
+    label=TEXT,
+    **given.TITLED,
+)
+def over_looks(
+    lines: Mapping[str, tuple[Sequence[int], Sequence[float]]],
+    label: str,
+    *,
+    title: str = "",
+    name: str = "over-looks",
+) -> None:
+    """Numbers that were measured now and then: label -> (updates made, values), on a log axis."""
+    with look.sheet(name, {"lines": list(lines)}, (6.8, 3.0)) as (_, (axes,)):
+        for k, (what, (updates, values)) in enumerate(lines.items()):
+            shown = np.where(np.asarray(values) > 0, values, np.nan)
+            axes.plot(updates, shown, ".-", color=look.colour(k), label=what, ms=5)
+        axes.set(xlabel="updates made", ylabel=label, title=title)
+        look.log_axis(axes, "y")
+        look.name_lines(axes)
+
+
+@arguments(
+    panels=given.by_name("panel", given.by_name("line", given.series)), label=TEXT, **given.TITLED
+)
+def by_parameter(
+    panels: Mapping[str, Mapping[str, Sequence[float]]],
+    label: str = "effective rate",
+    *,
+    title: str = "",
+    name: str = "by-parameter",
+) -> None:
+    """A panel for each optimizer: a number over the updates for each of a few parameters.
+
+    `panels` maps optimizer -> parameter -> values of shape (updates,), all above 0.
+    """
+    told = {panel: list(lines) for panel, lines in panels.items()}
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    size = (7.4, 2.1 * rows + 0.4)
+    with look.sheet(name, told, size, rows, columns, sharex=True, sharey=True) as (figure, grid):
+        handles: dict[str, Line2D] = {}
+        for axes, (panel, lines) in zip(grid, panels.items(), strict=False):
+            for k, (parameter, values) in enumerate(lines.items()):
+                style, update = ("-", "--", ":")[k % 3], np.arange(1, len(values) + 1)
+                (line,) = axes.plot(update, values, style, color=look.colour(k), linewidth=1.5)
+                handles.setdefault(parameter, line)
+            axes.set_title(panel)
+            axes.set_yscale("log")
+        for axes in grid[len(panels) :]:
+            axes.set_visible(False)
+        for axes in grid[-columns:]:
+            axes.set_xlabel("update")
+        for axes in grid[::columns]:
+            axes.set_ylabel(label)
+        look.title_over(figure, title)
+        figure.legend(handles.values(), handles, loc="outside lower center", ncols=len(handles))
+
+
+@arguments(cases=given.by_name("case", kind("a Calibration", Calibration)), **given.TITLED)
 def readings(cases: Mapping[str, Calibration], *, title: str = "", name: str = "readings") -> None:
     """For each rule the rate that it reads off over the best rate of a sweep, a mark a case.
 
     The grey band reaches from a third of the best rate to three times it.
     """
     rules = [rule for rule in RULES if any(c.decades[rule] is not None for c in cases.values())]
-    with plt.rc_context(parts.LOOK):
-        figure, axes = plt.subplots(figsize=(6.8, 1.3 + 0.3 * len(rules)))
+    told = {label: c.best for label, c in cases.items()}
+    with look.sheet(name, told, (6.8, 1.3 + 0.3 * len(rules))) as (figure, (axes,)):
         axes.axvspan(1 / 3, 3, color="#dddddd", alpha=0.6, linewidth=0)
-        axes.axvline(1, color="#888888", linewidth=1)
+        axes.axvline(1, color=look.GREY, linewidth=1)
         for k, (label, one) in enumerate(cases.items()):
-            there = [(one.factor(r), row) for row, r in enumerate(rules) if one.factor(r)]
+            there = [(x, row) for row, rule in enumerate(rules) if (x := one.factor(rule))]
             shift = 0.14 * (k - (len(cases) - 1) / 2)
             axes.plot(
                 [x for x, _ in there],
                 [row + shift for _, row in there],
                 SHAPES[k % len(SHAPES)],
-                color=parts.colour(k),
+                color=look.colour(k),
                 ms=5,
                 label=label,
             )
         axes.set_yticks(range(len(rules)), [RULES[rule].mark for rule in rules])
         axes.set_ylim(len(rules) - 0.4, -0.6)
-        axes.set_xscale("log")
         axes.set(xlabel="rate read off / best rate of the sweep", title=title)
-        parts.plain_log_ticks(axes.xaxis)
+        look.log_axis(axes, "x")
         figure.legend(loc="outside lower center", ncols=2)
-        parts.finish(figure, name, {label: c.best for label, c in cases.items()})
+
+
+def _as_long(owner: str, lines: Mapping[str, ArrayLike], x: Mapping[str, ArrayLike]) -> None:
+    """ValueError unless each line has a number for each place of its x."""
+    for label, rows in lines.items():
+        numbers, places = np.shape(rows)[-1], len(np.asarray(x[label]))
+        if numbers != places:
+            raise ValueError(f"{owner}: {label!r} has {numbers} numbers for {places} places")

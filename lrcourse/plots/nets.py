@@ -1,20 +1,53 @@
-"""Figures of warmup: how far the layers move, and its length beside the rate."""
+"""Figures of what is measured on nets: how far layers move, gradient noise, and sharpness."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.lines import Line2D
 
-from lrcourse import look as parts
-from lrcourse.study.displacement import Displacement
+from lrcourse import look
+from lrcourse.plots import arguments as given
+from lrcourse.study.curvature import Watch
 from lrcourse.study.gradient_noise import Noise
-from lrcourse.sweeps.running import Runs
+from lrcourse.support.checks import COUNT_FROM_1, TEXT, arguments, each, kind, one_of, optional
+
+_MOVES = {
+    "steps": "one update, relative to the weights",
+    "from_start": "distance from the start,\nrelative to the start",
+}
 
 
+@runtime_checkable
+class Moved(Protocol):
+    """What `lrcourse.study.displacement.Displacement` says of a run."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The layers."""
+        ...
+
+    @property
+    def steps(self) -> np.ndarray:
+        """The relative length of each update, shape (updates, layers)."""
+        ...
+
+    @property
+    def from_start(self) -> np.ndarray:
+        """The relative distance from the start, shape (updates, layers)."""
+        ...
+
+
+@arguments(
+    watched=given.by_name("run", kind("a Displacement", Moved)),
+    what=one_of(*_MOVES),
+    layers=optional(each(TEXT)),
+    **given.TITLED,
+)
 def displacement(
-    watched: Mapping[str, Displacement],
+    watched: Mapping[str, Moved],
     what: str = "steps",
     *,
     layers: Sequence[str] | None = None,
@@ -27,68 +60,38 @@ def displacement(
         watched: label -> what watched the run; all watch nets of the same layers.
         what: "steps" (each update) or "from_start".
         layers: names to write instead of those of the parameters.
+        title: over the panels.
+        name: of its file in a headless run.
     """
-    labels = {
-        "steps": "one update, relative to the weights",
-        "from_start": "distance from the start,\nrelative to the start",
-    }
-    if what not in labels:
-        raise ValueError(f'what is "steps" or "from_start", not {what!r}')
-    with plt.rc_context(parts.LOOK):
-        figure, grid = plt.subplots(1, len(watched), figsize=(7.4, 3.0), sharey=True, squeeze=False)
-        for axes, (label, run) in zip(grid.flat, watched.items(), strict=True):
+    count = len(watched)
+    told = {"runs": list(watched), "what": what}
+    with look.sheet(name, told, (7.4, 3.0), 1, count, sharey=True) as (figure, panels):
+        for axes, (label, run) in zip(panels, watched.items(), strict=True):
             table = getattr(run, what)
+            names = run.names if layers is None else layers
+            if len(names) != table.shape[1]:
+                raise ValueError(
+                    f"displacement: layers must be {table.shape[1]} names; it has {len(names)}"
+                )
             update = np.arange(1, len(table) + 1)
-            for k, layer in enumerate(layers or run.names):
+            for k, layer in enumerate(names):
                 values = np.where(table[:, k] > 0, table[:, k], np.nan)
-                axes.plot(update, values, color=parts.colour(k), label=layer, linewidth=1.2)
+                axes.plot(update, values, color=look.colour(k), label=layer, linewidth=1.2)
             axes.set(xscale="log", yscale="log", xlabel="update")
-            parts.plain_log_ticks(axes.xaxis)
+            look.plain_log_ticks(axes.xaxis)
             axes.set_title(label)
-        for axes in grid.flat:
-            parts.plain_log_ticks(axes.yaxis)
-        grid[0, 0].set_ylabel(labels[what])
-        parts.name_lines(grid[0, -1])
-        figure.suptitle(title, x=0.02, ha="left", fontsize=10.5)
-        parts.finish(figure, name, {"runs": list(watched), "what": what})
+        for axes in panels:
+            look.plain_log_ticks(axes.yaxis)
+        panels[0].set_ylabel(_MOVES[what])
+        look.name_lines(panels[-1])
+        look.title_over(figure, title)
 
 
-def warmup_lengths(
-    runs: Mapping[float, Runs],
-    column: str = "train_acc",
-    *,
-    title: str = "",
-    name: str = "warmup-lengths",
-) -> None:
-    """A table of colours: the mean of a column over seeds, warmup length by peak rate.
-
-    ``runs`` maps the length of the warmup, in updates, to runs that differ in rate and seed. Every
-    field carries its number; a run that diverged counts as 0.
-    """
-    lengths = sorted(runs)
-    rates = sorted({run.experiment.lr for run in runs[lengths[0]]})
-    table = np.array([[_mean(runs[w].where(lr=lr), column) for lr in rates] for w in lengths])
-    with plt.rc_context(parts.LOOK | {"axes.grid": False}):
-        figure, axes = plt.subplots(figsize=(6.8, 0.9 + 0.36 * len(lengths)))
-        shown = axes.imshow(table, origin="lower", aspect="auto", cmap="cividis", vmin=0, vmax=1)
-        for (row, place), value in np.ndenumerate(table):
-            ink = "black" if value > 0.6 else "white"
-            axes.text(place, row, f"{value:.2f}", ha="center", va="center", color=ink, fontsize=8)
-        axes.set_xticks(range(len(rates)), [f"{lr:.2g}" for lr in rates])
-        axes.set_yticks(range(len(lengths)), [f"{w:g}" for w in lengths])
-        axes.set(xlabel="peak LR", ylabel="updates of warmup")
-        figure.colorbar(shown, ax=axes, label=parts.NAMES.get(column, column), pad=0.02)
-        count = len({run.experiment.seed for run in runs[lengths[0]]})
-        axes.set_title(f"{title}  (mean of {count} seeds)".strip())
-        kept = {str(w): runs[w].histories for w in lengths}
-        parts.finish(figure, name, parts.origin(kept))
-
-
-def _mean(runs: Runs, column: str) -> float:
-    values = [run.history.final(column) if run.history.diverged_at is None else 0.0 for run in runs]
-    return float(np.mean(values))
-
-
+@arguments(
+    looks=given.by_name("net", given.by_name("look", kind("a Noise", Noise))),
+    batch_size=COUNT_FROM_1,
+    **given.TITLED,
+)
 def gradient_noise(
     looks: Mapping[str, Mapping[int, Noise]],
     batch_size: int,
@@ -98,44 +101,47 @@ def gradient_noise(
 ) -> None:
     """The length of the gradient, and that of a batch's noise, a panel for each net.
 
-    ``looks`` maps label -> updates made -> the `Noise` that was measured then.
+    `looks` maps label -> updates made -> the `Noise` that was measured then.
     """
-    with plt.rc_context(parts.LOOK):
-        figure, grid = plt.subplots(1, len(looks), figsize=(7.4, 3.0), sharey=True, squeeze=False)
-        for axes, (label, row) in zip(grid.flat, looks.items(), strict=True):
-            lengths = {
-                "gradient": [noise.signal**0.5 for noise in row.values()],
-                f"noise, batch {batch_size}": [
-                    noise.variance(batch_size) ** 0.5 for noise in row.values()
-                ],
-            }
-            for k, (what, values) in enumerate(lengths.items()):
-                axes.plot(list(row), values, ".-", color=parts.colour(k), label=what, ms=4)
+    told = {"nets": list(looks), "batch_size": batch_size}
+    with look.sheet(name, told, (7.4, 3.0), 1, len(looks), sharey=True) as (figure, panels):
+        for axes, (label, row) in zip(panels, looks.items(), strict=True):
+            signal = [noise.signal**0.5 for noise in row.values()]
+            chance = [noise.variance(batch_size) ** 0.5 for noise in row.values()]
+            for k, (what, values) in enumerate(
+                (("gradient", signal), (f"noise, batch {batch_size}", chance))
+            ):
+                axes.plot(list(row), values, ".-", color=look.colour(k), label=what, ms=4)
             axes.set(yscale="log", xlabel="updates made")
             axes.set_title(label)
-        for axes in grid.flat:
-            parts.plain_log_ticks(axes.yaxis)
-        grid[0, 0].set_ylabel("length")
-        parts.name_lines(grid[0, -1])
-        figure.suptitle(title, x=0.02, ha="left", fontsize=10.5)
-        parts.finish(figure, name, {"nets": list(looks), "batch_size": batch_size})
+        for axes in panels:
+            look.plain_log_ticks(axes.yaxis)
+        panels[0].set_ylabel("length")
+        look.name_lines(panels[-1])
+        look.title_over(figure, title)
 
 
-def over_looks(
-    lines: Mapping[str, tuple[Sequence[int], Sequence[float]]],
-    label: str,
-    *,
-    title: str = "",
-    name: str = "over-looks",
-) -> None:
-    """Numbers that were measured now and then: label -> (updates made, values), on a log axis."""
-    with plt.rc_context(parts.LOOK):
-        figure, axes = plt.subplots(figsize=(6.8, 3.0))
-        for k, (what, (updates, values)) in enumerate(lines.items()):
-            shown = [value if value > 0 else np.nan for value in values]
-            axes.plot(list(updates), shown, ".-", color=parts.colour(k), label=what, ms=5)
-        axes.set(yscale="log", xlabel="updates made", ylabel=label)
-        parts.plain_log_ticks(axes.yaxis)
-        axes.set_title(title)
-        parts.name_lines(axes)
-        parts.finish(figure, name, {"lines": list(lines)})
+@arguments(watches=given.by_name("run", kind("a Watch", Watch)), **given.TITLED)
+def sharpness(watches: Mapping[str, Watch], *, title: str = "", name: str = "sharpness") -> None:
+    """The loss of each update, and below it the sharpness, with 2 / lr of each rate dashed."""
+    told = {label: {"lr": w.lr, "batch": w.batch_size} for label, w in watches.items()}
+    sizes = {"sharex": True, "height_ratios": (1.2, 1.6)}
+    with look.sheet(name, told, (6.8, 4.8), 2, **sizes) as (_, (top, bottom)):
+        edges: dict[float, str] = {}
+        for k, (label, watch) in enumerate(watches.items()):
+            colour = look.colour(k)
+            (line,) = top.plot(watch.loss, color=colour, linewidth=0.9)
+            if watch.batch_size is not None:  # its noise would hide the others
+                line.set(alpha=0.35, zorder=1)
+            found = watch.looks, watch.sharpness
+            bottom.plot(*found, ".-", color=colour, label=label, markersize=3)
+            edges.setdefault(watch.edge, colour)
+        for edge, colour in edges.items():
+            bottom.axhline(edge, color=colour, linestyle="--", linewidth=1)
+        top.set(yscale="log", ylabel="training loss")
+        top.set_title(title)
+        bottom.set(xlabel="update", ylabel="sharpness")
+        bottom.set_ylim(0, 1.7 * max(edges))
+        dashed = Line2D([], [], color=look.GREY, linestyle="--", linewidth=1)
+        bottom.legend([dashed], ["2 / rate"], loc="upper right")
+        look.name_lines(bottom)

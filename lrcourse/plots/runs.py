@@ -1,58 +1,45 @@
-"""Every figure of the course, in one look.
+"""Figures of schedules and of single runs.
 
-Each function draws, shows the figure, saves it as PNG with its provenance in a headless run (see
-``lrcourse.support.outputs``) and returns None, so that it can stand on the last line of a cell.
-Colours are told apart by colour-blind readers, lines carry their names, bands show all seeds,
-and a learning rate that belongs to a run is the one that the run recorded inside its updates.
+Each function of `lrcourse.plots` draws, shows the figure, saves it as PNG with its provenance in a
+headless run (see `lrcourse.support.outputs`) and returns None, so that it can stand on the last
+line of a cell. Colours are told apart by colour-blind readers, lines carry their names, bands show
+all seeds, and a learning rate that belongs to a run is the one that the run recorded inside its
+updates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from lrcourse import look as parts
-from lrcourse.plots.descents import curve, over_updates, sharpness, surface
-from lrcourse.plots.diagnoses import diagnosis, gallery
-from lrcourse.plots.lines import against, readings
-from lrcourse.plots.loops import loop
-from lrcourse.plots.nets import displacement, gradient_noise, over_looks, warmup_lengths
-from lrcourse.plots.optimizers import Ground, by_parameter, moving_race, over_rates, race
-from lrcourse.plots.sweeps import by_seed, rates
-from lrcourse.schedules.base import Schedule
-from lrcourse.training.history import History
+from lrcourse import look
+from lrcourse.plots import arguments as given
+from lrcourse.plots import bands
+from lrcourse.plots.bands import OneOrMore
+from lrcourse.schedules import Schedule
+from lrcourse.support.checks import FLAG, POSITIVE, TEXT, arguments, kind, one_of, optional
+from lrcourse.training import History
 
-__all__ = [
-    "Ground",
-    "against",
-    "by_parameter",
-    "by_seed",
-    "compare",
-    "curve",
-    "diagnosis",
-    "displacement",
-    "gallery",
-    "gradient_noise",
-    "loop",
-    "moving_race",
-    "over_looks",
-    "over_rates",
-    "over_updates",
-    "race",
-    "rates",
-    "readings",
-    "schedule",
-    "sharpness",
-    "surface",
-    "traces",
-    "training",
-    "warmup_lengths",
-]
+_A_SHAPE = kind("a schedule", Schedule)
 
 
+def _shapes(owner: str, name: str, value: object) -> dict[str, Schedule]:
+    """Rule: a schedule, or several by their names."""
+    shapes = {repr(value): value} if isinstance(value, Schedule) else value
+    return given.by_name("schedule", _A_SHAPE)(owner, name, shapes)
+
+
+@arguments(
+    shapes=_shapes,
+    total=given.UPDATES,
+    peak=POSITIVE,
+    when=one_of("epoch", "update"),
+    log=FLAG,
+    **given.TITLED,
+)
 def schedule(
     shapes: Schedule | Mapping[str, Schedule],
     total: int,
@@ -63,21 +50,19 @@ def schedule(
     title: str = "",
     name: str = "schedule",
 ) -> None:
-    """Draw shapes for t = 0 ... total - 1, one point per update or epoch as ``when`` says.
+    """Draw shapes for t = 0 ... total - 1, one point per update or epoch as `when` says.
 
-    ``peak`` multiplies the factors; with the default the axis shows factors of the peak LR.
+    `peak` multiplies the factors; with the default the axis shows factors of the peak LR.
     """
-    if isinstance(shapes, Schedule):
-        shapes = {repr(shapes): shapes}
-    with plt.rc_context(parts.LOOK):
-        figure, axes = plt.subplots(figsize=(6.4, 3.0))
+    told = {"schedules": {label: repr(shape) for label, shape in shapes.items()}}
+    with look.sheet(name, told, (6.4, 3.0)) as (_, (axes,)):
         t = np.arange(total)
         for k, (label, shape) in enumerate(shapes.items()):
             axes.plot(
                 t,
                 peak * shape(t),
-                color=parts.colour(k),
-                linestyle=parts.dash(k),
+                look.dash(k),
+                color=look.colour(k),
                 drawstyle="steps-post",
                 label=label,
                 marker="." if total <= 60 else "",
@@ -90,45 +75,44 @@ def schedule(
             axes.set_yscale("log")
         else:
             axes.set_ylim(bottom=0)
-        parts.name_lines(axes)
-        parts.finish(figure, name, {"schedules": {k: repr(v) for k, v in shapes.items()}})
+        look.name_lines(axes)
 
 
-def training(history: parts.OneOrMore, *, title: str = "", name: str = "training") -> None:
+@arguments(history=given.runs, **given.TITLED)
+def training(history: OneOrMore, *, title: str = "", name: str = "training") -> None:
     """Loss, accuracy and, below them, the LR that the updates really used, over the epochs.
 
     The loss is cut at 1. The accuracies are shown from a little below their lowest value after the
     first quarter of the run, so that the ups and downs of a percent can be seen.
     """
-    histories = parts.several(history)
-    with plt.rc_context(parts.LOOK):
-        figure, (top, middle, bottom) = plt.subplots(
-            3, 1, figsize=(6.4, 5.6), sharex=True, height_ratios=(2, 2, 1.1)
-        )
-        panels = {
-            "train_loss": (top, 0),
-            "test_loss": (top, 2),
-            "train_acc": (middle, 0),
-            "test_acc": (middle, 2),
-        }
-        for column, (axes, k) in panels.items():
-            if column in histories[0].epochs:
-                label = parts.NAMES[column].split()[0]
-                parts.band(axes, histories, column, parts.colour(k), "-", label)
+    histories = bands.several(history)
+    sizes = {"sharex": True, "height_ratios": (2, 2, 1.1)}
+    with look.sheet(name, bands.origin({"run": histories}), (6.4, 5.6), 3, **sizes) as (_, panels):
+        top, middle, bottom = panels
+        for axes, what in ((top, "loss"), (middle, "acc")):
+            for k, split in ((0, "train"), (2, "test")):
+                if f"{split}_{what}" in histories[0].epochs:
+                    label = bands.NAMES[f"{split}_{what}"].split()[0]
+                    _arm(axes, histories, f"{split}_{what}", k, label, "-")
         top.set_ylim(0, 1)
         top.set_ylabel("loss")
-        top.set_title(parts.with_seeds(title, histories))
-        middle.set_ylim(*parts.accuracy_limits(histories))
+        top.set_title(bands.with_seeds(title, histories))
+        middle.set_ylim(*bands.accuracy_limits(histories))
         middle.set_ylabel("accuracy")
-        parts.name_lines(top)
-        parts.name_lines(middle)
-        parts.draw_applied(bottom, histories[0], "#000000", "-", "")
-        parts.label_lr(bottom)
-        parts.finish(figure, name, parts.origin({"run": histories}))
+        look.name_lines(top)
+        look.name_lines(middle)
+        bands.applied(bottom, histories[0], "#000000", per=histories[0].batches_per_epoch)
+        look.lr_axis(bottom)
 
 
+@arguments(
+    runs=given.by_name("run", given.runs),
+    column=TEXT,
+    limits=optional(given.limits),
+    **given.TITLED,
+)
 def compare(
-    runs: Mapping[str, parts.OneOrMore],
+    runs: Mapping[str, OneOrMore],
     column: str = "test_acc",
     *,
     title: str = "",
@@ -136,50 +120,55 @@ def compare(
     limits: tuple[float, float] | None = None,
 ) -> None:
     """One column of several arms over the epochs with a band over seeds, and the LR of each."""
-    arms = {label: parts.several(history) for label, history in runs.items()}
-    with plt.rc_context(parts.LOOK):
-        figure, (top, bottom) = plt.subplots(
-            2, 1, figsize=(6.8, 4.8), sharex=True, height_ratios=(2.6, 1.2)
-        )
+    arms = {label: bands.several(history) for label, history in runs.items()}
+    sizes = {"sharex": True, "height_ratios": (2.6, 1.2)}
+    with look.sheet(name, bands.origin(arms), (6.8, 4.8), 2, **sizes) as (_, (top, bottom)):
         for k, (label, histories) in enumerate(arms.items()):
-            parts.band(top, histories, column, parts.colour(k), parts.dash(k), label)
-            parts.draw_applied(bottom, histories[0], parts.colour(k), parts.dash(k), "")
-        top.set_ylabel(parts.NAMES.get(column, column))
-        top.set_title(parts.with_seeds(title, next(iter(arms.values()))))
+            _arm(top, histories, column, k, label, look.dash(k))
+            per = histories[0].batches_per_epoch
+            bands.applied(bottom, histories[0], look.colour(k), look.dash(k), per=per)
+        top.set_ylabel(bands.NAMES.get(column, column))
+        top.set_title(bands.with_seeds(title, next(iter(arms.values()))))
         if limits:
             top.set_ylim(*limits)
-        parts.name_lines(top)
-        parts.label_lr(bottom)
-        parts.finish(figure, name, parts.origin(arms))
+        look.name_lines(top)
+        look.lr_axis(bottom)
 
 
+@arguments(panels=given.by_name("panel", given.by_name("run", given.a_history)), **given.TITLED)
 def traces(
     panels: Mapping[str, Mapping[str, History]], *, title: str = "", name: str = "traces"
 ) -> None:
     """One small panel for each pair (or more) of runs, with the LR that each really used."""
-    columns = 2
-    rows = -(-len(panels) // columns)
-    with plt.rc_context(parts.LOOK):
-        figure, grid = plt.subplots(
-            rows, columns, figsize=(7.2, 2.2 * rows), sharex=True, squeeze=False
-        )
+    flat = {f"{panel}, {label}": h for panel, row in panels.items() for label, h in row.items()}
+    rows = -(-len(panels) // 2)
+    with look.sheet(name, bands.origin(flat), (7.2, 2.2 * rows), rows, 2, sharex=True) as (
+        figure,
+        grid,
+    ):
         labels: dict[str, Line2D] = {}
-        for axes, (panel, runs) in zip(grid.flat, panels.items(), strict=False):
+        for axes, (panel, runs) in zip(grid, panels.items(), strict=False):
             for k, (label, history) in enumerate(runs.items()):
-                line = parts.draw_applied(axes, history, parts.colour(k), parts.dash(4 * k), label)
+                per = history.batches_per_epoch
+                style = look.dash(4 * k)
+                line = bands.applied(axes, history, look.colour(k), style, per=per, label=label)
                 line.set_linewidth(2.4 - 0.8 * k)
                 labels.setdefault(label, line)
             axes.set_title(panel)
             axes.set_ylim(bottom=0)
-        for axes in list(grid.flat)[len(panels) :]:
+        for axes in grid[len(panels) :]:
             axes.set_visible(False)
         figure.supxlabel("epoch", fontsize=9.5)
         figure.supylabel("learning rate applied", fontsize=9.5)
-        figure.suptitle(title, x=0.02, ha="left", fontsize=10.5)
+        look.title_over(figure, title)
         figure.legend(labels.values(), labels, loc="outside upper right", ncols=len(labels))
-        flat = {
-            f"{panel}, {label}": run
-            for panel, runs in panels.items()
-            for label, run in runs.items()
-        }
-        parts.finish(figure, name, parts.origin(flat))
+
+
+def _arm(
+    axes: Axes, histories: Sequence[History], column: str, k: int, label: str, style: str
+) -> None:
+    """Mean over the seeds and the range from the lowest to the highest."""
+    if lost := sum(history.diverged_at is not None for history in histories):
+        label = f"{label} ({lost} of {len(histories)} diverged)"
+    colour = look.colour(k)
+    bands.band(axes, histories, column, "epoch", colour, style, middle=np.nanmean, label=label)

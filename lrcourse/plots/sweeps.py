@@ -1,17 +1,45 @@
-"""Figures of many runs: a column over the rates of a sweep, and a sample seed by seed."""
+"""Figures of many runs: over the rates of a sweep, by warmup and rate, and seed by seed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from lrcourse import look as parts
-from lrcourse.sweeps.running import Runs
+from lrcourse import look
+from lrcourse.plots import arguments as given
+from lrcourse.plots import bands
+from lrcourse.support.checks import FLAG, NUMBER, TEXT, arguments, each, kind, optional, shown
+from lrcourse.sweeps import Run, Runs
 
 
+def _runs(owner: str, name: str, value: object) -> Runs:
+    """Rule: the runs of a sweep, one at least."""
+    runs = kind("the Runs of a sweep", Runs)(owner, name, value)
+    if not len(runs):
+        raise ValueError(f"{owner}: {name} must have one run at least; got {shown(value)}")
+    return runs
+
+
+def _arms(owner: str, name: str, value: object) -> dict[str, Runs]:
+    """Rule: the runs of a sweep, or several sweeps by their names."""
+    arms = {"": value} if isinstance(value, Runs) else value
+    return given.by_name("sweep", _runs)(owner, name, arms)
+
+
+def _columns(owner: str, name: str, value: object) -> list[str]:
+    """Rule: the name of a column, or several."""
+    return each(TEXT)(owner, name, [value] if isinstance(value, str) else value)
+
+
+@arguments(
+    arms=_arms,
+    column=_columns,
+    marks=optional(given.by_name("mark", given.by_name("rate", NUMBER))),
+    limits=optional(given.limits),
+    **given.TITLED,
+)
 def rates(
     arms: Runs | Mapping[str, Runs],
     column: str | Sequence[str] = "valid_loss",
@@ -28,38 +56,108 @@ def rates(
         column: of the history; of several, each has a panel.
         marks: by the name of an arm, seed -> rate (its best ones, say), drawn as dots at the foot.
         limits: of the first column. Losses are drawn on a log axis.
+        title: of the figure.
+        name: of its file in a headless run.
 
     A seed that diverged has no loss; its rate is marked at the top of the axes.
     """
-    arms = {"": arms} if isinstance(arms, Runs) else dict(arms)
-    columns = [column] if isinstance(column, str) else list(column)
-    with plt.rc_context(parts.LOOK):
-        height = 3.4 if len(columns) == 1 else 2.4 * len(columns)
-        figure, panels = plt.subplots(
-            len(columns), 1, figsize=(6.8, height), sharex=True, squeeze=False
-        )
-        for axes, one in zip(panels.flat, columns, strict=True):
-            for k, (label, runs) in enumerate(arms.items()):
+    sweeps = _arms("rates", "arms", arms)
+    columns = _columns("rates", "column", column)
+    told = bands.origin({label: runs.histories for label, runs in sweeps.items()})
+    size = (6.8, 3.4 if len(columns) == 1 else 2.4 * len(columns))
+    with look.sheet(name, told, size, len(columns), sharex=True) as (_, panels):
+        for k_panel, (axes, one) in enumerate(zip(panels, columns, strict=True)):
+            for k, (label, runs) in enumerate(sweeps.items()):
                 _sweep(axes, runs, one, k, label)
                 if marks and label in marks:
                     _rug(axes, list(marks[label].values()), k)
-            axes.set_xscale("log")
-            parts.plain_log_ticks(axes.xaxis)
-            axes.set_ylabel(parts.NAMES.get(one, one))
-            if one.endswith("_loss"):
-                axes.set_yscale("log")
-            if limits and one == columns[0]:
-                axes.set_ylim(*limits)
-            if one.endswith("_loss"):
-                parts.plain_log_ticks(axes.yaxis)
-            parts.name_lines(axes)
-        axes.set_xlabel("peak LR")
-        seeds = {len({run.experiment.seed for run in runs}) for runs in arms.values()}
+            axes.set_ylabel(bands.NAMES.get(one, one))
+            of_first = None if k_panel else limits
+            look.scales(axes, log_x=True, log_y=one.endswith("_loss"), limits=of_first)
+            look.name_lines(axes)
+        panels[-1].set_xlabel("peak LR")
+        seeds = {len({run.experiment.seed for run in runs}) for runs in sweeps.values()}
         several = f"  (median and range of {seeds.pop()} seeds)" if seeds != {1} else ""
-        panels[0, 0].set_title(f"{title}{several}".strip())
-        parts.finish(figure, name, parts.origin({k: runs.histories for k, runs in arms.items()}))
+        panels[0].set_title(f"{title}{several}".strip())
 
 
+def _sweep(axes: Axes, runs: Runs, column: str, k: int, label: str) -> None:
+    groups: dict[float, list[float]] = {}
+    for run in runs:
+        groups.setdefault(run.experiment.lr, []).append(_last(run, column, np.nan))
+    lr = sorted(groups)
+    table = np.full((max(map(len, groups.values())), len(lr)), np.nan)
+    for place, one in enumerate(lr):
+        table[: len(groups[one]), place] = groups[one]
+    table[~np.isfinite(table)] = np.nan
+    look.band(axes, lr, table, look.colour(k), ".-", label=label)
+    lost = [one for one in lr if not np.isfinite(groups[one]).all()]
+    if lost:
+        top = axes.get_xaxis_transform()
+        crosses = {"transform": top, "markersize": 5, "clip_on": False}
+        axes.plot(lost, np.ones(len(lost)), "x", color=look.colour(k), **crosses)
+
+
+def _rug(axes: Axes, places: list[float], k: int) -> None:
+    """Dots at the foot; where several fall together they are stacked."""
+    counts: dict[float, int] = {}
+    for place in sorted(places):
+        height = 0.02 + 0.028 * counts.get(place, 0)
+        counts[place] = counts.get(place, 0) + 1
+        foot = axes.get_xaxis_transform()
+        axes.plot([place], [height], "o", color=look.colour(k), transform=foot, ms=3.2)
+
+
+@arguments(runs=given.by_name("warmup", _runs), column=TEXT, **given.TITLED)
+def warmup_lengths(
+    runs: Mapping[float, Runs],
+    column: str = "train_acc",
+    *,
+    title: str = "",
+    name: str = "warmup-lengths",
+) -> None:
+    """A table of colours: the mean of a column over seeds, warmup length by peak rate.
+
+    `runs` maps the length of the warmup, in updates, to runs that differ in rate and seed. Every
+    field carries its number; a run that diverged counts as 0.
+    """
+    lengths = sorted(runs)
+    told = bands.origin({str(length): runs[length].histories for length in lengths})
+    rates = sorted({run.experiment.lr for run in runs[lengths[0]]})
+    table = np.array([[_mean(runs[w].where(lr=lr), column) for lr in rates] for w in lengths])
+    with look.sheet(name, told, (6.8, 0.9 + 0.36 * len(lengths))) as (figure, (axes,)):
+        axes.grid(False)
+        shown = axes.imshow(table, origin="lower", aspect="auto", cmap="cividis", vmin=0, vmax=1)
+        for (row, place), value in np.ndenumerate(table):
+            ink = "black" if value > 0.6 else "white"
+            axes.text(place, row, f"{value:.2f}", ha="center", va="center", color=ink, fontsize=8)
+        axes.set_xticks(range(len(rates)), [f"{lr:.2g}" for lr in rates])
+        axes.set_yticks(range(len(lengths)), [f"{w:g}" for w in lengths])
+        axes.set(xlabel="peak LR", ylabel="updates of warmup")
+        bar = figure.colorbar(shown, ax=axes, label=bands.NAMES.get(column, column), pad=0.02)
+        bar.ax.grid(False)
+        count = len({run.experiment.seed for run in runs[lengths[0]]})
+        axes.set_title(f"{title}  (mean of {count} seeds)".strip())
+
+
+def _mean(runs: Runs, column: str) -> float:
+    return float(np.mean([_last(run, column, 0.0) for run in runs]))
+
+
+def _last(run: Run, column: str, if_diverged: float) -> float:
+    """The last value of a column, or another number for a run that diverged."""
+    if column not in run.history.epochs:
+        known = ", ".join(run.history.epochs)
+        raise ValueError(f"column must be one of {known}; got {shown(column)}")
+    return run.history.final(column) if run.history.diverged_at is None else if_diverged
+
+
+@arguments(
+    samples=given.by_name("sample", given.by_name("seed", NUMBER)),
+    label=TEXT,
+    log=FLAG,
+    **given.TITLED,
+)
 def by_seed(
     samples: Mapping[str, Mapping[int, float]],
     label: str,
@@ -70,27 +168,26 @@ def by_seed(
 ) -> None:
     """One dot a seed for each arm, equal values stacked, and a bar at the median.
 
-    ``samples`` maps arm -> seed -> value, as claims take them; ``label`` names the values.
+    `samples` maps arm -> seed -> value, as claims take them; `label` names the values.
     """
+    if log and (low := {v for sample in samples.values() for v in sample.values() if v <= 0}):
+        raise ValueError(f"by_seed: samples must be above 0 on a log axis; got {min(low)!r}")
     arms = {arm: sorted(sample.values()) for arm, sample in samples.items()}
-    with plt.rc_context(parts.LOOK):
-        figure, axes = plt.subplots(figsize=(6.4, 0.8 + 0.45 * len(arms)))
+    told = {"seeds": {arm: sorted(sample) for arm, sample in samples.items()}}
+    with look.sheet(name, told, (6.4, 0.8 + 0.45 * len(arms))) as (_, (axes,)):
         for k, values in enumerate(arms.values()):
             heights = k - _stacked(values, log)
-            axes.plot(values, heights, "o", color=parts.colour(k), ms=3.6, alpha=0.8, mew=0)
+            axes.plot(values, heights, "o", color=look.colour(k), ms=3.6, alpha=0.8, mew=0)
             middle = [np.median(values)] * 2
             axes.plot(middle, [k - 0.44, k + 0.44], color="#bbbbbb", linewidth=5, zorder=1)
-        axes.set_yticks(range(len(arms)), arms)
+        axes.set_yticks(range(len(arms)), list(arms))
         axes.set_ylim(len(arms) - 0.5, -0.5)
         axes.set_xlabel(f"{label}  (a dot a seed, a bar at the median)")
         axes.set_title(title)
         if log:
-            axes.set_xscale("log")
-            parts.plain_log_ticks(axes.xaxis)
+            look.log_axis(axes, "x")
         else:
             axes.locator_params(axis="x", nbins=7)  # numbers of four digits beside one another
-        seeds = {arm: sorted(sample) for arm, sample in samples.items()}
-        parts.finish(figure, name, {"seeds": seeds})
 
 
 def _stacked(values: list[float], log: bool) -> np.ndarray:
@@ -104,30 +201,3 @@ def _stacked(values: list[float], log: bool) -> np.ndarray:
         step = min(0.11, 0.8 / len(there))
         heights[there] = step * (np.arange(len(there)) - (len(there) - 1) / 2)
     return heights
-
-
-def _sweep(axes: Axes, runs: Runs, column: str, k: int, label: str) -> None:
-    groups: dict[float, list[float]] = {}
-    for run in runs:
-        value = run.history.final(column) if run.history.diverged_at is None else np.nan
-        groups.setdefault(run.experiment.lr, []).append(value)
-    lr = np.array(sorted(groups))
-    there = [[v for v in groups[one] if np.isfinite(v)] or [np.nan] for one in lr]
-    low, middle, high = (np.array([f(v) for v in there]) for f in (min, np.median, max))
-    axes.plot(lr, middle, ".-", color=parts.colour(k), label=label)
-    axes.fill_between(lr, low, high, color=parts.colour(k), alpha=0.16, linewidth=0)
-    lost = [one for one in lr if any(not np.isfinite(v) for v in groups[one])]
-    if lost:
-        top = axes.get_xaxis_transform()
-        crosses = axes.plot(lost, np.ones(len(lost)), "x", color=parts.colour(k), transform=top)
-        plt.setp(crosses, markersize=5, clip_on=False)
-
-
-def _rug(axes: Axes, places: list[float], k: int) -> None:
-    """Dots at the foot; where several fall together they are stacked."""
-    counts: dict[float, int] = {}
-    for place in sorted(places):
-        height = 0.02 + 0.028 * counts.get(place, 0)
-        counts[place] = counts.get(place, 0) + 1
-        foot = axes.get_xaxis_transform()
-        axes.plot([place], [height], "o", color=parts.colour(k), transform=foot, ms=3.2)

@@ -1,13 +1,16 @@
 """Figures of descents: what is drawn are the points of the paths and the numbers measured."""
 
+import io
+
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from lrcourse import optimizers, plots
-from lrcourse.landscapes import Quadratic, descend
-from lrcourse.study.curvature import Watch
+from lrcourse.landscapes import Quadratic, Ravine, descend
 
 matplotlib.use("Agg")
 
@@ -43,47 +46,66 @@ def test_paths_on_a_surface(figure):
     np.testing.assert_allclose(left.get_lines()[2].get_xydata()[0], one.path[-1])
 
 
-def test_numbers_over_the_updates(figure):
-    seeds = [[4.0, 2.0, 1.0], [8.0, 4.0, 3.0]]
-    broken = [[5.0, 6.0, 7.0, np.nan, 1.0], [5.0, 8.0, np.inf, 9.0, 9.0]]
-    lines = {"fine": seeds, "broken": broken, "alone": np.array([1.0, 0.5])}
-    plots.over_updates(lines, "loss", levels={"alone": 0.5}, limits=(0.1, 10))
-    (axes,) = figure().axes
-    drawn = {line.get_label(): line for line in axes.get_lines()}
-    np.testing.assert_allclose(drawn["fine"].get_xydata(), [[1, 6], [2, 3], [3, 2]])
-    np.testing.assert_allclose(drawn["broken"].get_xydata(), [[1, 5], [2, 7]])
-    np.testing.assert_allclose(drawn["alone"].get_ydata(), [1, 0.5])
-    crosses = [
-        line.get_xydata()[0].tolist() for line in axes.get_lines() if line.get_marker() == "x"
-    ]
-    assert crosses == [[3, 7], [2, 8]]
-    assert [line.get_ydata()[0] for line in axes.get_lines() if line.get_linestyle() == "--"] == [
-        0.5
-    ]
-    band = axes.collections[0].get_paths()[0].vertices[:, 1]
-    assert band.min() == 1 and band.max() == 8
+# -- several optimizers -------------------------------------------------------------------------
 
 
-def test_sharpness_beside_its_edge(figure):
-    watch = Watch(
-        lr=0.1,
-        loss=torch.tensor([3.0, 2.0, 1.0, 0.5]),
-        looks=torch.tensor([0, 2, 4]),
-        sharpness=torch.tensor([4.0, 19.0, 20.5]),
-        batch_size=None,
-        diverged_at=None,
-    )
-    plots.sharpness({"rate 0.1": watch})
-    top, bottom = figure().axes
-    np.testing.assert_allclose(top.get_lines()[0].get_ydata(), [3, 2, 1, 0.5])
-    measured, edge = bottom.get_lines()
-    np.testing.assert_allclose(measured.get_xydata(), [[0, 4], [2, 19], [4, 20.5]])
-    assert edge.get_ydata()[0] == pytest.approx(20)
+def ground(turn=0.0):
+    ravine, start = Ravine(5.0, turn), torch.tensor([-2.0, 0.5])
+    runs = {
+        name: descend(ravine.gradient, start, optimizers.pure(name), 0.1, updates)
+        for name, updates in (("sgd", 6), ("adam", 9))
+    }
+    return plots.Ground(ravine, runs, ((-3, 1), (-1, 1)))
 
 
-def test_numbers_some_updates_apart(figure):
-    plots.over_updates({"blocks": np.array([3.0, 2.0]), "broken": [[1.0, np.nan]]}, "x", every=20)
-    (axes,) = figure().axes
-    drawn = {line.get_label(): line for line in axes.get_lines()}
-    np.testing.assert_allclose(drawn["blocks"].get_xdata(), [20, 40])
-    assert [line.get_xdata()[0] for line in axes.get_lines() if line.get_marker() == "x"] == [20]
+def test_a_race_draws_each_path_from_ring_to_dot(figure):
+    places = {"straight": ground(), "turned": ground(30)}
+    assert plots.race(places) is None
+    for axes, place in zip(figure().axes, places.values(), strict=True):
+        lines = axes.get_lines()
+        for k, run in enumerate(place.descents.values()):
+            path, dot, ring = lines[3 * k : 3 * k + 3]
+            np.testing.assert_allclose(path.get_xydata(), run.path)
+            np.testing.assert_allclose(dot.get_xydata()[0], run.path[-1])
+            np.testing.assert_allclose(ring.get_xydata()[0], run.path[0])
+            assert path.get_color() == dot.get_color()
+        assert axes.get_xlim() == (-3, 1)
+
+
+def test_a_moving_race_is_an_animated_png_with_its_end_as_still(monkeypatch, tmp_path):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    monkeypatch.setenv("LRCOURSE_OUT", str(tmp_path))
+    monkeypatch.setenv("LRCOURSE_CHAPTER", "05-optimizers")
+    plots.moving_race({"ravine": ground()}, frames=5, seconds=1.0, alt="two paths", name="moving")
+    (image,) = shown
+    assert image.format == "png" and image.alt == "two paths"
+    (kept,) = (tmp_path / "figures" / "05-optimizers").iterdir()
+    assert kept.name == "01-moving.png" and kept.read_bytes() == image.data
+    with Image.open(io.BytesIO(image.data)) as moving:
+        assert moving.is_animated and moving.n_frames == 6 and moving.info["default_image"]
+        frames = []
+        for k in range(moving.n_frames):
+            moving.seek(k)
+            frames.append(np.asarray(moving.convert("RGB")).astype(int))
+    still, first, *_, last = frames
+    assert np.array_equal(still, last) and not np.array_equal(first, last)
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize(
+    ("frames", "seconds", "wanted"),
+    [(1, 1.0, "frames must be a whole number from 2"), (5, 0.0, "seconds must be .* > 0")],
+)
+def test_a_moving_race_that_cannot_move(frames, seconds, wanted):
+    with pytest.raises(ValueError, match=wanted):
+        plots.moving_race({"ravine": ground()}, frames=frames, seconds=seconds)
+
+
+def test_bad_grounds():
+    with pytest.raises(ValueError, match="no surface"):
+        plots.race({})
+    many = descend(Ravine().gradient, torch.ones(3, 2), optimizers.pure("sgd"), 0.01, 2)
+    with pytest.raises(ValueError, match="updates"):
+        plots.race({"ravine": plots.Ground(Ravine(), {"sgd": many}, ((-1, 1), (-1, 1)))})
+    plt.close("all")

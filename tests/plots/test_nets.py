@@ -1,15 +1,15 @@
-"""Figures of warmup: what is drawn are the numbers that were measured."""
+"""Figures of what is measured on nets: the numbers drawn are those."""
 
 from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
 import pytest
+import torch
 
 from lrcourse import plots
+from lrcourse.study.curvature import Watch
 from lrcourse.study.gradient_noise import Noise
-from lrcourse.sweeps import Experiment, Run, Runs
-from lrcourse.training.history import History
 
 matplotlib.use("Agg")
 
@@ -35,7 +35,7 @@ def test_displacements_layer_by_layer(figure):
     assert np.isnan(first[2]) and first[1] == 0.3, "a log axis cannot hold a 0"
     plots.displacement(runs, "from_start", layers=("conv", "linear"))
     np.testing.assert_allclose(named(figure().axes[0])["linear"].get_ydata(), [2, 4, 6])
-    with pytest.raises(ValueError, match='"steps" or "from_start"'):
+    with pytest.raises(ValueError, match="what must be one of 'steps', 'from_start'; got 'far'"):
         plots.displacement(runs, "far")
 
 
@@ -55,30 +55,18 @@ def test_looks_now_and_then(figure):
     np.testing.assert_array_equal(line.get_ydata(), [2, np.nan, 8])
 
 
-def outcome(value, diverged):
-    return History(
-        lr=np.full(3, 0.1),
-        loss=np.zeros(3, np.float32),
-        epochs={"epoch": np.array([1.0]), "train_acc": np.array([value])},
-        batches_per_epoch=3,
-        diverged_at=2 if diverged else None,
+def test_sharpness_beside_its_edge(figure):
+    watch = Watch(
+        lr=0.1,
+        loss=torch.tensor([3.0, 2.0, 1.0, 0.5]),
+        looks=torch.tensor([0, 2, 4]),
+        sharpness=torch.tensor([4.0, 19.0, 20.5]),
+        batch_size=None,
+        diverged_at=None,
     )
-
-
-def test_lengths_by_rates(figure):
-    values = {0: {0.1: (0.2, 0.4), 1.0: (0.9, 0.5)}, 10: {0.1: (0.6, 0.8), 1.0: (1.0, 0.8)}}
-    runs = {
-        w: Runs(
-            Run(Experiment(lr=lr, seed=seed), outcome(v, diverged=(w, lr, seed) == (0, 1.0, 0)))
-            for lr, pair in row.items()
-            for seed, v in enumerate(pair)
-        )
-        for w, row in values.items()
-    }
-    plots.warmup_lengths(runs, title="LeNet")
-    axes = figure().axes[0]
-    np.testing.assert_allclose(axes.images[0].get_array(), [[0.3, 0.25], [0.7, 0.9]])
-    assert [text.get_text() for text in axes.texts] == ["0.30", "0.25", "0.70", "0.90"]
-    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0.1", "1"]
-    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["0", "10"]
-    assert axes.get_title(loc="left") == "LeNet  (mean of 2 seeds)"
+    plots.sharpness({"rate 0.1": watch})
+    top, bottom = figure().axes
+    np.testing.assert_allclose(top.get_lines()[0].get_ydata(), [3, 2, 1, 0.5])
+    measured, edge = bottom.get_lines()
+    np.testing.assert_allclose(measured.get_xydata(), [[0, 4], [2, 19], [4, 20.5]])
+    assert edge.get_ydata()[0] == pytest.approx(20)

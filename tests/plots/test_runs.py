@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lrcourse import data, models, plots, training
-from lrcourse import look as plot_parts
+from lrcourse import data, look, models, plots, training
 from lrcourse import schedules as s
+from lrcourse.plots import bands
 
 matplotlib.use("Agg")
 
@@ -102,16 +102,16 @@ def test_traces_draw_each_record(histories, figure):
 
 
 def test_accuracies_are_shown_close_up_but_whole_after_the_first_quarter(histories):
-    low, high = plot_parts.accuracy_limits(histories)
+    low, high = bands.accuracy_limits(histories)
     later = [h.epochs[c][1:] for h in histories for c in ("train_acc", "test_acc")]
     assert np.min(later) - 0.07 <= low <= np.min(later)
     assert high == 1
 
 
 def test_names_do_not_overlap():
-    places = plot_parts.apart(np.array([0.5, 0.5, 0.51, 0.9]), 0.05)
+    places = look.apart(np.array([0.5, 0.5, 0.51, 0.9]), 0.05)
     assert (np.diff(places) >= 0.05 - 1e-6).all()
-    np.testing.assert_array_equal(plot_parts.apart(np.array([0.1, 0.9]), 0.05), [0.1, 0.9])
+    np.testing.assert_array_equal(look.apart(np.array([0.1, 0.9]), 0.05), [0.1, 0.9])
 
 
 def test_a_headless_run_keeps_png_and_origin(histories, monkeypatch, tmp_path):

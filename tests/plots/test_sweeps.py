@@ -92,3 +92,32 @@ def test_by_seed_takes_equal_values(axes, log):
     plots.by_seed({"a": dict.fromkeys(range(30), 0.1)}, "rate", log=log)
     (dots,) = lines(axes(), "o")
     assert len(set(dots.get_ydata())) == 30 and np.abs(dots.get_ydata()).max() < 0.5
+
+
+def outcome_of(value, diverged):
+    return History(
+        lr=np.full(3, 0.1),
+        loss=np.zeros(3, np.float32),
+        epochs={"epoch": np.array([1.0]), "train_acc": np.array([value])},
+        batches_per_epoch=3,
+        diverged_at=2 if diverged else None,
+    )
+
+
+def test_lengths_by_rates(figure):
+    values = {0: {0.1: (0.2, 0.4), 1.0: (0.9, 0.5)}, 10: {0.1: (0.6, 0.8), 1.0: (1.0, 0.8)}}
+    runs = {
+        w: Runs(
+            Run(Experiment(lr=lr, seed=seed), outcome_of(v, diverged=(w, lr, seed) == (0, 1.0, 0)))
+            for lr, pair in row.items()
+            for seed, v in enumerate(pair)
+        )
+        for w, row in values.items()
+    }
+    plots.warmup_lengths(runs, title="LeNet")
+    axes = figure().axes[0]
+    np.testing.assert_allclose(axes.images[0].get_array(), [[0.3, 0.25], [0.7, 0.9]])
+    assert [text.get_text() for text in axes.texts] == ["0.30", "0.25", "0.70", "0.90"]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0.1", "1"]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["0", "10"]
+    assert axes.get_title(loc="left") == "LeNet  (mean of 2 seeds)"

@@ -1,0 +1,104 @@
+"""What the figures take: numbers in a row, rows of seeds, limits, and things by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from lrcourse.support.checks import NUMBER, TEXT, Rule, each, kind, shown, whole
+from lrcourse.training import History
+
+TITLED: dict[str, Rule] = {"title": TEXT, "name": TEXT}
+UPDATES = whole(1, 10**6)  # more do not fit into a figure
+a_history = kind("a History", History)
+
+
+def by_name(thing: str, rule: Rule) -> Rule:
+    """Rule: a mapping from names to things that follow the rule, one at least; as a dictionary."""
+
+    def checked(owner: str, name: str, value: object) -> dict[Any, Any]:
+        if not isinstance(value, Mapping):
+            raise TypeError(f"{owner}: {name} must map a name to each {thing}; got {shown(value)}")
+        if not value:
+            raise ValueError(f"{owner}: no {thing} to draw: {name} must map a name to one at least")
+        return {key: rule(owner, f"{name}[{key!r}]", one) for key, one in value.items()}
+
+    return checked
+
+
+def runs(owner: str, name: str, value: object) -> list[History]:
+    """Rule: a History, or a list of them, one a seed."""
+    if isinstance(value, History):
+        return [value]
+    histories = each(a_history, least=0)(owner, name, value)
+    if not histories:
+        raise ValueError(f"{owner}: no run to draw: {name} must be a History or a list of them")
+    return histories
+
+
+def together(what: str, *rules: Rule) -> Rule:
+    """Rule: a tuple or a list of as many things as there are rules, in their order."""
+
+    def checked(owner: str, name: str, value: object) -> tuple[Any, ...]:
+        if not isinstance(value, tuple | list):
+            raise TypeError(f"{owner}: {name} must be {what}; got {shown(value)}")
+        if len(value) != len(rules):
+            raise ValueError(
+                f"{owner}: {name} must be {len(rules)} things, {what}; it has {len(value)}"
+            )
+        pairs = enumerate(zip(rules, value, strict=True))
+        return tuple(rule(owner, f"{name}[{k}]", one) for k, (rule, one) in pairs)
+
+    return checked
+
+
+def limits(owner: str, name: str, value: object) -> tuple[float, float]:
+    """Rule: a lower and an upper number."""
+    low, high = together("(lowest, highest)", NUMBER, NUMBER)(owner, name, value)
+    if not low < high:
+        raise ValueError(f"{owner}: {name} must be (lowest, highest); got {shown(value)}")
+    return low, high
+
+
+def series(owner: str, name: str, value: object) -> np.ndarray:
+    """Rule: one number or more in a row, NaN and infinity too; a tensor, an array or a list."""
+    return _numbers(owner, name, value, "numbers in a row", 1)
+
+
+def rows(owner: str, name: str, value: object) -> list[np.ndarray]:
+    """Rule: numbers in a row, or such rows, one a seed, which need not be equally long."""
+    if isinstance(value, list | tuple) and len(value) and _is_row(value[0]):
+        return each(series)(owner, name, value)
+    return list(np.atleast_2d(_numbers(owner, name, value, "numbers in a row, or such rows", 2)))
+
+
+def equal_rows(owner: str, name: str, value: object) -> np.ndarray:
+    """Rule: numbers in a row, or such rows, one a seed; as a table of shape (seeds, numbers)."""
+    found = rows(owner, name, value)
+    if len(lengths := {len(row) for row in found}) > 1:
+        raise ValueError(f"{owner}: {name} must have rows of one length, not of {sorted(lengths)}")
+    return np.stack(found)
+
+
+def _is_row(value: object) -> bool:
+    return isinstance(value, list | tuple | range) or getattr(value, "ndim", 0) > 0
+
+
+def _numbers(owner: str, name: str, value: object, wanted: str, most: int) -> np.ndarray:
+    problem = f"{owner}: {name} must be {wanted}; got {shown(value)}"
+    if not isinstance(value, list | tuple | range | np.ndarray | torch.Tensor):
+        raise TypeError(problem)
+    try:
+        given = value.detach().cpu() if isinstance(value, torch.Tensor) else value
+        table = np.asarray(given)
+        numbers = table.astype(float)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        raise TypeError(problem) from None
+    if table.dtype.kind not in "fiu" and table.size:
+        raise TypeError(problem)
+    if not 1 <= numbers.ndim <= most or not numbers.size:
+        raise ValueError(problem)
+    return numbers

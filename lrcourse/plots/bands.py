@@ -1,0 +1,91 @@
+"""The runs of one arm in a figure: a column over seeds, the LR applied, and where it came from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from lrcourse import look
+from lrcourse.training.history import History
+
+NAMES = {
+    "train_loss": "training loss",
+    "train_acc": "training accuracy",
+    "valid_loss": "validation loss",
+    "valid_acc": "validation accuracy",
+    "test_loss": "test loss",
+    "test_acc": "test accuracy",
+    "norm": "norm of the parameters",
+}
+OneOrMore = History | Sequence[History]
+
+
+def several(history: OneOrMore) -> list[History]:
+    """A run, or the runs of several seeds, as a list. ValueError for none."""
+    histories = [history] if isinstance(history, History) else list(history)
+    if not histories:
+        raise ValueError("there is no run to draw; give a History or a list of them")
+    return histories
+
+
+def with_seeds(title: str, histories: Sequence[History], middle: str = "mean") -> str:
+    """The title, and where there are several seeds what line and band are."""
+    if len(histories) == 1:
+        return title
+    return f"{title}  ({middle} and range of {len(histories)} seeds)".strip()
+
+
+def band(
+    axes: Axes, histories: Sequence[History], column: str, over: str, *given: str, **options: Any
+) -> None:
+    """A column of the runs over their column "epoch" or "update", as `look.band` draws it.
+
+    Runs may end early, and epochs at which none was measured are passed over. ValueError for runs
+    without that column.
+    """
+    for h in histories:
+        if column not in h.epochs:
+            raise ValueError(f"column must be one of {', '.join(h.epochs)}; got {column!r}")
+    longest = max((h.epochs[over] for h in histories), key=len)
+    table = np.full((len(histories), len(longest)), np.nan)
+    for row, h in zip(table, histories, strict=True):
+        row[: len(h.epochs[column])] = h.epochs[column]
+    there = ~np.isnan(table).all(0)
+    look.band(axes, longest[there], table[:, there], *given, **options)
+
+
+def accuracy_limits(histories: Sequence[History]) -> tuple[float, float]:
+    """From a little below the lowest accuracy after the first quarter of the run up to 1."""
+    later = [
+        column[len(column) // 4 :]
+        for h in histories
+        for name, column in h.epochs.items()
+        if name.endswith("_acc") and np.isfinite(column).any()
+    ]
+    low = min((np.nanmin(c) for c in later if np.isfinite(c).any()), default=0.0)
+    return min(0.95, max(0.0, math.floor(20 * low - 0.2) / 20)), 1.0
+
+
+def applied(
+    axes: Axes, history: History, colour: str, style: str = "-", *, per: int = 1, label: str = ""
+) -> Line2D:
+    """The recorded LR of each update, first parameter group; `per` updates are a unit."""
+    lr = history.lr.reshape(history.updates, -1)[:, 0]
+    return look.steps(axes, lr, style, per=per, color=colour, label=label, gid="applied")
+
+
+def origin(arms: Mapping[str, OneOrMore]) -> dict[str, Any]:
+    """What a figure's runs say of themselves, in short."""
+    kept = ("data", "data_fingerprint", "schedule", "when", "epochs", "batch_size", "peak_lr")
+    kept += ("lrcourse", "torch", "device", "finished")
+    told = {}
+    for label, history in arms.items():
+        runs = several(history)
+        told[label] = {key: runs[0].provenance.get(key) for key in kept}
+        told[label]["seeds"] = [run.provenance.get("seed") for run in runs]
+    return told
