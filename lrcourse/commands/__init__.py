@@ -1,1 +1,1 @@
-"""The command line: ``lrcourse run``, ``doctor``, ``lab``, ``book``, ``trace``, ``find-lr``."""
+"""The command line: `lrcourse run`, `doctor`, `lab`, `book`, `trace`, `find-lr`."""

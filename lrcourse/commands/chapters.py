@@ -15,20 +15,20 @@ from pathlib import Path
 import nbformat
 
 from lrcourse.claims import summarise
+from lrcourse.commands import options
 from lrcourse.commands.execution import Failure, execute, tidy
+from lrcourse.commands.terminal import plain, say
 from lrcourse.support.paths import write_atomically
 
 _CHAPTER_FILES = "[0-9][0-9]-*.ipynb"
 _LINK = re.compile(r"\]\(<?([^()<>]+\.ipynb)>?\)")
-# Relative folders in these count from where the command was called, not from the notebook.
-_FOLDER_VARIABLES = ("LRCOURSE_CACHE", "LRCOURSE_DATA", "LRCOURSE_RECORDS")
 
 Outputs = dict[str, dict[Path, int]]  # kind -> file -> time it was written
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """A notebook of the course; ``name`` is its path in the folder, without the ending."""
+    """A notebook of the course; `name` is its path in the folder, without the ending."""
 
     name: str
     path: Path
@@ -44,13 +44,14 @@ def find_chapters(folder: Path) -> list[Chapter]:
     paths = sorted(folder.glob(_CHAPTER_FILES))
     summary = folder / "SUMMARY.md"
     if summary.is_file():
-        listed = (folder / link for link in _LINK.findall(summary.read_text(encoding="utf-8")))
+        text = summary.read_text(encoding="utf-8", errors="replace")
+        listed = (folder / link for link in _LINK.findall(text))
         paths += [path for path in dict.fromkeys(listed) if path not in paths and path.is_file()]
     return [Chapter(path.relative_to(folder).with_suffix("").as_posix(), path) for path in paths]
 
 
 def select(chapters: Sequence[Chapter], wanted: Iterable[str]) -> list[Chapter]:
-    """The chapters that are wanted, by name, number or file, in the order of ``chapters``.
+    """The chapters that are wanted, by name, number or file, in the order of `chapters`.
 
     All of them when nothing in particular is wanted. Raises ValueError for one that is not there.
     """
@@ -77,13 +78,13 @@ def run_chapters(
 ) -> int:
     """Execute chapters, print a line for each, and return 0, 1 (some failed) or 130 (Ctrl-C).
 
-    Below ``out``: notebooks/ with the executed notebooks, also those that failed; figures/ and
-    tables/ as the chapters save them; records/ with finished runs. ``in_place`` also writes the
+    Below `out`: notebooks/ with the executed notebooks, also those that failed; figures/ and
+    tables/ as the chapters save them; records/ with finished runs. `in_place` also writes the
     outputs of the chapters that succeeded into the notebooks themselves, and their figures and
     tables into results/ beside the folder of the notebooks. Before the last line stands one on the
     verdicts of all claims: how many differ here from those expected, and which.
     """
-    out = out.expanduser().absolute()
+    out = out.absolute()
     width = max(len(chapter.name) for chapter in chapters)
     failed = 0
     verdicts: list[dict[str, str]] = []
@@ -116,7 +117,7 @@ def _run_chapter(
     before: Outputs,
 ) -> bool:
     start = time.monotonic()
-    name = f"{chapter.name:<{width}}"
+    name = f"{plain(chapter.name):<{width}}"
     live = sys.stdout.isatty()
 
     def show(number: int, count: int) -> None:
@@ -124,17 +125,20 @@ def _run_chapter(
             print(f"\r{name}  cell {number} of {count}\x1b[K", end="", flush=True)
 
     before = _outputs(chapter, out)
-    executed = ""
-    source = chapter.path.read_text(encoding="utf-8")
+    source = executed = b""
     try:
-        notebook = nbformat.reads(source, as_version=4)
+        source = chapter.path.read_bytes()
+        notebook = nbformat.reads(source.decode(), as_version=4)
+    except OSError as error:
+        failure = Failure("the file", str(chapter.path), f"cannot be read: {error.strerror}")
     except Exception as error:  # JSON that is no notebook makes nbformat fail in many ways
         failure = Failure("the file", str(chapter.path), f"not a notebook: {error}")
     else:
         environment = _environment(chapter, out, scale)
         failure = execute(notebook, chapter.path.parent, environment, timeout=timeout, on_cell=show)
         tidy(notebook)
-        executed = nbformat.writes(notebook) + "\n"
+        # Half of a pair of surrogates is no UTF-8, but can be spelled out in JSON.
+        executed = f"{nbformat.writes(notebook)}\n".encode(errors="backslashreplace")
         write_atomically(out / "notebooks" / f"{chapter.name}.ipynb", executed)
     counts = " ".join(
         _count(sum(1 for path in made if made[path] != before[kind].get(path)), kind[:-1])
@@ -145,13 +149,20 @@ def _run_chapter(
     taken = _duration(time.monotonic() - start)
     print(f"{clear}{name}  {verdict}  {taken}  {counts}", flush=True)
     if failure:
-        print(f"    {failure.cell}: {failure.line}\n    {failure.error}", flush=True)
-    elif in_place and chapter.path.read_text(encoding="utf-8") != source:
-        print("    edited while it ran: its outputs were not written into it", flush=True)
+        say(f"    {failure.cell}: {failure.line}", f"    {failure.error}")
+    elif in_place and not _still_holds(chapter.path, source):
+        say("    edited while it ran: its outputs were not written into it")
     elif in_place:
         write_atomically(chapter.path, executed)
         _keep_results(chapter, before, out)
     return failure is None
+
+
+def _still_holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def _verdicts(chapter: Chapter, before: Outputs, out: Path) -> list[dict[str, str]]:
@@ -188,10 +199,9 @@ def _environment(chapter: Chapter, out: Path, scale: str) -> dict[str, str]:
     environment = dict(os.environ)
     # One left over from a script would keep the figures out of the notebook.
     environment.pop("MPLBACKEND", None)
-    for name in _FOLDER_VARIABLES:
-        if environment.get(name):
-            environment[name] = str(Path(environment[name]).expanduser().absolute())
-    environment["LRCOURSE_RECORDS"] = environment.get("LRCOURSE_RECORDS") or str(out / "records")
+    # Relative folders count from where the command was called, not from the notebook.
+    folders = {"LRCOURSE_RECORDS": out / "records"} | options.folders()
+    environment |= {name: str(folder) for name, folder in folders.items()}
     return environment | {
         "LRCOURSE_CHAPTER": chapter.label,
         "LRCOURSE_OUT": str(out),

@@ -1,4 +1,4 @@
-"""``lrcourse doctor``: what is here, what is missing, and how to get it."""
+"""`lrcourse doctor`: what is here, what is missing, and how to get it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import shlex
 import shutil
 import sys
 import tomllib
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module, metadata
 from pathlib import Path
 
+from lrcourse.commands.terminal import say
 from lrcourse.support.paths import cache_folder, data_folder, records_folder
 
 OLDEST_PYTHON = (3, 11)
@@ -133,7 +135,7 @@ def _tell_device() -> bool:
     try:
         torch = import_module("torch")
     except Exception as error:
-        print(f"! torch cannot be imported: {_first_line(error)}")
+        say(f"! torch cannot be imported: {_first_line(error)}")
         return False
     print(f"  CPU, {torch.get_num_threads()} threads")
     if torch.cuda.is_available():
@@ -145,7 +147,7 @@ def _tell_device() -> bool:
     try:
         import_module("torchvision")
     except Exception as error:
-        print(f"! torchvision cannot be imported: {_first_line(error)}")
+        say(f"! torchvision cannot be imported: {_first_line(error)}")
         print("    it has to come from the same index and release as torch")
         return False
     return True
@@ -163,7 +165,10 @@ def _tell_data() -> None:
         print(f"- {name}: downloaded when it is first used, or now by\n    {_download(name)}")
     if absent:
         print("  If you have them already: set LRCOURSE_DATA to the folder that torchvision uses")
-    print(f"Caches in {cache_folder()}\nRecords of finished runs in {records_folder()}")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        say(f"Caches in {cache_folder()}", f"Records of finished runs in {records_folder()}")
+    say(*(f"- {each.message}" for each in caught))
 
 
 def _download(name: str) -> str:

@@ -6,7 +6,8 @@ import argparse
 import inspect
 from typing import Any
 
-from lrcourse.commands import own_function
+from lrcourse.commands import options, own_function
+from lrcourse.commands.terminal import say
 
 OPTIONS = ("start", "end", "updates", "scale", "repeats", "seed")
 
@@ -33,14 +34,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--end", type=float, metavar="LR", help="last rate (default: 10)")
     command.add_argument(
         "--updates",
-        type=own_function.count,
+        type=options.count,
         metavar="N",
         help="updates of one sweep (default: 100)",
     )
     command.add_argument("--scale", choices=("log", "linear"), help="of the rates (default: log)")
-    command.add_argument(
-        "--repeats", type=own_function.count, metavar="N", help="sweeps (default: 1)"
-    )
+    command.add_argument("--repeats", type=options.count, metavar="N", help="sweeps (default: 1)")
     command.add_argument("--seed", type=int, metavar="N", help="of the first repeat (default: 0)")
     own_function.add_figure(command, "range-test.png")
 
@@ -56,7 +55,7 @@ def find_lr(given: argparse.Namespace) -> int:
     options = {name: value for name, value in options.items() if value is not None}
     test = _test(given.function, returned, options)
     suggestion = test.suggest()
-    print(test, suggestion.table(), "", suggestion.sentence, sep="\n")
+    say(test, suggestion.table(), "", suggestion.sentence)
     if test.held_out_loss is not None:
         print(f"On the held-out data: {test.suggest('held_out').sentence}")
     if given.out is not None:

@@ -1,7 +1,7 @@
-"""The command line: ``lrcourse run``, ``doctor``, ``lab``, ``book``, ``trace``, ``find-lr``.
+"""The command line: `lrcourse run`, `doctor`, `lab`, `book`, `trace`, `find-lr`.
 
 Exit codes: 0 all is well, 1 something failed, 2 nothing was tried because the request or the
-installation does not allow it, 130 interrupted.
+installation does not allow it, 130 interrupted, 141 whoever read the output has gone.
 """
 
 from __future__ import annotations
@@ -10,36 +10,43 @@ import argparse
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from lrcourse import __version__
 from lrcourse.commands import book as book_command
-from lrcourse.commands import find_lr
+from lrcourse.commands import find_lr, options
 from lrcourse.commands import trace as trace_command
 from lrcourse.commands.own_function import CommandError
+from lrcourse.commands.terminal import complain, ended
 from lrcourse.scales import SCALES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (default: this process's) and return its exit code."""
+    return ended(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = build_parser()
     given, rest = parser.parse_known_args(arguments)
     if rest and given.command is not lab and not getattr(given, "serve", False):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     given.rest = [word for word in rest if word != "--"]
     try:
+        _check_surroundings()
         return given.command(given)
     except CommandError as error:
-        print(f"lrcourse: {error}", file=sys.stderr)
+        complain(error)
         return error.code
     except KeyboardInterrupt:
         return 130
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser; each subcommand sets ``command``, a function of the parsed arguments."""
+    """The parser; each subcommand sets `command`, a function of the parsed arguments."""
     parser = argparse.ArgumentParser(
         prog="lrcourse", description="A course on the learning rate in Jupyter notebooks."
     )
@@ -61,7 +68,10 @@ def build_parser() -> argparse.ArgumentParser:
         "--in-place", action="store_true", help="also write the outputs back into the notebooks"
     )
     command.add_argument(
-        "--timeout", type=_seconds, metavar="SECONDS", help="limit for one cell (default: none)"
+        "--timeout",
+        type=options.count,
+        metavar="SECONDS",
+        help="limit for one cell (default: none)",
     )
 
     command = commands.add_parser(
@@ -93,7 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(given: argparse.Namespace) -> int:
-    """``lrcourse run``."""
+    """`lrcourse run`."""
     _require("nbclient", "nbformat", "ipykernel")
     from lrcourse.commands import chapters as runner
     from lrcourse.support.home import use_writable_home
@@ -110,7 +120,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def lab(given: argparse.Namespace) -> int:
-    """``lrcourse lab``."""
+    """`lrcourse lab`."""
     _require("jupyterlab")
     from lrcourse.support.home import use_writable_home
 
@@ -126,7 +136,7 @@ def lab(given: argparse.Namespace) -> int:
 
 
 def book(given: argparse.Namespace) -> int:
-    """``lrcourse book``."""
+    """`lrcourse book`."""
     _require("latex2mathml", "nbconvert", "nbformat")
     root = _notebooks(given).parent
     if not (root / "book.toml").is_file():
@@ -138,7 +148,7 @@ def book(given: argparse.Namespace) -> int:
 
 
 def doctor(given: argparse.Namespace) -> int:
-    """``lrcourse doctor``."""
+    """`lrcourse doctor`."""
     from lrcourse.commands.doctor import examine
 
     return examine()
@@ -146,17 +156,36 @@ def doctor(given: argparse.Namespace) -> int:
 
 def _add_folders(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--out", type=Path, default=Path("build"), help="folder of what is made (default: build)"
+        "--out",
+        type=options.path,
+        default=Path("build"),
+        metavar="FOLDER",
+        help="folder of what is made (default: build)",
     )
     command.add_argument(
-        "--notebooks", type=Path, metavar="FOLDER", help="folder of the chapters (default: found)"
+        "--notebooks",
+        type=options.path,
+        metavar="FOLDER",
+        help="folder of the chapters (default: found)",
     )
 
 
-def _seconds(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number of seconds")
-    return int(text)
+def _check_surroundings() -> None:
+    """What every command needs of the system: a folder to be in, and one for temporary files."""
+    try:
+        os.getcwd()
+    except OSError:
+        raise CommandError("the working folder is gone: change into one that is there") from None
+    try:
+        tempfile.gettempdir()
+    except OSError:
+        raise CommandError(
+            "there is no folder for temporary files that can be written: name one by TMPDIR"
+        ) from None
+    try:
+        options.folders()
+    except argparse.ArgumentTypeError as problem:
+        raise CommandError(str(problem)) from None
 
 
 def _notebooks(given: argparse.Namespace) -> Path:

@@ -1,4 +1,4 @@
-"""What the commands on a person's own code share: ``lrcourse trace`` and ``lrcourse find-lr``.
+"""What the commands on a person's own code share: `lrcourse trace` and `lrcourse find-lr`.
 
 Both take MODULE:FUNCTION, call the function, and work on what it returns. Here is how it is found
 and called, how errors in it are shown (its own lines, not this package's), and the options that
@@ -21,10 +21,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from lrcourse.commands import options
+
 HERE = str(Path(__file__).parents[1]) + os.sep
 IMPORTING = ("<frozen", os.path.dirname(importlib.__file__) + os.sep)
-INSTALLED = [sysconfig.get_path(name) + os.sep for name in ("stdlib", "purelib", "platlib")]
-LIBRARIES = (HERE, *IMPORTING, *INSTALLED)
+LIBRARIES = (HERE, *IMPORTING, sysconfig.get_path("stdlib") + os.sep)
+# Of this environment, of the user, of the system: whichever Python finds packages in.
+PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
 
 CONTRACT = """\
 The function takes no argument. Its module is looked for in the working folder first, then among
@@ -44,7 +47,7 @@ Exit codes:
 
 
 class CommandError(Exception):
-    """What prevents a command; the message says what would do, ``code`` is the exit code."""
+    """What prevents a command; the message says what would do, `code` is the exit code."""
 
     def __init__(self, message: str, code: int = 2) -> None:
         super().__init__(message)
@@ -55,7 +58,7 @@ class CommandError(Exception):
 
 
 def add_function(command: argparse.ArgumentParser, **contract: str) -> None:
-    """The argument MODULE:FUNCTION, and below the options the ``CONTRACT`` of the function."""
+    """The argument MODULE:FUNCTION, and below the options the `CONTRACT` of the function."""
     command.formatter_class = argparse.RawDescriptionHelpFormatter
     command.epilog = CONTRACT.format(**contract)
     command.add_argument(
@@ -66,10 +69,10 @@ def add_function(command: argparse.ArgumentParser, **contract: str) -> None:
 
 
 def add_figure(command: argparse.ArgumentParser, name: str) -> None:
-    """``--out FILE`` and ``--no-png``; the file is ``given.out``, None where none is wanted."""
+    """`--out FILE` and `--no-png`; the file is `given.out`, None where none is wanted."""
     command.add_argument(
         "--out",
-        type=Path,
+        type=options.figure,
         default=Path(name),
         metavar="FILE",
         help=f"the figure, a PNG (default: {name})",
@@ -79,16 +82,12 @@ def add_figure(command: argparse.ArgumentParser, name: str) -> None:
     )
 
 
-def count(text: str) -> int:
-    """The type of an option that is a whole number from 1 on."""
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
-
-
 def check_files(*files: Path | None) -> None:
     """Before the work: whether the files can be written after it."""
-    for file in filter(None, files):
+    wanted = [file for file in files if file is not None]
+    if len({file.absolute() for file in wanted}) < len(wanted):
+        raise CommandError(f"the figure and the table cannot both be {wanted[0]}: name two files")
+    for file in wanted:
         folder = file.absolute().parent
         if not folder.is_dir():
             raise CommandError(f"there is no folder {file.parent} to write {file.name} into")
@@ -109,7 +108,7 @@ def call(name: str) -> Any:
     """
     from lrcourse.schedules.functions import find_function
 
-    os.environ.setdefault("MPLBACKEND", "Agg")  # a shell may have no display
+    os.environ["MPLBACKEND"] = "Agg"  # figures go to files; a shell may have no display
     module, colon, path = name.partition(":")
     imported = _import(module) if module and colon and path else None
     try:
@@ -136,7 +135,7 @@ def keywords(
     further: Iterable[str] = (),
     or_else: str = "",
 ) -> dict[str, Any]:
-    """What the function returned as a dictionary: a tuple has ``needed`` in this order."""
+    """What the function returned as a dictionary: a tuple has `needed` in this order."""
     if isinstance(returned, tuple | list) and len(returned) == len(needed):
         return dict(zip(needed, returned, strict=True))
     if not isinstance(returned, Mapping):
@@ -162,7 +161,7 @@ def keywords(
 def working(what: str) -> Iterator[None]:
     """Around the work: what this package refuses ends with 2, what fails in other code with 1.
 
-    ``what`` begins the message, such as "cannot trace mine:build".
+    `what` begins the message, such as "cannot trace mine:build".
     """
     try:
         yield
@@ -180,7 +179,7 @@ def writing(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        raise CommandError(f"cannot write {file}: {problem.strerror}", code=1) from None
+        raise CommandError(f"cannot write {file}: {problem.strerror or problem}", code=1) from None
 
 
 def excerpt(problem: BaseException) -> str:
@@ -238,11 +237,15 @@ def _needed(function: Any) -> list[str]:
 
 
 def _trim(told: traceback.TracebackException) -> None:
-    own = [frame for frame in told.stack if not _within(frame, LIBRARIES)]
+    own = [frame for frame in told.stack if not _of_a_library(frame)]
     last = [frame for frame in told.stack[-1:] if not _within(frame, IMPORTING)]
     told.stack = traceback.StackSummary.from_list(own or last)
     for before in filter(None, (told.__cause__, told.__context__)):
         _trim(before)
+
+
+def _of_a_library(frame: traceback.FrameSummary) -> bool:
+    return _within(frame, LIBRARIES) or any(place in frame.filename for place in PACKAGES)
 
 
 def _within(frame: traceback.FrameSummary, places: tuple[str, ...]) -> bool:

@@ -1,12 +1,12 @@
-"""``lrcourse trace module:function``: what a scheduler will do, from a shell."""
+"""`lrcourse trace module:function`: what a scheduler will do, from a shell."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from lrcourse.commands import own_function
+from lrcourse.commands import options, own_function
 from lrcourse.commands.own_function import CommandError
+from lrcourse.commands.terminal import say
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--updates",
-        type=own_function.count,
+        type=options.count,
         required=True,
         metavar="N",
         help="updates of the whole training",
@@ -35,10 +35,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help="the scheduler is stepped after each update (default) or each epoch",
     )
     command.add_argument(
-        "--updates-per-epoch", type=own_function.count, metavar="N", help="needed by --when epoch"
+        "--updates-per-epoch", type=options.count, metavar="N", help="needed by --when epoch"
     )
     own_function.add_figure(command, "trace.png")
-    command.add_argument("--csv", type=Path, metavar="FILE", help="also write every LR here")
+    command.add_argument(
+        "--csv", type=options.path, metavar="FILE", help="also write every LR here"
+    )
     command.add_argument(
         "--strict", action="store_true", help="end with exit code 1 if anything looks wrong"
     )
@@ -47,7 +49,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def trace(given: argparse.Namespace) -> int:
     """Print table and findings, write the figure.
 
-    Returns 0, or 1 where the scheduler failed on its way or, with ``--strict``, where something
+    Returns 0, or 1 where the scheduler failed on its way or, with `--strict`, where something
     was found. Raises CommandError where there is nothing to trace.
     """
     if given.when == "epoch" and given.updates_per_epoch is None:
@@ -67,7 +69,7 @@ def trace(given: argparse.Namespace) -> int:
             updates_per_epoch=given.updates_per_epoch,
         )
         findings = tracing.lint(traced)
-    print(traced, "", findings, "", sep="\n")
+    say(traced, "", findings, "")
     if given.out is not None:
         with own_function.writing(given.out):
             traced.plot(given.out)

@@ -44,7 +44,7 @@ def test_version(capsys):
     "words, told",
     [
         (["run", "--scale", "huge"], r"huge.*small.*full"),
-        (["run", "--timeout", "0"], "positive whole number of seconds"),
+        (["run", "--timeout", "0"], "timeout: '0' is not a whole number from 1 on"),
         (["run", "--no-such-option"], "no-such-option"),
         ([], "required"),
     ],

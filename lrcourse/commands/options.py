@@ -1,0 +1,53 @@
+"""What several commands take: numbers, files and folders of the command line and its variables."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+# Environment variables that name a folder.
+FOLDER_VARIABLES = ("LRCOURSE_CACHE", "LRCOURSE_DATA", "LRCOURSE_RECORDS")
+
+
+def count(text: str) -> int:
+    """The type of an option that is a whole number from 1 on."""
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def path(text: str) -> Path:
+    """The type of an option that is a file or folder; `~` is the home folder."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: there is no such home folder here; write its whole path"
+        ) from None
+
+
+def figure(text: str) -> Path:
+    """The type of an option that is a figure to write, a PNG."""
+    file = path(text)
+    if file.suffix.lower() not in ("", ".png"):
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: the figure is a PNG; name it {file.with_suffix('.png')}"
+        )
+    return file
+
+
+def folders(given: Mapping[str, str] = os.environ) -> dict[str, Path]:
+    """The variables of `FOLDER_VARIABLES` that are set, as absolute folders.
+
+    Raises ArgumentTypeError for a home folder that is not there.
+    """
+    found = {}
+    for name in FOLDER_VARIABLES:
+        if given.get(name):
+            try:
+                found[name] = path(given[name]).absolute()
+            except argparse.ArgumentTypeError as problem:
+                raise argparse.ArgumentTypeError(f"{name} is {problem}") from None
+    return found
