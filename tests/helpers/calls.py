@@ -247,7 +247,6 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "claims.exact": lambda: {"found": 3, "expected": 3},
     "claims.judge": lambda: {"sentence": "a > b", "evidence": evidence(), "margin": 0.1},
     "claims.paired": samples,
-    "claims.separation": lambda: {"below": [0.1, 0.2], "above": [0.3, 0.4]},
     "claims.several": lambda: {"k": 2},
     "claims.slope": lambda: {"x": [1.0, 2.0, 3.0], "y": [1.1, 1.9, 3.2]},
     "claims.spread": samples,
@@ -353,7 +352,6 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "published.parse": lambda: {"text": NUMBERS.read_text(encoding="utf-8")},
     "rangetest.RangeTest": lambda: dict(vars(tested())),
     "rangetest.RangeTest.calibrate": lambda: {"self": tested(), "best": 0.1},
-    "rangetest.RangeTest.table": lambda: {"self": tested(), "quantity": "loss"},
     "rangetest.range_test": testing,
     "rangetest.range_test_of": lambda: {
         "experiment": small(batch_size=8),
