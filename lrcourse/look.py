@@ -186,7 +186,7 @@ def lr_axis(axes: Axes, x: str = "epoch") -> None:
     values = np.concatenate([np.asarray(line.get_ydata(), float) for line in lines])
     axes.set_yscale("log")
     if (values > 0).any():
-        low, high = values[values > 0].min(), values.max()
+        low, high = values[values > 0].min(), np.nanmax(values)
         axes.set_ylim(low / 1.6, high * 1.6)
         plain_log_ticks(axes.yaxis)
     for line in lines:

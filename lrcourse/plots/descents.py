@@ -21,7 +21,7 @@ from lrcourse import look
 from lrcourse.landscapes import Descent
 from lrcourse.plots import arguments as given
 from lrcourse.support import outputs
-from lrcourse.support.checks import POSITIVE, TEXT, arguments, check, function, kind, whole
+from lrcourse.support.checks import TEXT, Number, arguments, check, function, kind, whole
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 Limits = tuple[float, float]
 Heights = Callable[[torch.Tensor], torch.Tensor]
 COLOURS_IN_A_FRAME = 64
+RACE = (7.6, 3.1)  # inches
 
 _DESCENTS = given.by_name("descent", kind("a Descent", Descent))
+_SECONDS = Number("a number from 0.1 to 60", lambda v: 0.1 <= v <= 60)
 _FIELD = given.together("the limits of x and of y", given.limits, given.limits)
 
 
@@ -178,14 +180,12 @@ _GROUNDS = given.by_name("surface", kind("a Ground", Ground))
 @arguments(grounds=_GROUNDS, **given.TITLED)
 def race(grounds: Mapping[str, Ground], *, title: str = "", name: str = "race") -> None:
     """Paths of several optimizers over each surface: the start as a ring, the ends as dots."""
-    with plt.rc_context(look.LOOK):
-        figure, racers = _drawn(grounds, title)
-        for racer in racers:
+    with look.sheet(name, _told(grounds), RACE, 1, len(grounds)) as (figure, panels):
+        for racer in _drawn(figure, panels, grounds, title):
             racer.move(None)
-        look.finish(figure, name, _told(grounds))
 
 
-@arguments(grounds=_GROUNDS, frames=whole(2, 1000), seconds=POSITIVE, alt=TEXT, **given.TITLED)
+@arguments(grounds=_GROUNDS, frames=whole(2, 1000), seconds=_SECONDS, alt=TEXT, **given.TITLED)
 def moving_race(
     grounds: Mapping[str, Ground],
     *,
@@ -212,10 +212,13 @@ def moving_race(
 
     longest = max(len(run.path) for ground in grounds.values() for run in ground.descents.values())
     moments = np.linspace(1, longest, frames).round().astype(int)
-    with plt.rc_context(look.LOOK | {"figure.dpi": 100, "savefig.dpi": 100}):
-        figure, racers = _drawn(grounds, title)
-        shown = _with_a_still(_frames(figure, racers, moments), seconds / frames, _told(grounds))
-        plt.close(figure)
+    with plt.rc_context(look.LOOK):
+        figure, grid = plt.subplots(1, len(grounds), figsize=RACE, dpi=100, squeeze=False)
+        try:
+            pictures = _frames(figure, _drawn(figure, list(grid.flat), grounds, title), moments)
+        finally:
+            plt.close(figure)
+    shown = _with_a_still(pictures, seconds / frames, _told(grounds))
     path = outputs.figure_path(name)
     if path is not None:
         path.write_bytes(shown)
@@ -229,11 +232,12 @@ def _told(grounds: Mapping[str, Ground]) -> dict[str, Any]:
     }
 
 
-def _drawn(grounds: Mapping[str, Ground], title: str) -> tuple[Figure, list[_Racer]]:
-    """The surfaces with the rings at the starts; lines and dots are still to be moved."""
-    figure, grid = plt.subplots(1, len(grounds), figsize=(7.6, 3.1), squeeze=False)
+def _drawn(
+    figure: Figure, panels: Sequence[Axes], grounds: Mapping[str, Ground], title: str
+) -> list[_Racer]:
+    """Draw the surfaces with the rings at the starts; lines and dots are still to be moved."""
     racers, colours = [], {}
-    for axes, (label, ground) in zip(grid.flat, grounds.items(), strict=True):
+    for axes, (label, ground) in zip(panels, grounds.items(), strict=True):
         contours(axes, ground.surface, ground.limits, points=140, levels=16)
         for k, (optimizer, run) in enumerate(ground.descents.items()):
             path, colour = run.path.numpy(), look.colour(k)
@@ -246,11 +250,11 @@ def _drawn(grounds: Mapping[str, Ground], title: str) -> tuple[Figure, list[_Rac
             colours.setdefault(optimizer, colour)
         axes.set(xlim=ground.limits[0], ylim=ground.limits[1], xlabel="x")
         axes.set_title(label, fontsize=9.5)
-    grid[0, 0].set_ylabel("y")
+    panels[0].set_ylabel("y")
     look.title_over(figure, title)
     lines = [Line2D([], [], color=colour, linewidth=2) for colour in colours.values()]
     figure.legend(lines, colours, loc="outside lower center", ncols=len(lines))
-    return figure, racers
+    return racers
 
 
 def _frames(figure: Figure, racers: Sequence[_Racer], moments: np.ndarray) -> list[Image.Image]:
@@ -269,7 +273,7 @@ def _frames(figure: Figure, racers: Sequence[_Racer], moments: np.ndarray) -> li
         for racer in racers:
             racer.move(moment)
         for artist in moving:
-            artist.axes.draw_artist(artist)
+            figure.draw_artist(artist)
         frames.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"))
     return frames
 
@@ -283,7 +287,7 @@ def _with_a_still(frames: Sequence[Image.Image], pause: float, told: Mapping[str
     palette = frames[-1].quantize(COLOURS_IN_A_FRAME, dither=dither)
     frames = [frame.quantize(palette=palette, dither=dither) for frame in frames]
     for frame in frames:  # the nearest colour of the palette is found roughly: white is to be white
-        white, colours = 3 * frame.getpixel((0, 0)), frame.getpalette()
+        white, colours = 3 * int(np.asarray(frame)[0, 0]), frame.getpalette() or []
         colours[white : white + 3] = 255, 255, 255
         frame.putpalette(colours)
     info = PngInfo()

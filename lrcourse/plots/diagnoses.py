@@ -37,8 +37,16 @@ def gallery(panels: Mapping[str, Pair], *, title: str = "", name: str = "gallery
     columns = min(4, len(panels))
     rows = -(-len(panels) // columns)
     size = (2.1 * columns, 2.75 * rows)
-    sizes = {"sharex": True, "sharey": "row", "height_ratios": (2, 1) * rows}
-    with look.sheet(name, _origin(panels), size, 2 * rows, columns, **sizes) as (figure, all_axes):
+    with look.sheet(
+        name,
+        _origin(panels),
+        size,
+        2 * rows,
+        columns,
+        sharex=True,
+        sharey="row",
+        height_ratios=(2, 1) * rows,
+    ) as (figure, all_axes):
         grid = np.array(all_axes).reshape(2 * rows, columns)
         places = list(zip(grid[0::2].flat, grid[1::2].flat, strict=True))
         used, unused = places[: len(panels)], places[len(panels) :]
@@ -77,8 +85,7 @@ def diagnosis(
     then linear.
     """
     told = _origin({title: (runs, healthy)})
-    sizes = {"width_ratios": (1.5, 1)}
-    with look.sheet(name, told, (7.4, 2.5), 1, 2, **sizes) as (_, (loss, rate)):
+    with look.sheet(name, told, (7.4, 2.5), 1, 2, width_ratios=(1.5, 1)) as (_, (loss, rate)):
         _draw(loss, rate, (runs, healthy))
         _limit([loss], [rate])
         if limits:

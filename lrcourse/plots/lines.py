@@ -72,7 +72,7 @@ def against(
     **given.TITLED,
 )
 def over_updates(
-    lines: Mapping[str, Sequence[float] | Sequence[Sequence[float]]],
+    lines: Mapping[str, Sequence[ArrayLike]],
     label: str,
     *,
     levels: Mapping[str, float] | None = None,
@@ -100,7 +100,7 @@ def over_updates(
     """
     with look.sheet(name, {"lines": list(lines)}, (6.8, 3.4)) as (_, (axes,)):
         for k, (label_of_line, values) in enumerate(lines.items()):
-            whole_rows = [_until_it_breaks(axes, row, k, every) for row in values]
+            whole_rows = [_until_it_breaks(axes, np.asarray(row), k, every) for row in values]
             made = min(map(len, whole_rows))
             updates = every * np.arange(1, made + 1)
             options: dict[str, Any] = {"middle": np.mean, "linewidth": 1.3}
@@ -279,4 +279,7 @@ def _as_long(owner: str, lines: Mapping[str, ArrayLike], x: Mapping[str, ArrayLi
     for label, rows in lines.items():
         numbers, places = np.shape(rows)[-1], len(np.asarray(x[label]))
         if numbers != places:
-            raise ValueError(f"{owner}: {label!r} has {numbers} numbers for {places} places")
+            raise ValueError(
+                f"{owner}: lines[{label!r}] must have a number for each of the {places} places "
+                f"along x; it has {numbers}"
+            )

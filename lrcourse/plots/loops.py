@@ -10,7 +10,7 @@ import numpy as np
 from lrcourse import __version__, look
 from lrcourse.plots import arguments as given
 from lrcourse.recorder import Recorder
-from lrcourse.support.checks import NUMBER, arguments, kind, optional
+from lrcourse.support.checks import NUMBER, arguments, each, kind, optional
 
 _NOTE: dict[str, Any] = {
     "xycoords": ("axes fraction", "data"),
@@ -32,7 +32,7 @@ def _losses(owner: str, name: str, value: object) -> np.ndarray:
         "run",
         given.together("(losses, log)", _losses, kind("a log of tracing.record", Recorder)),
     ),
-    intended=optional(given.series),
+    intended=optional(each(NUMBER)),
     chance=optional(NUMBER),
     **given.TITLED,
 )
@@ -61,8 +61,10 @@ def loop(
             raise ValueError(f"{label!r} has {len(losses)} losses and {len(log)} updates")
     told = {"loops": {label: len(log) for label, (_, log) in runs.items()}}
     told |= {"lrcourse": __version__}
-    sizes = {"sharex": True, "height_ratios": (1.7, 1)}
-    with look.sheet(name, told, (6.8, 4.2), 2, **sizes) as (_, (top, bottom)):
+    with look.sheet(name, told, (6.8, 4.2), 2, sharex=True, height_ratios=(1.7, 1)) as (
+        _,
+        (top, bottom),
+    ):
         if chance is not None:
             top.axhline(chance, color=look.GREY, linewidth=1, linestyle=":")
             top.annotate("guessing", (0.01, chance), **_NOTE)

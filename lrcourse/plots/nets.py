@@ -125,8 +125,10 @@ def gradient_noise(
 def sharpness(watches: Mapping[str, Watch], *, title: str = "", name: str = "sharpness") -> None:
     """The loss of each update, and below it the sharpness, with 2 / lr of each rate dashed."""
     told = {label: {"lr": w.lr, "batch": w.batch_size} for label, w in watches.items()}
-    sizes = {"sharex": True, "height_ratios": (1.2, 1.6)}
-    with look.sheet(name, told, (6.8, 4.8), 2, **sizes) as (_, (top, bottom)):
+    with look.sheet(name, told, (6.8, 4.8), 2, sharex=True, height_ratios=(1.2, 1.6)) as (
+        _,
+        (top, bottom),
+    ):
         edges: dict[float, str] = {}
         for k, (label, watch) in enumerate(watches.items()):
             colour = look.colour(k)

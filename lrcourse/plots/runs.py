@@ -33,7 +33,6 @@ def _shapes(owner: str, name: str, value: object) -> dict[str, Schedule]:
 
 
 @arguments(
-    shapes=_shapes,
     total=given.UPDATES,
     peak=POSITIVE,
     when=one_of("epoch", "update"),
@@ -54,10 +53,11 @@ def schedule(
 
     `peak` multiplies the factors; with the default the axis shows factors of the peak LR.
     """
-    told = {"schedules": {label: repr(shape) for label, shape in shapes.items()}}
+    named = _shapes("schedule", "shapes", shapes)
+    told = {"schedules": {label: repr(shape) for label, shape in named.items()}}
     with look.sheet(name, told, (6.4, 3.0)) as (_, (axes,)):
         t = np.arange(total)
-        for k, (label, shape) in enumerate(shapes.items()):
+        for k, (label, shape) in enumerate(named.items()):
             axes.plot(
                 t,
                 peak * shape(t),
@@ -86,8 +86,14 @@ def training(history: OneOrMore, *, title: str = "", name: str = "training") -> 
     first quarter of the run, so that the ups and downs of a percent can be seen.
     """
     histories = bands.several(history)
-    sizes = {"sharex": True, "height_ratios": (2, 2, 1.1)}
-    with look.sheet(name, bands.origin({"run": histories}), (6.4, 5.6), 3, **sizes) as (_, panels):
+    with look.sheet(
+        name,
+        bands.origin({"run": histories}),
+        (6.4, 5.6),
+        3,
+        sharex=True,
+        height_ratios=(2, 2, 1.1),
+    ) as (_, panels):
         top, middle, bottom = panels
         for axes, what in ((top, "loss"), (middle, "acc")):
             for k, split in ((0, "train"), (2, "test")):
@@ -121,8 +127,9 @@ def compare(
 ) -> None:
     """One column of several arms over the epochs with a band over seeds, and the LR of each."""
     arms = {label: bands.several(history) for label, history in runs.items()}
-    sizes = {"sharex": True, "height_ratios": (2.6, 1.2)}
-    with look.sheet(name, bands.origin(arms), (6.8, 4.8), 2, **sizes) as (_, (top, bottom)):
+    with look.sheet(
+        name, bands.origin(arms), (6.8, 4.8), 2, sharex=True, height_ratios=(2.6, 1.2)
+    ) as (_, (top, bottom)):
         for k, (label, histories) in enumerate(arms.items()):
             _arm(top, histories, column, k, label, look.dash(k))
             per = histories[0].batches_per_epoch

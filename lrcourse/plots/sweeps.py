@@ -34,8 +34,6 @@ def _columns(owner: str, name: str, value: object) -> list[str]:
 
 
 @arguments(
-    arms=_arms,
-    column=_columns,
     marks=optional(given.by_name("mark", given.by_name("rate", NUMBER))),
     limits=optional(given.limits),
     **given.TITLED,

@@ -27,7 +27,7 @@ from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Rule = Callable[[str, str, object], object]
+Rule = Callable[[str, str, object], Any]
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = _short.maxlong = 80
