@@ -25,6 +25,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 from numpy.typing import ArrayLike
+from PIL.PngImagePlugin import PngInfo
 
 from lrcourse.support import outputs
 
@@ -114,6 +115,14 @@ def origin_of(told: Mapping[str, Any]) -> dict[str, str]:
     return {"Description": json.dumps(dict(told)), "Software": "lrcourse"}
 
 
+def png_info(told: Mapping[str, Any]) -> PngInfo:
+    """The same for a PNG that Pillow writes."""
+    info = PngInfo()
+    for key, text in origin_of(told).items():
+        info.add_text(key, text)
+    return info
+
+
 def title_over(figure: Figure, title: str) -> None:
     """A title over all panels."""
     figure.suptitle(title, x=0.02, ha="left", fontsize=10.5)
@@ -174,6 +183,42 @@ def steps(axes: Axes, values: ArrayLike, style: str = "-", *, per: int = 1, **li
     at = np.arange(len(held) + 1) / per
     (drawn,) = axes.plot(at, np.append(held, held[-1:]), style, drawstyle="steps-post", **line)
     return drawn
+
+
+def contours(
+    axes: Axes,
+    heights: Callable[[np.ndarray], np.ndarray],
+    limits: tuple[tuple[float, float], tuple[float, float]],
+    points: tuple[int, int],
+    shares: np.ndarray,
+    *,
+    low: float | None = None,
+    colour: str = GREY,
+    alpha: float | None = 0.8,
+    filled: str | None = None,
+) -> None:
+    """Contours of a function of the plane.
+
+    Args:
+        axes: where to draw.
+        heights: points of shape (..., 2) -> heights of shape (...).
+        limits: of x and of y.
+        points: how many along x and along y.
+        shares: where the contours lie between the lowest and the highest point, ascending.
+        low: a height instead of the lowest point.
+        colour: of the lines.
+        alpha: of the lines.
+        filled: the colour map between them, if any.
+    """
+    x, y = np.meshgrid(*(np.linspace(*side, n) for side, n in zip(limits, points, strict=True)))
+    table = heights(np.stack([x, y], axis=-1))
+    low = table.min() if low is None else low
+    levels = low + (table.max() - low) * shares
+    if filled is not None:
+        axes.contourf(x, y, table, levels, cmap=filled, alpha=0.45)
+    axes.contour(x, y, table, levels, colors=colour, linewidths=0.5, alpha=alpha)
+    axes.set(xlim=limits[0], ylim=limits[1], xlabel="x")
+    axes.grid(False)
 
 
 def lr_axis(axes: Axes, x: str = "epoch") -> None:

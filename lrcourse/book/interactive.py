@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from lrcourse.book.text import BookError
+from lrcourse.playground.page import MIME
 
-MIME = "application/vnd.lrcourse.playground+json"
-MODULE = Path(__file__).parents[1] / "playground" / "page.js"
 _CLASS = "lrcourse-playground"
 
 # Keys that move a slider must not turn the page, as they do elsewhere in an mdBook.

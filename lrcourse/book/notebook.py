@@ -13,9 +13,10 @@ from traitlets.config import Config
 
 from lrcourse.book import outputs as book_outputs
 from lrcourse.book.figures import lighten, titles
-from lrcourse.book.interactive import MIME, script
+from lrcourse.book.interactive import script
 from lrcourse.book.prose import Prose, read_headings
 from lrcourse.book.text import BookError, Heading, Ids
+from lrcourse.playground.page import MIME
 
 LARGEST = 1_900_000  # bytes of Markdown; with what mdBook adds, a page stays below 2 MB
 _PREDICT = re.compile(r"\s*#{1,6}[ \t]+Predict first\b", re.IGNORECASE)

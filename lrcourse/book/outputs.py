@@ -11,10 +11,10 @@ from nbconvert.filters import strip_ansi
 from nbconvert.filters.datatypefilter import DataTypeFilter
 
 from lrcourse.book.figures import figure
-from lrcourse.book.interactive import MIME as PLAYGROUND
 from lrcourse.book.interactive import playground
 from lrcourse.book.prose import Prose
 from lrcourse.book.text import BookError
+from lrcourse.playground.page import MIME as PLAYGROUND
 
 # The best form of an output that the page can show comes first.
 _FORMS = (

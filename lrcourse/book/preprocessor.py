@@ -20,10 +20,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lrcourse.book.interactive import MODULE
 from lrcourse.book.links import Site
 from lrcourse.book.prose import Prose, read_headings
 from lrcourse.book.text import BookError, Heading, Ids
+from lrcourse.playground.page import SCRIPT
 
 _SETTINGS = ("file-url", "playground")
 _OF_MDBOOK = ("command", "before", "after", "renderer", "renderers", "optional")
@@ -72,7 +72,7 @@ def preprocess(context: dict[str, Any], book: dict[str, Any]) -> None:
         src=root / config.get("book", {}).get("src", "src"),
         file_url=settings.get("file-url"),
     )
-    module = root / settings["playground"] if "playground" in settings else MODULE
+    module = root / settings["playground"] if "playground" in settings else SCRIPT
     failed: list[str] = []
     chapters = []
     anchors: dict[str, list[Heading]] = {}

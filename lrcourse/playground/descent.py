@@ -4,8 +4,8 @@
     run.losses[-1], run.lr[0], run.diverged_at
     print(verdict(run))
 
-The optimizers are those of ``lrcourse.optimizers``, the schedules those of ``lrcourse.schedules``,
-and ``page.js``, which draws the page, gives the same numbers (a test compares the two).
+The optimizers are those of `lrcourse.optimizers`, the schedules those of `lrcourse.schedules`,
+and `page.js`, which draws the page, gives the same numbers (a test compares the two).
 """
 
 from __future__ import annotations
@@ -13,17 +13,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 
 from lrcourse import optimizers
 from lrcourse import schedules as s
-from lrcourse.landscapes.quadratic import descend
+from lrcourse.landscapes import descend
 from lrcourse.playground.places import PLACES, Place
-from lrcourse.schedules.base import Schedule
-from lrcourse.support.checks import plain_number
+from lrcourse.support.checks import (
+    Number,
+    Rule,
+    arguments,
+    check,
+    each,
+    kind,
+    one_of,
+    shown,
+)
 
 OPTIMIZERS = {
     "sgd": "SGD",
@@ -33,10 +41,9 @@ OPTIMIZERS = {
     "rmsprop": "RMSProp",
     "adam": "Adam",
 }
-USES_MOMENTUM = ("momentum", "nesterov", "adam")
 
 # From the length of what follows the warmup; one_cycle alone has a rise of its own.
-SCHEDULES: dict[str, Callable[[int], Schedule]] = {
+SCHEDULES: dict[str, Callable[[int], s.Schedule]] = {
     "constant": lambda rest: s.constant(),
     "step": lambda rest: s.step(math.ceil(rest / 3), 0.1),
     "linear": s.linear,
@@ -68,36 +75,30 @@ _MEANING = {
 }
 
 
-def check_name(name: str, value: object, known: dict[str, Any]) -> str:
-    """One of the known names. Raises ValueError for another one."""
-    if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{name} is one of {', '.join(map(repr, known))}; got {value!r}")
-    return value
-
-
-def check_start(value: object) -> tuple[float, float]:
-    """Two numbers. Raises ValueError unless both are within the field."""
-    given = list(value) if isinstance(value, (tuple, list, np.ndarray)) else []
-    numbers = [plain_number(one) for one in given]
-    if len(numbers) != 2 or not all(n is not None and abs(n) <= FIELD for n in numbers):
-        raise ValueError(
-            f"start is two numbers x, y from {-FIELD:g} to {FIELD:g}, such as (-2.4, 1.5); "
-            f"got {value!r}"
-        )
-    return float(numbers[0]), float(numbers[1])
-
-
-def check_number(name: str, value: object) -> float:
-    """A plain number in the range of that setting. Raises ValueError for anything else."""
+def _number(name: str) -> Rule:
     low, high = RANGES[name]
-    number = plain_number(value)
     whole = name in _WHOLE
-    if number is None or not low <= number <= high or (whole and number != int(number)):
-        kind = "a whole number" if whole else "a number"
-        raise ValueError(
-            f"{name}, {_MEANING[name]}, is {kind} from {low:g} to {high:g}; got {value!r}"
-        )
-    return int(number) if whole else float(number)
+    told = f"{_MEANING[name]}, {'a whole number' if whole else 'a number'} from {low:g} to {high:g}"
+    rule = Number(told, lambda value: low <= value <= high, whole)
+    return rule if whole else lambda *given: float(rule(*given))
+
+
+def _start(owner: str, name: str, value: object) -> tuple[float, float]:
+    axis = Number(f"from {-FIELD:g} to {FIELD:g}", lambda place: abs(place) <= FIELD)
+    places = [float(place) for place in each(axis)(owner, name, value)]
+    if len(places) != 2:
+        raise ValueError(f"{owner}: {name} must be two numbers x, y; got {shown(value)}")
+    return places[0], places[1]
+
+
+# What each setting takes, in the order of the page.
+RULES: dict[str, Rule] = {
+    "surface": one_of(*PLACES),
+    "start": _start,
+    "optimizer": one_of(*OPTIMIZERS),
+    "schedule": one_of(*SCHEDULES),
+    **{name: _number(name) for name in RANGES},
+}
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,9 @@ class Setting:
     """What the playground is set to; start and peak LR are the surface's own where not given.
 
     Attributes:
-        surface: a name in ``PLACES``.
+        surface: a name in `PLACES`.
         start: x and y, each from -5 to 5.
-        optimizer, schedule: names in ``OPTIMIZERS`` and ``SCHEDULES``.
+        optimizer, schedule: names in `OPTIMIZERS` and `SCHEDULES`.
         peak_lr: from 1e-4 to 10.
         momentum: from 0 to 0.99; beta 1 of Adam; the other adaptive ones do not use it.
         warmup: updates of a linear rise (t + 1) / W before the schedule, which takes the rest. In
@@ -116,14 +117,20 @@ class Setting:
         noise: standard deviation of what a batch adds to each number of the gradient, from 0 to 3.
         seed: of the noise.
 
-    Raises ValueError for anything else.
+    Raises:
+        TypeError: for a setting of another kind.
+        ValueError: for one that is out of its range.
+
+    >>> from lrcourse.playground import Setting
+    >>> Setting(surface="saddle").peak_lr
+    0.2
     """
 
     surface: str = "ravine"
-    start: tuple[float, float] | None = None
+    start: tuple[float, float] = cast("tuple[float, float]", None)  # the surface's own
     optimizer: str = "sgd"
     schedule: str = "constant"
-    peak_lr: float | None = None
+    peak_lr: float = cast(float, None)  # the surface's own
     momentum: float = 0.9
     warmup: int = 0
     updates: int = 100
@@ -131,22 +138,19 @@ class Setting:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_name("surface", self.surface, PLACES)
-        check_name("optimizer", self.optimizer, OPTIMIZERS)
-        check_name("schedule", self.schedule, SCHEDULES)
-        start = self.place.start if self.start is None else self.start
-        object.__setattr__(self, "start", check_start(start))
-        if self.peak_lr is None:
-            object.__setattr__(self, "peak_lr", self.place.peak_lr)
-        for name in RANGES:
-            object.__setattr__(self, name, check_number(name, getattr(self, name)))
+        check(self, surface=RULES["surface"])
+        for name in ("start", "peak_lr"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, getattr(self.place, name))
+        check(self, **RULES)
 
     @property
     def place(self) -> Place:
+        """The surface, and where one begins on it."""
         return PLACES[self.surface]
 
     @property
-    def shape(self) -> Schedule:
+    def shape(self) -> s.Schedule:
         """The schedule, warmup included. Past a warmup longer than the run nothing is left."""
         if self.schedule == "one-cycle":
             return s.one_cycle(self.updates, warmup=min(1.0, self.warmup / self.updates))
@@ -154,7 +158,7 @@ class Setting:
         return s.warmup(self.warmup).then(SCHEDULES[self.schedule](rest))
 
     def to_dict(self) -> dict[str, Any]:
-        """All settings as plain data; ``start`` is a list."""
+        """All settings as plain data; `start` is a list."""
         told = {field.name: getattr(self, field.name) for field in fields(self)}
         return told | {"start": list(self.start)}
 
@@ -180,8 +184,15 @@ class Run:
     diverged_at: int | None
 
 
+@arguments(setting=kind("a Setting", Setting))
 def simulate(setting: Setting) -> Run:
-    """Descend from the start. The gradient is the surface's plus noise; the losses have none."""
+    """Descend from the start. The gradient is the surface's plus noise; the losses have none.
+
+    >>> from lrcourse.playground import Setting, simulate
+    >>> run = simulate(Setting(surface="bowl", peak_lr=0.5, updates=20))
+    >>> bool(run.losses[-1] < run.losses[0]), len(run.lr)
+    (True, 20)
+    """
     place = setting.place
     spread = place.noise + setting.noise
     draws = iter(torch.from_numpy(spread * normals(setting.seed, setting.updates)))
@@ -228,11 +239,11 @@ def normals(seed: int, updates: int) -> np.ndarray:
 
         mix(mix(12 n + k) XOR mix(seed + 1)) / 2^32
 
-    with ``mix`` of 32 bits. Not Box and Muller's formula: this one needs no logarithm and no
+    with `mix` of 32 bits. Not Box and Muller's formula: this one needs no logarithm and no
     cosine, whose last bits differ between languages, and on some surfaces a last bit decides.
     """
     count = 24 * updates
-    words = _mix(_mix(np.arange(count, dtype=np.uint32)) ^ _mix(np.uint32([seed + 1])))
+    words = _mix(_mix(np.arange(count, dtype=np.uint32)) ^ _mix(np.array([seed + 1], np.uint32)))
     sums = words.reshape(updates, 2, 12).sum(axis=2, dtype=np.uint64)
     return sums.astype(np.float64) / 2**32 - 6
 

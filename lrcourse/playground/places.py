@@ -4,7 +4,7 @@
     place.surface(torch.tensor(place.start))            # the height there
     largest_curvature(place.surface, place.start)       # 20
 
-The surfaces are those of ``lrcourse.landscapes.plane``; the playground's page has the same
+The surfaces are those of `lrcourse.landscapes.plane`; the playground's page has the same
 formulas. A bowl is a ravine that is hardly steeper across than along, or not at all.
 """
 
@@ -15,11 +15,14 @@ from dataclasses import dataclass
 
 import torch
 
-from lrcourse.landscapes.plane import DoubleWell, Ravine, Rosenbrock, curvatures
+from lrcourse.landscapes import DoubleWell, Ravine, Rosenbrock, curvatures
 
 # Askew, because an optimizer that gives each number a rate of its own would find a ravine along an
 # axis too easy: its floor runs along (0.8, 0.6).
 ASKEW = Ravine(steepness=20.0, turn=math.degrees(math.atan2(0.6, 0.8)))
+
+
+Surface = Ravine | DoubleWell | Rosenbrock
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Place:
     """
 
     label: str
-    surface: Ravine | DoubleWell | Rosenbrock
+    surface: Surface
     limits: tuple[float, float, float, float]
     start: tuple[float, float]
     peak_lr: float
@@ -56,6 +59,6 @@ PLACES = {
 }
 
 
-def largest_curvature(surface, point: tuple[float, float]) -> float:
+def largest_curvature(surface: Surface, point: tuple[float, float]) -> float:
     """The largest eigenvalue of the Hessian at a point. Raises ValueError for several points."""
     return float(curvatures(surface, torch.tensor(point, dtype=torch.float64))[-1])

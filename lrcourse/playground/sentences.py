@@ -1,6 +1,6 @@
 """What a run of the playground says in words, and the edge beyond which descent climbs.
 
-``page.js`` says the same sentences; a test compares the two.
+`page.js` says the same sentences; a test compares the two.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import numpy as np
 
 from lrcourse.playground.descent import OPTIMIZERS, Run, Setting
 from lrcourse.playground.places import largest_curvature
+from lrcourse.support.checks import arguments, kind
 
 ADAPTIVE = ("adagrad", "rmsprop", "adam")
 _FORMULAS = {"momentum": "2(1+β)/λ", "nesterov": "2(1+β)/((1+2β)λ)"}
 
 
+@arguments(setting=kind("a Setting", Setting))
 def edge(setting: Setting) -> float | None:
     """The rate above which descent climbs where the curvature is that at the start.
 
@@ -25,6 +27,10 @@ def edge(setting: Setting) -> float | None:
 
     with c the largest curvature. Exact on the bowls and the ravine, where it is the same
     everywhere. None where no direction curves upward.
+
+    >>> from lrcourse.playground import Setting, edge
+    >>> edge(Setting(surface="bowl"))
+    1.0
     """
     curvature = largest_curvature(setting.place.surface, setting.start)
     if curvature <= 0:
@@ -37,10 +43,15 @@ def edge(setting: Setting) -> float | None:
     return 2 / curvature
 
 
+@arguments(run=kind("a Run", Run))
 def verdict(run: Run) -> str:
     """Two or three sentences: whether it diverged, and when; where it ended; the edge.
 
     In them λ is the largest curvature at the start.
+
+    >>> from lrcourse.playground import Setting, simulate, verdict
+    >>> verdict(simulate(Setting(surface="bowl", peak_lr=1.1, updates=20)))
+    'Climbs: the loss is ...'
     """
     return " ".join(part for part in (_end(run), _well(run), _about_edge(run)) if part)
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,15 +16,13 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from PIL import Image
 
 from lrcourse import look
 from lrcourse.landscapes import Descent
 from lrcourse.plots import arguments as given
 from lrcourse.support import outputs
 from lrcourse.support.checks import TEXT, Number, arguments, check, function, kind, whole
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 Limits = tuple[float, float]
 Heights = Callable[[torch.Tensor], torch.Tensor]
@@ -83,25 +81,24 @@ def surface(
             )
     with _panels(descents, 2.6, title, name) as panels:
         for k, (axes, run) in enumerate(zip(panels, descents.values(), strict=True)):
-            contours(axes, f, limits, points=160, levels=18)
+            _surface(axes, f, limits, points=160, levels=18)
             for path in run.path.reshape(len(run.path), -1, 2).unbind(1):
                 axes.plot(*path.T, ".-", color=look.colour(k), markersize=3, linewidth=0.9)
                 axes.plot(*path[0], "o", color="black", markerfacecolor="white", markersize=5)
                 axes.plot(*path[-1], "o", color="black", markersize=4)
-            axes.set(xlim=limits[0], ylim=limits[1], xlabel="x")
         panels[0].set_ylabel("y")
 
 
-def contours(
-    axes: Axes, f: Heights, limits: tuple[Limits, Limits], *, points: int, levels: int
+def _surface(
+    axes: Axes, f: Heights, limits: tuple[Limits, Limits], points: int, levels: int
 ) -> None:
-    """Contours of a function of the plane, closer near the ground, where the paths end."""
-    x, y = np.meshgrid(*(np.linspace(*each, points) for each in limits))
-    heights = _heights(f, torch.from_numpy(np.stack([x, y], axis=-1)), x.shape).numpy()
-    low, high = heights.min(), heights.max()
-    at = low + (high - low) * np.linspace(0, 1, levels)[1:] ** 2
-    axes.contour(x, y, heights, at, colors=look.GREY, linewidths=0.5, alpha=0.8)
-    axes.grid(False)
+    """Contours, closer near the ground, where the paths end."""
+
+    def heights(at: np.ndarray) -> np.ndarray:
+        return _heights(f, torch.from_numpy(at), at.shape[:-1]).numpy()
+
+    shares = np.linspace(0, 1, levels)[1:] ** 2
+    look.contours(axes, heights, limits, (points, points), shares)
 
 
 @contextmanager
@@ -208,7 +205,8 @@ def moving_race(
         alt: what a reader who does not see it should know.
         name: of its file in a headless run.
     """
-    from IPython.display import Image, display
+    from IPython.display import Image as Shown
+    from IPython.display import display
 
     longest = max(len(run.path) for ground in grounds.values() for run in ground.descents.values())
     moments = np.linspace(1, longest, frames).round().astype(int)
@@ -222,7 +220,7 @@ def moving_race(
     path = outputs.figure_path(name)
     if path is not None:
         path.write_bytes(shown)
-    display(Image(data=shown, format="png", alt=alt or title))
+    display(Shown(data=shown, format="png", alt=alt or title))
 
 
 def _told(grounds: Mapping[str, Ground]) -> dict[str, Any]:
@@ -238,7 +236,7 @@ def _drawn(
     """Draw the surfaces with the rings at the starts; lines and dots are still to be moved."""
     racers, colours = [], {}
     for axes, (label, ground) in zip(panels, grounds.items(), strict=True):
-        contours(axes, ground.surface, ground.limits, points=140, levels=16)
+        _surface(axes, ground.surface, ground.limits, points=140, levels=16)
         for k, (optimizer, run) in enumerate(ground.descents.items()):
             path, colour = run.path.numpy(), look.colour(k)
             (line,) = axes.plot([], [], ".-", color=colour, markersize=2.5, linewidth=1.1)
@@ -248,7 +246,6 @@ def _drawn(
             ring.set_zorder(3)
             racers.append(_Racer(path, line, ring, dot))
             colours.setdefault(optimizer, colour)
-        axes.set(xlim=ground.limits[0], ylim=ground.limits[1], xlabel="x")
         axes.set_title(label, fontsize=9.5)
     panels[0].set_ylabel("y")
     look.title_over(figure, title)
@@ -259,8 +256,6 @@ def _drawn(
 
 def _frames(figure: Figure, racers: Sequence[_Racer], moments: np.ndarray) -> list[Image.Image]:
     """Pictures of the figure at these moments; what stands still is drawn once."""
-    from PIL import Image
-
     canvas = FigureCanvasAgg(figure)
     moving = [racer.line for racer in racers]  # all lines, all rings, all dots
     moving += [racer.ring for racer in racers] + [racer.dot for racer in racers]
@@ -280,9 +275,6 @@ def _frames(figure: Figure, racers: Sequence[_Racer], moments: np.ndarray) -> li
 
 def _with_a_still(frames: Sequence[Image.Image], pause: float, told: Mapping[str, Any]) -> bytes:
     """An animated PNG with few colours, and its last frame as the image of those who show one."""
-    from PIL import Image
-    from PIL.PngImagePlugin import PngInfo
-
     dither = Image.Dither.NONE
     palette = frames[-1].quantize(COLOURS_IN_A_FRAME, dither=dither)
     frames = [frame.quantize(palette=palette, dither=dither) for frame in frames]
@@ -290,9 +282,6 @@ def _with_a_still(frames: Sequence[Image.Image], pause: float, told: Mapping[str
         white, colours = 3 * int(np.asarray(frame)[0, 0]), frame.getpalette() or []
         colours[white : white + 3] = 255, 255, 255
         frame.putpalette(colours)
-    info = PngInfo()
-    for key, text in look.origin_of(told).items():
-        info.add_text(key, text)
     pauses = [round(1000 * pause)] * (len(frames) - 1) + [2000]  # a rest at the end
     made = io.BytesIO()
     frames[-1].save(
@@ -303,7 +292,7 @@ def _with_a_still(frames: Sequence[Image.Image], pause: float, told: Mapping[str
         append_images=frames,
         duration=[pauses[-1], *pauses],
         loop=0,
-        pnginfo=info,
+        pnginfo=look.png_info(told),
         optimize=True,
     )
     return made.getvalue()

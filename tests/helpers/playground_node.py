@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from importlib.resources import files
 
 import numpy as np
 import pytest
 
-MODULE = files("lrcourse.playground") / "page.js"
+from lrcourse.playground.page import SCRIPT
+
 _ANSWER = """
 import { createInterface } from "node:readline";
 const module = await import(process.argv[2]);
@@ -39,7 +39,7 @@ class Node:
     """``ask(name, given)`` calls one of the answers above."""
 
     def __init__(self, folder) -> None:
-        (folder / "playground.mjs").write_text(MODULE.read_text(encoding="utf-8"))
+        (folder / "playground.mjs").write_text(SCRIPT.read_text(encoding="utf-8"))
         (folder / "answer.mjs").write_text(_ANSWER)
         self._process = subprocess.Popen(
             ["node", "answer.mjs", "./playground.mjs"],

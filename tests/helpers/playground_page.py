@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from helpers.playground_node import MODULE
+from lrcourse.playground.page import SCRIPT
 
 AXE = "build/axe/node_modules/axe-core/axe.min.js"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -67,7 +67,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 def site(tmp_path_factory):
     """A folder that is served locally, and its address."""
     folder = tmp_path_factory.mktemp("site")
-    shutil.copy(MODULE, folder / "page.js")
+    shutil.copy(SCRIPT, folder / "page.js")
     handler = functools.partial(_Quiet, directory=folder)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

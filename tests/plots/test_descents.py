@@ -95,7 +95,10 @@ def test_a_moving_race_is_an_animated_png_with_its_end_as_still(monkeypatch, tmp
 
 @pytest.mark.parametrize(
     ("frames", "seconds", "wanted"),
-    [(1, 1.0, "frames must be a whole number from 2"), (5, 0.0, "seconds must be a number from 0.1")],
+    [
+        (1, 1.0, "frames must be a whole number from 2"),
+        (5, 0.0, "seconds must be a number from 0.1"),
+    ],
 )
 def test_a_moving_race_that_cannot_move(frames, seconds, wanted):
     with pytest.raises(ValueError, match=wanted):
