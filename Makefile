@@ -10,9 +10,6 @@ CHOSEN = $(if $(filter file,$(origin PYTHON)),,--python-chosen)
 PYTEST = OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout=600 \
 	--nbval-sanitize-with=tests/nbval_sanitize.cfg
-# Its own command has the path of this folder in it.
-LAYERS = $(VENV_PYTHON) -c "from importlinter.cli import lint_imports_command as lint; lint()" \
-	--no-cache --no-logo
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check lab book serve bench soak lock clean lint
@@ -41,10 +38,7 @@ run: setup
 	@$(VENV_PYTHON) -m lrcourse run --scale $(SCALE) $(ARGS)
 
 lint: setup
-	@$(VENV_PYTHON) -m ruff check --quiet
-	@$(VENV_PYTHON) -m ruff format --check --quiet
-	@$(VENV_PYTHON) -m basedpyright
-	@told=$$($(LAYERS) 2>&1) || { echo "$$told"; exit 1; }
+	@$(VENV_PYTHON) tools/lint.py
 
 test: lint
 	@$(PYTEST) $(NBVAL) $(if $(ARGS),$(ARGS),notebooks tests)
