@@ -25,7 +25,8 @@ sys.path.insert(0, str(ROOT))
 
 from lrcourse.commands import chapters as runner  # noqa: E402
 from lrcourse.support import provenance  # noqa: E402
-from lrcourse.support.outputs import write_csv, write_text  # noqa: E402
+from lrcourse.support.outputs import write_csv  # noqa: E402
+from lrcourse.support.paths import write_atomically  # noqa: E402
 
 TABLE = ROOT / "results" / "run-times.csv"
 PAGE = ROOT / "notebooks" / "run-times.md"
@@ -111,7 +112,7 @@ def main(arguments: list[str]) -> int:
     for chapter in runner.select(runner.find_chapters(ROOT / "notebooks"), given.chapters):
         rows = merged(read(), [measure(chapter, given.scale)])
         write_csv(TABLE, rows)
-        write_text(PAGE, with_table(PAGE.read_text(encoding="utf-8"), table(rows)))
+        write_atomically(PAGE, with_table(PAGE.read_text(encoding="utf-8"), table(rows)))
     return 0
 
 

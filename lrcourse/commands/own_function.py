@@ -106,7 +106,7 @@ def call(name: str) -> Any:
     Raises CommandError where there is none, where its module cannot be imported, where it takes
     arguments, and where it fails.
     """
-    from lrcourse.schedules.functions import find_function
+    from lrcourse.support.names import find_function
 
     os.environ["MPLBACKEND"] = "Agg"  # figures go to files; a shell may have no display
     module, colon, path = name.partition(":")

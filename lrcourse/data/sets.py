@@ -5,6 +5,8 @@ torchvision lays them out, and are downloaded through torchvision when they are 
 compared with its published sum each time that it is read (0.03 s for the largest).
 """
 
+from __future__ import annotations
+
 import difflib
 import hashlib
 import io
@@ -14,28 +16,39 @@ import sys
 from collections.abc import Iterator
 from contextlib import nullcontext, redirect_stderr
 from dataclasses import dataclass, replace
-from operator import index
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from lrcourse.data import digits as scans
-from lrcourse.support import paths
-from lrcourse.support.paths import DataError
-
-__all__ = ["NAMES", "Data", "DataError", "Split", "load"]
+from lrcourse.data.download import fetch, read_checked
+from lrcourse.support import kinds, paths
+from lrcourse.support.checks import (
+    COUNT,
+    FLAG,
+    PATH,
+    TEXT,
+    Number,
+    arguments,
+    check,
+    each,
+    kind,
+    optional,
+    shown,
+)
 
 NAMES = ("digits", "fashion-mnist", "mnist", "cifar10")
 
-_IDX_SIZES = {  # in bytes, unpacked; the sums below are sha256 in the same order
+IDX_SIZES = {  # in bytes, unpacked; the sums below are sha256 in the same order
     "train-images-idx3-ubyte": 47_040_016,
     "train-labels-idx1-ubyte": 60_008,
     "t10k-images-idx3-ubyte": 7_840_016,
     "t10k-labels-idx1-ubyte": 10_008,
 }
-_IDX_SUMS = {
+IDX_SUMS = {
     "FashionMNIST": (
         "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
         "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
@@ -58,6 +71,13 @@ _TORCHVISION = {
 _FASHION = "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"
 
 
+def _indices(owner: str, name: str, value: object) -> np.ndarray:
+    chosen = np.asarray(value) if isinstance(value, list | np.ndarray) else np.array(None)
+    if chosen.ndim != 1 or chosen.dtype.kind not in "iu":
+        raise TypeError(f"{owner}: {name} must be an array of whole numbers; got {shown(value)}")
+    return chosen
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """n images and their labels: `X, y = split`; `len(split)` is n.
@@ -68,7 +88,8 @@ class Split:
     X: Tensor
     y: Tensor
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
+        check(self, X=kinds.TENSOR, y=kinds.TENSOR)
         if self.y.ndim != 1 or len(self.X) != len(self.y) or self.y.dtype != torch.int64:
             given = f"X {tuple(self.X.shape)} with y {tuple(self.y.shape)} of {self.y.dtype}"
             raise ValueError(f"a split is n images and n labels of type int64, not {given}")
@@ -82,13 +103,19 @@ class Split:
     def __repr__(self) -> str:
         return f"{len(self)} images of {'x'.join(str(side) for side in self.X.shape[1:])}"
 
-    def to(self, device: torch.device | str) -> "Split":
+    @arguments(device=kinds.device)
+    def to(self, device: torch.device | str) -> Split:
+        """The same images on another device."""
         return Split(self.X.to(device), self.y.to(device))
 
-    def take(self, chosen: np.ndarray) -> "Split":
+    @arguments(chosen=_indices)
+    def take(self, chosen: np.ndarray) -> Split:
         """The images with these indices, in that order."""
         indices = torch.from_numpy(chosen).to(self.y.device)
         return Split(self.X[indices], self.y[indices])
+
+
+SPLIT = kind("a lrcourse.data.Split", Split)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +134,10 @@ class Data:
     classes: tuple[str, ...]
     fingerprint: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
+        check(self, name=TEXT, train=SPLIT, valid=optional(SPLIT), test=SPLIT)
+        check(self, classes=each(TEXT), fingerprint=TEXT)
+        object.__setattr__(self, "classes", tuple(self.classes))
         if not self.fingerprint:
             every = (tensor for split in self._splits().values() for tensor in split)
             object.__setattr__(self, "fingerprint", _fingerprint(*every))
@@ -116,20 +146,21 @@ class Data:
     def device(self) -> torch.device:
         return self.train.X.device
 
-    def to(self, device: torch.device | str) -> "Data":
+    @arguments(device=kinds.device)
+    def to(self, device: torch.device | str) -> Data:
         """The same data on another device."""
-        device = _device(device)
         return replace(self, **{name: split.to(device) for name, split in self._splits().items()})
 
-    def subset(self, n: int) -> "Data":
+    @arguments(n=COUNT)
+    def subset(self, n: int) -> Data:
         """The first n training images in a fixed shuffled order; validation and test stay whole.
 
         Any n holds the classes in nearly the proportions of the whole, the same n is the same
         images on every machine, and a smaller n is the beginning of a larger one.
         """
-        if not 1 <= (n := index(n)) <= len(self.train):
-            raise ValueError(f"n must be between 1 and {len(self.train)} images, not {n}")
-        first = self.train.take(_balanced_order(self.train.y)[:n])
+        if not 1 <= n <= len(self.train):
+            raise ValueError(f"subset: n must be between 1 and {len(self.train)} images; got {n}")
+        first = self.train.take(balanced_order(self.train.y)[:n])
         mark = hashlib.sha256(f"{self.fingerprint} {n}".encode()).hexdigest()[:12]
         return replace(self, train=first, fingerprint=mark)
 
@@ -142,11 +173,31 @@ class Data:
         return "\n".join(lines + [f"  {part:5} {split}" for part, split in self._splits().items()])
 
 
+DATA = kind("lrcourse.data.Data", Data)
+_VALID = Number("a count of images, or a fraction of them from 0 to below 1", lambda v: v >= 0)
+
+
+def _set_name(owner: str, name: str, value: object) -> str:
+    if isinstance(value, str) and value in NAMES:
+        return value
+    near = difflib.get_close_matches(str(value).lower().replace("_", "-"), NAMES, 1, 0.5)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    told = f"{owner}: {name}: no data set is named {shown(value)}{hint}; there are "
+    raise ValueError(told + ", ".join(NAMES))
+
+
+@arguments(
+    name=_set_name,
+    device=optional(kinds.device),
+    valid=_VALID,
+    folder=optional(PATH),
+    progress=FLAG,
+)
 def load(
     name: str,
     device: torch.device | str | None = None,
     valid: float = 0,
-    folder: str | os.PathLike | None = None,
+    folder: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> Data:
     """Load a set of images into memory, on the device.
@@ -164,35 +215,22 @@ def load(
         DataError: no network, a damaged file, a full disk, a folder that cannot be written.
         ImportError: scikit-learn (digits) or torchvision (downloads, cifar10) is missing.
     """
-    if name not in NAMES:
-        near = difflib.get_close_matches(str(name).lower().replace("_", "-"), NAMES, 1, 0.5)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise ValueError(f"no data set is named {name!r}{hint}; there are {', '.join(NAMES)}")
-    device = _device(device)
-    if isinstance(valid, bool) or not valid >= 0 or (isinstance(valid, float) and valid >= 1):
-        raise ValueError(f"valid must be a count of images or a fraction in [0, 1), not {valid!r}")
+    if isinstance(valid, float) and valid >= 1:
+        raise ValueError(f"load: valid must be {_VALID.wanted}; got {valid!r}")
     if name == "digits":
         train, test, classes = _digits()
     else:
         train, test, classes = _read(name, paths.data_folder(folder), progress)
     fingerprint = _fingerprint(*train, *test)
 
-    count = round(valid * len(train)) if isinstance(valid, float) else index(valid)
+    count = round(valid * len(train)) if isinstance(valid, float) else valid
     if count >= len(train) or (valid and not count):
         taken = f"valid={valid!r} takes {count} of the {len(train)} training images of {name}"
         raise ValueError(f"{taken}; it must take at least one and leave at least one")
     train, validation = _set_aside(train, count) if count else (train, None)
-    return Data(name, train, validation, test, classes, fingerprint).to(device)
-
-
-def _device(device: torch.device | str | None) -> torch.device:
-    if device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
-        here = f"this machine has cpu and {torch.cuda.device_count()} cuda devices"
-        raise ValueError(f"no device {str(device)!r}: {here}") from error
+    return Data(name, train, validation, test, classes, fingerprint).to(
+        device or kinds.best_device()
+    )
 
 
 def _digits() -> tuple[Split, Split, tuple[str, ...]]:
@@ -216,8 +254,8 @@ def _read(name: str, root: Path, progress: bool) -> tuple[Split, Split, tuple[st
     kind, folder, _ = _TORCHVISION[name]
     sums = _sums(kind)
     if not all((root / folder / file).is_file() for file in sums):
-        _download(name, root, progress)
-    content = {file: paths.read_checked(root / folder / file, *sums[file]) for file in sums}
+        download_set(name, root, progress)
+    content = {file: read_checked(root / folder / file, *sums[file]) for file in sums}
     if kind == "CIFAR10":  # pickles, but their sums say that they are the published ones
         *batches, meta = (pickle.loads(raw, encoding="latin1") for raw in content.values())
         pixels = [batch["data"].reshape(-1, 3, 32, 32) for batch in batches]
@@ -231,17 +269,18 @@ def _read(name: str, root: Path, progress: bool) -> tuple[Split, Split, tuple[st
 
 def _sums(kind: str) -> dict[str, tuple[int | None, str, str]]:
     """File name -> size in bytes where known, kind of sum, sum; training files first."""
-    if kind in _IDX_SUMS:
-        known = zip(_IDX_SIZES.items(), _IDX_SUMS[kind], strict=True)
+    if kind in IDX_SUMS:
+        known = zip(IDX_SIZES.items(), IDX_SUMS[kind], strict=True)
         return {file: (size, "sha256", expected) for (file, size), expected in known}
-    cifar = _datasets().CIFAR10
+    cifar = torchvision_datasets().CIFAR10
     meta = (cifar.meta["filename"], cifar.meta["md5"])
     return {file: (None, "md5", sum) for file, sum in [*cifar.train_list, *cifar.test_list, meta]}
 
 
-def _download(name: str, root: Path, progress: bool) -> None:
+def download_set(name: str, root: Path, progress: bool) -> None:
+    """Get the files of a set, of which some are missing under root."""
     kind, subfolder, megabytes = _TORCHVISION[name]
-    folder, datasets = root / subfolder, _datasets()
+    folder, datasets = root / subfolder, torchvision_datasets()
 
     def download(hidden: Path) -> Path:
         with nullcontext() if progress else redirect_stderr(io.StringIO()):
@@ -251,10 +290,10 @@ def _download(name: str, root: Path, progress: bool) -> None:
 
     copy = f"copy {', '.join(_sums(kind))} into {folder}"
     otherwise = f"or {copy}, or use load('digits'), which needs no download"
-    paths.fetch(folder, _sums(kind), megabytes, download, otherwise)
+    fetch(folder, _sums(kind), megabytes, download, otherwise)
 
 
-def _datasets():
+def torchvision_datasets() -> ModuleType:
     """torchvision's data sets, imported only now that they are needed."""
     try:
         import torchvision.datasets as datasets
@@ -277,11 +316,11 @@ def _as_split(pixels: np.ndarray, labels: np.ndarray, white: int = 255) -> Split
 
 def _set_aside(split: Split, n: int) -> tuple[Split, Split]:
     """The others and n images, classes in proportion, both in the order that they had."""
-    order = _balanced_order(split.y)
+    order = balanced_order(split.y)
     return split.take(np.sort(order[n:])), split.take(np.sort(order[:n]))
 
 
-def _balanced_order(labels: Tensor) -> np.ndarray:
+def balanced_order(labels: Tensor) -> np.ndarray:
     """A shuffled order of which every beginning holds the classes in nearly equal proportion.
 
     Always the same: numpy has promised that RandomState's numbers will not change.

@@ -6,7 +6,6 @@ schedule equals only itself and cannot be pickled.
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -14,6 +13,7 @@ from typing import Any
 
 from lrcourse.schedules.base import Schedule
 from lrcourse.support.checks import POSITIVE, check, plain_number
+from lrcourse.support.names import find_function, function_name
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,32 +78,6 @@ def keep_function(owner: Any, name: str, call: str) -> None:
 def rebuilt(owner: Any) -> tuple[Any, ...]:
     """For `__reduce__`: pickle the arguments alone, and find a named function again."""
     return type(owner), tuple(getattr(owner, each.name) for each in fields(owner) if each.init)
-
-
-def function_name(function: Callable[..., float]) -> Callable[..., float] | str:
-    """'module:qualname' where that leads back to the function, else the function itself."""
-    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
-    try:
-        found = find_function(f"{module}:{name}")
-    except ValueError:
-        return function
-    return f"{module}:{name}" if found is function else function
-
-
-def find_function(name: str) -> Callable[..., float]:
-    """The function called 'module:qualname'; ValueError where there is none."""
-    module, colon, path = name.partition(":")
-    if not (colon and module and path):
-        raise ValueError(f"a function is named as 'module:function'; got {name!r}")
-    try:
-        found: Any = importlib.import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError, TypeError, ValueError) as problem:
-        raise ValueError(f"no function {name!r} can be imported: {problem}") from None
-    if not callable(found):
-        raise ValueError(f"{name!r} is no function but {found!r}")
-    return found
 
 
 def check_result(owner: str, call: str, value: object) -> float:

@@ -20,6 +20,7 @@ import functools
 import inspect
 import math
 import numbers
+import os
 import reprlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -172,6 +173,7 @@ def kind(wanted: str, *types: type) -> Kind:
 
 
 TEXT = kind("a string", str)
+PATH = kind("a path", str, os.PathLike)
 FLAG = kind("True or False", bool)
 MAPPING = kind("a dictionary", dict)
 
@@ -196,14 +198,12 @@ def each(rule: Rule, least: int = 1) -> Rule:
     """A sequence (any iterable but a string or bytes) of at least `least` values, as a list."""
 
     def checked(owner: str, name: str, value: object) -> list[Any]:
-        if isinstance(value, str | bytes | dict) or not isinstance(value, Iterable):
+        values = value
+        if hasattr(value, "tolist") and not isinstance(value, type):
+            values = value.tolist()  # of an array or a tensor: plain numbers
+        if isinstance(values, str | bytes | dict) or not isinstance(values, Iterable):
             raise TypeError(f"{owner}: {name} must be a sequence; got {shown(value)}")
-        try:
-            values = list(value)
-        except TypeError as problem:  # an array of no dimension
-            raise TypeError(
-                f"{owner}: {name} must be a sequence; got {shown(value)} ({problem})"
-            ) from None
+        values = list(values)
         if len(values) < least:
             raise ValueError(
                 f"{owner}: {name} must have {least} or more values; it has {len(values)}"

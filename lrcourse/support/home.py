@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from lrcourse.support.paths import expanded
+
 # Environment variable -> folder below the cache folder.
 _VARIABLES = {
     "IPYTHONDIR": "ipython",
@@ -18,7 +20,7 @@ _VARIABLES = {
 
 
 def writable_home_environment(out: str | os.PathLike[str]) -> dict[str, str]:
-    """Environment variables that move every cache to ``out``/cache; empty where home is writable.
+    """Environment variables that move every cache to `out`/cache; empty where home is writable.
 
     A variable that the user has set keeps its value. The folders exist on return; OSError where
     they cannot be made.
@@ -45,7 +47,7 @@ def use_writable_home(out: str | os.PathLike[str]) -> None:
 
 def cache_folder_without_home(out: str | os.PathLike[str]) -> Path:
     """The absolute folder of the caches that would otherwise lie in the home folder."""
-    return Path(out).expanduser().absolute() / "cache"
+    return expanded(out, "out").absolute() / "cache"
 
 
 def _home_is_writable() -> bool:

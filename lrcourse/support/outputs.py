@@ -2,12 +2,12 @@
 
 Two environment variables say it, and whoever executes the notebooks sets them:
 
-- ``LRCOURSE_OUT``: the folder for everything. Unset (or empty), as in Jupyter, nothing is kept.
-- ``LRCOURSE_CHAPTER``: the stem of the notebook that runs, for instance ``02-schedulers``.
+- `LRCOURSE_OUT`: the folder for everything. Unset (or empty), as in Jupyter, nothing is kept.
+- `LRCOURSE_CHAPTER`: the stem of the notebook that runs, for instance `02-schedulers`.
 
-A figure then goes to ``$LRCOURSE_OUT/figures/<chapter>/NN-<name>.png``, where NN counts the
+A figure then goes to `$LRCOURSE_OUT/figures/<chapter>/NN-<name>.png`, where NN counts the
 figures of this process, so that the files sort as a reader meets them. A table goes to
-``$LRCOURSE_OUT/tables/<chapter>/<name>.csv``; it carries no number, because texts cite tables by
+`$LRCOURSE_OUT/tables/<chapter>/<name>.csv`; it carries no number, because texts cite tables by
 name and a new one must not rename the others.
 """
 
@@ -17,9 +17,10 @@ import csv
 import io
 import os
 import re
-import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from lrcourse.support.paths import expanded, write_atomically
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _NO_CHAPTER = "notebook"
@@ -29,14 +30,12 @@ _figure_numbers: dict[tuple[Path, str], int] = {}
 
 
 def figure_path(name: str) -> Path | None:
-    """Path of the PNG for the figure ``name``, or None where nothing is to be kept.
+    """Path of the PNG for the figure `name`, or None where nothing is to be kept.
 
     Its folder exists on return. The same name gives the same path throughout a process.
 
-    Raises
-    ------
-    ValueError
-        ``name`` (or the chapter) is not made of letters, digits, ``-`` and ``_``.
+    Raises:
+        ValueError: `name` (or the chapter) is not made of letters, digits, `-` and `_`.
     """
     folder = _folder("figures", name)
     if folder is None:
@@ -48,7 +47,7 @@ def figure_path(name: str) -> Path | None:
 
 
 def table_path(name: str) -> Path | None:
-    """Path of the CSV for the table ``name``, or None where nothing is to be kept.
+    """Path of the CSV for the table `name`, or None where nothing is to be kept.
 
     Its folder exists on return. Raises ValueError as `figure_path` does.
     """
@@ -56,27 +55,10 @@ def table_path(name: str) -> Path | None:
     return None if folder is None else folder / f"{name}.csv"
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a UTF-8 file as a whole or not at all: a reader never meets half of it.
-
-    Raises OSError where the folder is missing or cannot be written; an older file then stays.
-    """
-    path = Path(path)
-    # Not tempfile: it makes files that only their owner may read.
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        with draft.open("x", encoding="utf-8", newline="") as file:
-            file.write(text)
-        os.replace(draft, path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-
-
 def write_csv(path: str | os.PathLike[str], rows: Iterable[Mapping[str, object]]) -> None:
     """Write mappings with the same keys as a CSV with a header line; None becomes empty.
 
-    Raises ValueError for no rows (there is no header to write), OSError as `write_text` does.
+    Raises ValueError for no rows (there is no header to write), OSError as `write_atomically` does.
     """
     rows = list(rows)
     if not rows:
@@ -85,7 +67,7 @@ def write_csv(path: str | os.PathLike[str], rows: Iterable[Mapping[str, object]]
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_text(path, text.getvalue())
+    write_atomically(path, text.getvalue())
 
 
 def _folder(kind: str, name: str) -> Path | None:
@@ -96,7 +78,7 @@ def _folder(kind: str, name: str) -> Path | None:
         return None
     chapter = os.environ.get("LRCOURSE_CHAPTER") or _NO_CHAPTER
     _check("LRCOURSE_CHAPTER", chapter)
-    folder = Path(out).expanduser().absolute() / kind / chapter
+    folder = expanded(out, "LRCOURSE_OUT").absolute() / kind / chapter
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 
 def wanted(progress: bool | None = None) -> bool:
-    """Whether to show a bar: the argument, else ``LRCOURSE_PROGRESS`` (0 or 1), else a person.
+    """Whether to show a bar: the argument, else `LRCOURSE_PROGRESS` (0 or 1), else a person.
 
     A person is looking when standard error is a terminal, or when this is a Jupyter kernel.
     """
@@ -43,7 +43,7 @@ def _in_notebook() -> bool:
 
 
 def bar(items: Iterable, *, total: int, label: str, progress: bool | None = None) -> Iterable:
-    """``items``, with a bar that shows what is left and vanishes at the end."""
+    """`items`, with a bar that shows what is left and vanishes at the end."""
     if not wanted(progress):
         return items
     try:

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import datetime
 import platform
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 # Raised whenever a change of the code changes the numbers of a run by more than the rounding of a
 # measured loss, so that old records are computed again instead of being mixed with new ones.
 NUMERICS = 1
 
 
-def machine(device: object = "cpu") -> dict:
+def run_provenance(
+    net: nn.Module, device: torch.device | str = "cpu", **told: Any
+) -> dict[str, Any]:
+    """What stands in the record of a run: the net, what is told, when and where it finished."""
+    return {
+        "net": type(net).__name__,
+        "parameters": sum(p.numel() for p in net.parameters()),
+        **told,
+        "finished": now(),
+        **machine(device),
+    }
+
+
+def machine(device: torch.device | str = "cpu") -> dict[str, Any]:
     """Versions, device and threads of this process, as strings and integers."""
     import numpy
     import torch

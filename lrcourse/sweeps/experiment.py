@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lrcourse.schedules.base import Schedule
-from lrcourse.schedules.functions import find_function
 from lrcourse.schedules.rules import Rule
 from lrcourse.support import provenance
+from lrcourse.support.names import find_function
 from lrcourse.sweeps.records import key_of
 from lrcourse.training.history import History
 

@@ -19,14 +19,13 @@ import numpy as np
 import pytest
 import torch
 
-from lrcourse.data import Data, DataError, Split, load
+from lrcourse.data import Data, DataError, Split, download, load
 from lrcourse.data import digits as scans
 from lrcourse.data import sets as data
-from lrcourse.support import paths
 
 pytest.importorskip("sklearn")
 
-IDX_FILES = list(data._IDX_SIZES)
+IDX_FILES = list(data.IDX_SIZES)
 
 
 def sha256(content: bytes) -> str:
@@ -50,9 +49,9 @@ def published(monkeypatch) -> dict[str, bytes]:
     for part, n in (("train", 60), ("t10k", 20)):
         content[f"{part}-images-idx3-ubyte"] = idx(random.randint(0, 256, (n, 28, 28)))
         content[f"{part}-labels-idx1-ubyte"] = idx(np.arange(n) % 10)
-    monkeypatch.setattr(data, "_IDX_SIZES", {file: len(content[file]) for file in IDX_FILES})
+    monkeypatch.setattr(data, "IDX_SIZES", {file: len(content[file]) for file in IDX_FILES})
     sums = tuple(sha256(content[file]) for file in IDX_FILES)
-    monkeypatch.setitem(data._IDX_SUMS, "FashionMNIST", sums)
+    monkeypatch.setitem(data.IDX_SUMS, "FashionMNIST", sums)
     return content
 
 
@@ -87,7 +86,7 @@ def downloading(monkeypatch, action):
         action(raw)
 
     datasets = SimpleNamespace(FashionMNIST=download)
-    monkeypatch.setattr(data, "_datasets", lambda *_: datasets)
+    monkeypatch.setattr(data, "torchvision_datasets", lambda *_: datasets)
 
 
 def copying(published):
@@ -178,7 +177,7 @@ def test_validation_images_come_from_the_training_images(valid, count):
 def test_any_beginning_of_the_fixed_order_is_balanced():
     labels = torch.arange(1000) % 10
     labels[:500] = 3  # 550 of class 3, 50 of each other
-    order = data._balanced_order(labels)
+    order = data.balanced_order(labels)
     assert sorted(order) == list(range(1000))
     for n in (20, 100, 333, 900):
         expected = torch.bincount(labels) * n / 1000
@@ -187,7 +186,7 @@ def test_any_beginning_of_the_fixed_order_is_balanced():
 
 
 def test_the_fixed_order_is_pinned():
-    order = data._balanced_order(torch.arange(12) % 3)
+    order = data.balanced_order(torch.arange(12) % 3)
     assert order.tolist() == [6, 4, 11, 9, 10, 2, 3, 1, 8, 0, 7, 5]
 
 
@@ -253,16 +252,26 @@ def test_a_name_like_no_other_is_answered_without_a_guess():
         load(None)
 
 
-@pytest.mark.parametrize("valid", [-1, 1.0, 1.5, -0.1, float("nan"), True, 1344, 5000, 1e-9])
+@pytest.mark.parametrize("valid", [-1, 1.0, 1.5, -0.1, float("nan"), 1344, 5000, 1e-9])
 def test_validation_images_that_cannot_be_are_refused(valid):
     with pytest.raises(ValueError, match="valid"):
         load("digits", valid=valid)
 
 
-@pytest.mark.parametrize("device", ["gpu", "cuda:63", 3.5])
+def test_validation_images_are_counted_by_a_number():
+    with pytest.raises(TypeError, match=r"valid must be .*; got True"):
+        load("digits", valid=True)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:63"])
 def test_a_device_that_is_not_there_is_refused(device):
     with pytest.raises(ValueError, match=f"no device '{device}': this machine has cpu and"):
         load("digits", device=device)
+
+
+def test_a_device_is_named():
+    with pytest.raises(TypeError, match=r"device must be the name of a device.*; got 3.5"):
+        load("digits", device=3.5)
 
 
 # --- files that are there
@@ -282,9 +291,9 @@ def test_reading_writes_nothing(whole, folder, monkeypatch):
     def read_only(*_, **__):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    for place, name in ((paths.Path, "mkdir"), (paths.tempfile, "TemporaryDirectory")):
+    for place, name in ((Path, "mkdir"), (download.tempfile, "TemporaryDirectory")):
         monkeypatch.setattr(place, name, read_only)
-    monkeypatch.setattr(paths.os, "replace", read_only)
+    monkeypatch.setattr(download.os, "replace", read_only)
     assert len(load("fashion-mnist", folder=folder).train) == 60
 
 
@@ -317,7 +326,7 @@ def test_a_file_that_cannot_be_read_is_named(whole, folder, monkeypatch):
     def refuse(path):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(paths.Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(DataError, match="train-images-idx3-ubyte cannot be read: Permission"):
         load("fashion-mnist", folder=folder)
 
@@ -391,7 +400,7 @@ def test_a_connection_that_breaks_off_leaves_nothing(served, folder):
 
 def test_what_arrives_otherwise_than_published_is_not_kept(served, published, folder, monkeypatch):
     wrong = tuple(sha256(file.encode()) for file in published)
-    monkeypatch.setitem(data._IDX_SUMS, "FashionMNIST", wrong)
+    monkeypatch.setitem(data.IDX_SUMS, "FashionMNIST", wrong)
     with pytest.raises(DataError, match=r"could not be downloaded.*is corrupt"):
         load("fashion-mnist", folder=folder, progress=False)
     assert files_under(folder) == []
@@ -439,7 +448,7 @@ def test_an_interrupted_download_leaves_nothing(
 
 def test_a_disk_without_room_is_told_before_the_download(folder, published, monkeypatch):
     downloading(monkeypatch, lambda raw: pytest.fail("downloaded all the same"))
-    monkeypatch.setattr(paths.shutil, "disk_usage", lambda _: SimpleNamespace(free=12_000_000))
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda _: SimpleNamespace(free=12_000_000))
     with pytest.raises(DataError, match=r"is full \(12 MB are free\).*90 MB; make room"):
         load("fashion-mnist", folder=folder)
 
@@ -469,7 +478,7 @@ def test_the_slower_of_two_processes_discards_its_copy(published, folder, monkey
 
 def test_two_threads_download_once(published, folder, monkeypatch, capsys):
     calls, results, together = [], [], threading.Barrier(2, timeout=30)
-    looked = data._download
+    looked = data.download_set
 
     def both_found_it_missing(*arguments):
         together.wait()
@@ -479,7 +488,7 @@ def test_two_threads_download_once(published, folder, monkeypatch, capsys):
         calls.append(raw)
         copying(published)(raw)
 
-    monkeypatch.setattr(data, "_download", both_found_it_missing)
+    monkeypatch.setattr(data, "download_set", both_found_it_missing)
     downloading(monkeypatch, count)
 
     def get():

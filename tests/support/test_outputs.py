@@ -85,24 +85,17 @@ def test_csv_round_trip_and_replacement(tmp_path):
         outputs.write_csv(path, [])
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
-    path = tmp_path / "t.txt"
-    outputs.write_text(path, "old")
-
-    def fail(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(outputs.os, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
-        outputs.write_text(path, "new")
-    assert path.read_text() == "old" and os.listdir(tmp_path) == ["t.txt"]
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
 def test_files_are_readable_as_the_mask_allows(tmp_path):
     old = os.umask(0o022)
     try:
-        outputs.write_text(tmp_path / "t", "x")
+        outputs.write_csv(tmp_path / "t", [{"a": 1}])
     finally:
         os.umask(old)
     assert stat.S_IMODE((tmp_path / "t").stat().st_mode) == 0o644
+
+
+def test_a_home_of_nobody_is_named(monkeypatch):
+    monkeypatch.setenv("LRCOURSE_OUT", "~no-such-user/x")
+    with pytest.raises(ValueError, match="LRCOURSE_OUT is '~no-such-user/x': there is no such"):
+        outputs.figure_path("lr")

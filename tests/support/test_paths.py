@@ -3,10 +3,13 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
+from helpers.repository import ROOT
 
 from lrcourse.support import paths
 
@@ -17,10 +20,9 @@ def nothing_chosen(monkeypatch, tmp_path):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setattr(paths.tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(paths, "_told", set())
-    paths._temporary_cache.cache_clear()
+    paths.temporary_cache.cache_clear()
     yield
-    paths._temporary_cache.cache_clear()
+    paths.temporary_cache.cache_clear()
 
 
 def test_the_cache_follows_its_variable_then_xdg_then_home(monkeypatch, tmp_path):
@@ -137,19 +139,83 @@ def test_a_reader_never_sees_half_a_file(tmp_path):
     assert os.listdir(tmp_path) == ["busy"]
 
 
-def test_leftovers_of_a_killed_download_go_after_a_day(tmp_path):
-    old, young = tmp_path / ".download-old", tmp_path / ".download-young"
-    for folder in (old, young):
-        folder.mkdir()
-        (folder / "part").write_text("half")
-    os.utime(old, (0, 0))
-    paths._remove_leftovers(tmp_path)
-    assert not old.exists() and young.exists()
+def test_a_link_to_nowhere_is_replaced_and_not_followed(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    paths.write_atomically(tmp_path / "link", "new")
+    assert not (tmp_path / "elsewhere").exists()
+    assert not (tmp_path / "link").is_symlink() and (tmp_path / "link").read_text() == "new"
 
 
-def test_a_silent_network_is_given_up_and_the_timeout_restored():
-    before = paths.socket.getdefaulttimeout()
-    with pytest.raises(ZeroDivisionError), paths._impatient(7):
-        assert paths.socket.getdefaulttimeout() == (before or 7)
-        raise ZeroDivisionError
-    assert paths.socket.getdefaulttimeout() == before
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX's")
+def test_a_pipe_is_written_to_and_stays(tmp_path):
+    pipe, got = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
+    reader.start()
+    paths.write_atomically(pipe, "a,b\n")
+    reader.join(10)
+    assert got == [b"a,b\n"] and pipe.is_fifo() and os.listdir(tmp_path) == ["pipe"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="devices with names are POSIX's")
+def test_a_device_is_written_to_and_stays(tmp_path):
+    (tmp_path / "nowhere").symlink_to(os.devnull)
+    for path in (os.devnull, tmp_path / "nowhere"):
+        before = os.stat(path)
+        paths.write_atomically(path, "gone")
+        assert os.stat(path).st_ino == before.st_ino and stat.S_ISCHR(os.stat(path).st_mode)
+    assert os.listdir(tmp_path) == ["nowhere"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="devices with names are POSIX's")
+@pytest.mark.parametrize("redirected", [True, False])
+def test_standard_output_is_written_to(tmp_path, redirected):
+    code = (
+        "from lrcourse.support.paths import write_atomically as w\n"
+        "print('first')\nw('/dev/stdout', 'second\\n')\nprint('third')\n"
+    )
+    command = [sys.executable, "-c", code]
+    with (tmp_path / "told").open("wb") as file:
+        to = file if redirected else subprocess.PIPE
+        done = subprocess.run(command, stdout=to, check=True, cwd=ROOT)
+    told = (tmp_path / "told").read_bytes() if redirected else done.stdout
+    assert told.split() == [b"first", b"second", b"third"]
+
+
+def test_a_folder_is_not_written_to(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder"):
+        paths.write_atomically(tmp_path / "folder", "x")
+    assert os.listdir(tmp_path) == ["folder"] and os.listdir(tmp_path / "folder") == []
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="modes and owners are POSIX's")
+def test_a_temporary_folder_that_others_may_write_is_not_trusted(tmp_path):
+    (tmp_path / "home").write_text("not a folder")
+    shared = tmp_path / f"lrcourse-{os.getuid()}"
+    shared.mkdir()
+    shared.chmod(0o777)
+    with pytest.warns(UserWarning):
+        folder = paths.cache_folder()
+    assert folder != shared and stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_without_any_folder_the_way_out_is_told(tmp_path, monkeypatch):
+    def none():
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    (tmp_path / "home").write_text("not a folder")
+    monkeypatch.setattr(paths.tempfile, "gettempdir", none)
+    with pytest.raises(OSError, match=r"nor is there a temporary folder .*set LRCOURSE_CACHE to"):
+        paths.cache_folder()
+
+
+@pytest.mark.parametrize("kind", ["cache", "data", "records"])
+def test_a_home_of_nobody_is_named(kind, monkeypatch):
+    variable = f"LRCOURSE_{kind.upper()}"
+    monkeypatch.setenv(variable, "~no-such-user/x")
+    with pytest.raises(ValueError, match=f"{variable} is '~no-such-user/x': there is no such home"):
+        getattr(paths, f"{kind}_folder")()
+    if kind != "cache":
+        with pytest.raises(ValueError, match="folder is '~no-such-user': there is no such home"):
+            getattr(paths, f"{kind}_folder")("~no-such-user")

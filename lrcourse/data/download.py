@@ -1,0 +1,122 @@
+"""Published files: downloaded, compared with their sums, and there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_HIDDEN = ".download-"
+_one_fetch = threading.Lock()
+
+
+class DataError(RuntimeError):
+    """A set could not be had: the message says what happened, to which file, and what to do."""
+
+
+def read_checked(path: str | os.PathLike, size: int | None, algorithm: str, expected: str) -> bytes:
+    """The content of a published file, or a `DataError` that says how it differs.
+
+    `size` is in bytes (None: not known), `algorithm` a name that hashlib knows, `expected` the
+    published sum in hexadecimal.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    if size not in (None, len(content)):
+        damage = f"was cut short or is another file: {len(content):,} bytes instead of {size:,}"
+    elif (actual := hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()) != expected:
+        damage = f"is corrupt: its {algorithm} is {actual} instead of {expected}"
+    else:
+        return content
+    raise DataError(f"{path} {damage}. Delete it and call again: it will be downloaded anew.")
+
+
+def fetch(
+    folder: Path,
+    files: Mapping[str, tuple[int | None, str, str]],
+    megabytes: int,
+    download: Callable[[Path], Path],
+    otherwise: str = "",
+) -> None:
+    """Download files into `folder`, where a file has its name only when it is whole and checked.
+
+    `download(hidden)` gets an empty hidden folder on the same disk and returns the folder in which
+    it left the files. They are compared with `files` (name -> size, algorithm and sum, as in
+    `read_checked`) and moved to their names; a file that is there by then, because another process
+    was quicker, stays. Nothing else stays behind. Threads of one process take turns, and whoever
+    finds every file there on its turn is done. `megabytes` is the space that the download takes.
+
+    Raises `DataError`: the folder cannot be written, the disk is full, the download failed, in
+    which case the message ends in `otherwise`, what to do without a network.
+    """
+    another = "or set LRCOURSE_DATA to another folder"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(folder)
+        # Inside the folder, so that moving to the final name never crosses to another disk.
+        hidden = tempfile.TemporaryDirectory(dir=folder, prefix=_HIDDEN, ignore_cleanup_errors=True)
+    except OSError as error:
+        if error.errno in _FULL:
+            raise DataError(f"the disk of {folder} is full: make room, {another}") from error
+        lacks = next(file for file in [*files, "no file"] if not (folder / file).exists())
+        raise DataError(
+            f"{folder} lacks {lacks} and cannot be written ({error.strerror or error}): "
+            f"make it writable, {another}"
+        ) from error
+    with hidden, _one_fetch:
+        try:
+            if all((folder / file).exists() for file in files):
+                return
+            free = shutil.disk_usage(folder).free
+            if free < megabytes * 1e6:
+                raise OSError(errno.ENOSPC, f"{free / 1e6:.0f} MB are free")
+            with impatient():
+                source = download(Path(hidden.name))
+            for file, published in files.items():
+                read_checked(source / file, *published)
+            for file in files:
+                if not (folder / file).exists():
+                    os.replace(source / file, folder / file)
+        except ImportError:
+            raise
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in _FULL:
+                raise DataError(
+                    f"the disk of {folder} is full ({error.strerror}): the download takes "
+                    f"{megabytes} MB; make room, {another}"
+                ) from error
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise DataError(
+                f"the files could not be downloaded into {folder} ({reason}). "
+                f"Check the network and call again, {otherwise or another}"
+            ) from error
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a process that was killed more than a day ago left of its download."""
+    for old in folder.glob(f"{_HIDDEN}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - old.stat().st_mtime > 86_400:
+                shutil.rmtree(old)
+
+
+@contextlib.contextmanager
+def impatient(seconds: float = 60) -> Iterator[None]:
+    """Give up on a silent network connection after so long; by default Python waits for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(before or seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
