@@ -1,13 +1,4 @@
-"""Numbers published elsewhere, and what was reproduced beside them.
-
-Every number that the course quotes stands once, in ``numbers.toml``, with its source.
-
-    from lrcourse import published
-
-    published.get("d2l.scheduler.constant.test_acc")       # one entry
-    published.find("d2l.scheduler")                        # all that begin so
-    published.compare({"d2l.scheduler.constant.test_acc": accuracies})   # a table
-"""
+"""Numbers published elsewhere: every one that the course quotes stands once, in `numbers.toml`."""
 
 from __future__ import annotations
 
@@ -20,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lrcourse.published.table import Comparison, compare_one
+from lrcourse.support.checks import TEXT, arguments
 
 UNITS = (
     "coordinate",
@@ -40,10 +31,10 @@ _SHARED = ("source", "mark", "n", "exact", "note")
 
 @dataclass(frozen=True)
 class Entry:
-    """One published number: a value, or mean and sd over n runs, in ``unit``.
+    """One published number: a value, or mean and sd over n runs, in `unit`.
 
-    ``decimals`` is the number of digits that the source prints after the point. ``n`` and ``sd``
-    are None where it gives none. ``exact`` marks arithmetic, ``mark`` is a key of `MARKS`.
+    `decimals` is the number of digits that the source prints after the point. `n` and `sd`
+    are None where it gives none. `exact` marks arithmetic, `mark` is a key of `MARKS`.
     """
 
     id: str
@@ -66,18 +57,29 @@ class Entry:
         return f"{self.value:.{self.decimals}f}{spread}{runs} [{self.mark}]"
 
 
+@arguments(id=TEXT)
 def get(id: str) -> Entry:
-    """The entry of this id; KeyError with the closest ids where there is none."""
+    """The entry of this id; KeyError with the closest ids where there is none.
+
+    >>> from lrcourse import published
+    >>> print(published.get("d2l.scheduler.constant.test_acc"))
+    0.883 ± 0.012, n 49 [A]
+    """
     entries = _entries()
     if id not in entries:
         raise KeyError(f"no published number {id!r}{_closest(id, entries)}")
     return entries[id]
 
 
+@arguments(prefix=TEXT)
 def find(prefix: str = "") -> list[Entry]:
-    """The entries whose id is ``prefix`` or goes on after it with a dot, in the file's order.
+    """The entries whose id is `prefix` or goes on after it with a dot, in the file's order.
 
     KeyError with the closest ids where there is none; "" gives all.
+
+    >>> from lrcourse import published
+    >>> [entry.metric for entry in published.find("d2l.scheduler.constant")]
+    ['training loss', 'training accuracy', 'test accuracy']
     """
     entries = _entries()
     found = [
@@ -91,39 +93,13 @@ def find(prefix: str = "") -> list[Entry]:
     return found
 
 
-def compare(reproduced: Mapping[str, Any], *, name: str = "published") -> Comparison:
-    """What was measured here beside what was published, one row per id of ``reproduced``.
-
-    Its values are a number, or numbers over seeds (sequence, array, or mapping seed -> value),
-    in the entry's unit; None for a run that is missing, NaN or infinite for one that diverged.
-    The verdict of a row is
-      - "agrees": the mean lies within two published sds of the published one, or an exact value
-        has the printed digits; "higher" and "lower" otherwise;
-      - "no band": nothing published says how far two runs may differ;
-      - "2 of 10 diverged", "diverged" or "not run": there is no mean to compare.
-
-    A headless run keeps the table as ``<name>.csv``.
-
-    Raises
-    ------
-    KeyError
-        An id that is not known.
-    ValueError
-        No ids; values that are no numbers, or outside 0 to 1 for a fraction; a bad ``name``.
-    """
-    if not reproduced:
-        raise ValueError("nothing to compare: give {id: values}")
-    rows = tuple(compare_one(get(id), values) for id, values in reproduced.items())
-    marks = {mark: MARKS[mark] for mark in sorted({row.mark for row in rows})}
-    return Comparison(rows, marks).keep(name)
-
-
 @cache
 def _entries() -> dict[str, Entry]:
     text = Path(__file__).with_name("numbers.toml").read_text(encoding="utf-8")
     return parse(text)
 
 
+@arguments(text=TEXT)
 def parse(text: str) -> dict[str, Entry]:
     """The entries of a TOML text shaped as numbers.toml, by id.
 
@@ -131,6 +107,8 @@ def parse(text: str) -> dict[str, Entry]:
     """
     # Decimal, because 0.270 and 0.27 are not the same claim.
     content = tomllib.loads(text, parse_float=Decimal)
+    if lacks := [name for name in ("metrics", "groups") if not content.get(name)]:
+        raise ValueError(f"the text has no [{lacks[0]}]")
     metrics = content["metrics"]
     entries: dict[str, Entry] = {}
     for group in content["groups"]:
@@ -187,7 +165,7 @@ def _entry(
         metric=metric["name"],
         unit=metric["unit"],
         value=float(value),
-        decimals=max(0, -Decimal(value).as_tuple().exponent),
+        decimals=len(f"{Decimal(value):f}".partition(".")[2]),
         sd=None if sd is None else float(sd),
         n=shared["n"],
         exact=bool(shared["exact"]),

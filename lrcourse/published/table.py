@@ -8,12 +8,11 @@ import os
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from lrcourse.published.entries import MARKS, Entry, get
 from lrcourse.support import outputs
-
-if TYPE_CHECKING:
-    from lrcourse.published.entries import Entry
+from lrcourse.support.checks import TEXT, arguments, shown
 
 WITHIN_SDS = 2
 _HEADER = ("what", "published", "reproduced", "distance", "verdict")
@@ -21,10 +20,10 @@ _HEADER = ("what", "published", "reproduced", "distance", "verdict")
 
 @dataclass(frozen=True)
 class Row:
-    """One published number and its reproduction, both in ``unit``.
+    """One published number and its reproduction, both in `unit`.
 
-    ``difference`` is reproduced less published, ``sds`` the same in published standard
-    deviations; None where there is nothing to compute them from. ``reproduced_n`` counts the
+    `difference` is reproduced less published, `sds` the same in published standard
+    deviations; None where there is nothing to compute them from. `reproduced_n` counts the
     runs that ended with a number.
     """
 
@@ -129,8 +128,49 @@ class Comparison:
         return "; ".join(f"[{mark}] {meaning}" for mark, meaning in self.marks.items())
 
 
-def compare_one(entry: Entry, values: Any) -> Row:
-    """The row of one published number; verdicts and errors as `lrcourse.published.compare`."""
+def _by_id(owner: str, name: str, value: object) -> Mapping[str, Any]:
+    """Rule: a mapping id -> values, not empty."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{owner}: {name} must be {{id: values}}; got {shown(value)}")
+    if not value:
+        raise ValueError(
+            f"{owner}: {name} must be {{id: values}}, and it is empty: nothing to compare"
+        )
+    return value
+
+
+@arguments(reproduced=_by_id, name=TEXT)
+def compare(reproduced: Mapping[str, Any], *, name: str = "published") -> Comparison:
+    """What was measured here beside what was published, one row per id of `reproduced`.
+
+    Its values are a number, or numbers over seeds (sequence, array, or mapping seed -> value),
+    in the entry's unit; None for a run that is missing, NaN or infinite for one that diverged.
+    The verdict of a row is
+      - "agrees": the mean lies within two published sds of the published one, or an exact value
+        has the printed digits; "higher" and "lower" otherwise;
+      - "no band": nothing published says how far two runs may differ;
+      - "2 of 10 diverged", "diverged" or "not run": there is no mean to compare.
+
+    A headless run keeps the table as `<name>.csv`.
+
+    Raises:
+        KeyError: An id that is not known.
+        ValueError: No ids; values that are no numbers, or outside 0 to 1 for a fraction; a bad
+            `name`.
+        TypeError: `reproduced` that is no mapping.
+
+    >>> from lrcourse import published
+    >>> table = published.compare({"d2l.scheduler.constant.test_acc": [0.88, 0.89]})
+    >>> table.rows[0].verdict
+    'agrees'
+    """
+    rows = tuple(_row(get(id), values) for id, values in reproduced.items())
+    marks = {mark: MARKS[mark] for mark in sorted({row.mark for row in rows})}
+    return Comparison(rows, marks).keep(name)
+
+
+def _row(entry: Entry, values: Any) -> Row:
+    """The row of one published number; verdicts and errors as `compare`."""
     given = _numbers(entry, values)
     finite = [value for value in given if value is not None and math.isfinite(value)]
     missing = given.count(None)
@@ -185,9 +225,9 @@ def _numbers(entry: Entry, values: Any) -> list[float | None]:
     single = not isinstance(values, Iterable) or getattr(values, "ndim", 1) == 0
     try:
         numbers = [
-            None if value is None else float(value) for value in ([values] if single else values)
+            None if value is None else _number(value) for value in ([values] if single else values)
         ]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(
             f"{entry.id}: the values are not numbers ({error}): give one, or one per seed"
         ) from None
@@ -197,3 +237,9 @@ def _numbers(entry: Entry, values: Any) -> list[float | None]:
             f"{entry.id} is a fraction, and {outside[0]:g} is not between 0 and 1: 88.3 % is 0.883"
         )
     return numbers
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, str | bytes):
+        raise TypeError(f"{shown(value)} is a text")
+    return float(value)

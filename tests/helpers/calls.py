@@ -246,10 +246,13 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "claims.equivalent": samples,
     "claims.exact": lambda: {"found": 3, "expected": 3},
     "claims.judge": lambda: {"sentence": "a > b", "evidence": evidence(), "margin": 0.1},
+    "claims.most_that_differ": lambda: {"claims": 10},
     "claims.paired": samples,
+    "claims.read_lines": lambda: {"text": "HOLDS | a > b | 3 cases, exceptions 0 (exact)"},
     "claims.several": lambda: {"k": 2},
     "claims.slope": lambda: {"x": [1.0, 2.0, 3.0], "y": [1.1, 1.9, 3.2]},
     "claims.spread": samples,
+    "claims.summarise": lambda: {"rows": [{"differs": "no", "sentence": "a > b"}]},
     "data.Data": lambda: {
         "name": "own",
         "train": digits().train,
