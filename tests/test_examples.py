@@ -26,7 +26,6 @@ INCOMPLETE = {
     "playground",
     "plots",
     "published",
-    "rangetest",
     "recorder",
     "scales",
     "schedules",

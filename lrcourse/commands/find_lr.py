@@ -21,7 +21,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         pair="net, optimizer, batches",
         further=(
             "any further argument of lrcourse.rangetest.range_test\n"
-            "(loss_fn, held_out, repeats, accumulate, autocast, step, batch_size, ...)"
+            "(loss_fn, step, held_out, accumulate, autocast, clip_norm, batch_size, ...)"
         ),
         keys='{"net": net, "optimizer": optimizer, "batches": loader, "held_out": few_batches}',
         rest=(
@@ -66,8 +66,8 @@ def find_lr(given: argparse.Namespace) -> int:
 
 
 def _test(name: str, returned: Any, options: dict[str, Any]) -> Any:
-    from lrcourse.rangetest.running import range_test, range_test_of
-    from lrcourse.sweeps.experiment import Experiment
+    from lrcourse.rangetest import UnfitBatch, range_test, range_test_of
+    from lrcourse.sweeps import Experiment
 
     what = f"cannot test {name}"
     if isinstance(returned, Experiment):
@@ -81,4 +81,10 @@ def _test(name: str, returned: Any, options: dict[str, Any]) -> Any:
         ", or an Experiment",
     )
     with own_function.working(what):
-        return range_test(**(made | options))
+        try:
+            return range_test(**(made | options))
+        except UnfitBatch as problem:
+            if problem.__cause__ is None:
+                raise
+            problem.__cause__.add_note(str(problem))  # the failure shows where in their own code
+            raise problem.__cause__ from None

@@ -11,63 +11,74 @@ import torch
 from torch import nn
 
 from lrcourse.rangetest.feeding import Feed
+from lrcourse.recorder import groups_of
+from lrcourse.support.checks import FLAG, POSITIVE, Number, one_of, optional, shown, whole
+
+DTYPES = (torch.float16, torch.bfloat16)
+RULES: dict[str, Any] = {
+    "start": POSITIVE,
+    "end": POSITIVE,
+    "updates": whole(2, 10**7),  # the sweep has two ends
+    "scale": one_of("log", "linear"),
+    "held_out_every": whole(1),
+    "repeats": whole(1, 10**6),
+    "accumulate": whole(1, 10**6),
+    "diverged": Number("a finite number > 1, such as 4 times the lowest loss", lambda v: v > 1),
+    "smoothing": optional(Number("a number from 0 to below 1", lambda v: 0 <= v < 1)),
+    "seed": whole(0),
+    "clip_norm": optional(POSITIVE),
+    "create_graph": FLAG,
+    "batch_size": optional(whole(1)),
+    "progress": optional(FLAG),
+}
 
 
-def check_numbers(
-    start: float,
-    end: float,
-    updates: int,
-    scale: str,
-    held_out_every: int,
-    repeats: int,
-    accumulate: int,
-    diverged: float,
-    smoothing: float,
-    seed: int,
-) -> np.ndarray:
-    """Refuse numbers that cannot be meant; give the rates of the sweep, both ends exact."""
-    for name, value in (("start", start), ("end", end)):
-        if not (_is_number(value) and math.isfinite(value) and value > 0):
-            raise ValueError(f"{name} is a rate above 0, not {value!r}")
+def rates_of(start: float, end: float, updates: int, scale: str) -> np.ndarray:
+    """The rates of the sweep, both ends exact."""
     if start >= end:
-        raise ValueError(f"the sweep rises from start to end; {start:g} is not below {end:g}")
-    counts = {"held_out_every": 1, "repeats": 1, "accumulate": 1, "updates": 2, "seed": 0}
-    given = {"held_out_every": held_out_every, "repeats": repeats, "accumulate": accumulate}
-    given |= {"updates": updates, "seed": seed}
-    for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < counts[name]:
-            raise ValueError(
-                f"{name} is a whole number from {counts[name]} on, not {value!r}"
-                + ("; the sweep has two ends, and 100 is usual" if name == "updates" else "")
-            )
-    if not (_is_number(diverged) and diverged > 1):
-        raise ValueError(f"diverged is a number of times above 1, such as 4, not {diverged!r}")
-    if not (_is_number(smoothing) and 0 <= smoothing < 1):
-        raise ValueError(f"smoothing is from 0 up to below 1, not {smoothing!r}")
-    if scale not in ("log", "linear"):
-        raise ValueError(f'scale is "log" or "linear", not {scale!r}')
+        raise ValueError(
+            f"range_test: end must be above start, for the rate rises; got start {start:g} and "
+            f"end {end:g}"
+        )
     return (np.geomspace if scale == "log" else np.linspace)(float(start), float(end), updates)
 
 
-def check_step(loss_fn: Any, step: Any) -> None:
+def check_step(loss_fn: object, step: object) -> None:
     """Refuse a loss_fn and a step at once, and what cannot be called."""
     if step is not None and loss_fn is not None:
         raise ValueError("give loss_fn or step, not both: a step computes the loss itself")
     for name, value in (("loss_fn", loss_fn), ("step", step)):
-        if value is not None and not callable(value):
-            raise TypeError(f"{name} is a function, not a {type(value).__name__}")
+        if value is None:
+            continue
+        if isinstance(value, type):
+            raise TypeError(
+                f"range_test: {name} must be a function, and {value.__name__} is a class: give an "
+                f"object of it, {name}={value.__name__}()"
+            )
+        if not callable(value):
+            raise TypeError(f"range_test: {name} must be a function; got {shown(value)}")
 
 
-def check_repeats(net: Any, optimizer: Any, feed: Feed, repeats: int) -> None:
+def check_repeats(net: object, optimizer: object, feed: Feed, repeats: int) -> None:
     """Refuse what cannot be done several times, and factories without their counterpart."""
     if feed.one_shot and repeats > 1:
         raise ValueError(
             f"batches is an iterator, which can be gone through once, and {repeats} repeats are "
             f"asked for: give a DataLoader or a list, or repeats=1"
         )
+    if isinstance(net, type):
+        raise TypeError(
+            f"net is a class, {net.__name__}; give a net of it, or a factory such as "
+            f"lambda seed: {net.__name__}()"
+        )
+    if isinstance(optimizer, type):
+        raise TypeError(
+            f"optimizer is a class, {optimizer.__name__}; give an optimizer of it, or a factory "
+            f"such as lambda net: {optimizer.__name__}(net.parameters(), lr=0.1)"
+        )
     if isinstance(net, nn.Module) or not callable(net):
         return
-    if isinstance(optimizer, torch.optim.Optimizer):
+    if is_optimizer(optimizer):
         raise ValueError(
             "net is a factory, so each repeat has parameters of its own: give the optimizer as a "
             "factory too, for instance lambda net: torch.optim.SGD(net.parameters(), lr=0.1)"
@@ -76,9 +87,10 @@ def check_repeats(net: Any, optimizer: Any, feed: Feed, repeats: int) -> None:
 
 def made_net(net: Any, seed: int) -> nn.Module:
     """The net of a repeat. Refuses what is no net and what cannot be trained."""
-    made = net if isinstance(net, nn.Module) or not callable(net) else net(seed)
+    is_factory = callable(net) and not isinstance(net, nn.Module)
+    made = net(seed) if is_factory else net
     if not isinstance(made, nn.Module):
-        what = "net is" if made is net else "the factory of the net gave"
+        what = "the factory of the net gave" if is_factory else "net is"
         raise TypeError(f"{what} no torch module but a {type(made).__name__}")
     if any(nn.parameter.is_lazy(tensor) for tensor in (*made.parameters(), *made.buffers())):
         raise ValueError(
@@ -91,39 +103,85 @@ def made_net(net: Any, seed: int) -> nn.Module:
     return made
 
 
-def made_optimizer(optimizer: Any, net: nn.Module) -> torch.optim.Optimizer:
+def is_optimizer(thing: object) -> bool:
+    """Whether it is a torch optimizer, or a wrapper that has its groups and its step."""
+    return callable(getattr(thing, "step", None)) and isinstance(
+        getattr(thing, "param_groups", None), list
+    )
+
+
+def made_optimizer(optimizer: Any, net: nn.Module) -> Any:
     """The optimizer of a repeat; TypeError where it is none."""
-    is_factory = callable(optimizer) and not isinstance(optimizer, torch.optim.Optimizer)
+    is_factory = callable(optimizer) and not is_optimizer(optimizer)
     made = optimizer(net) if is_factory else optimizer
-    if not isinstance(made, torch.optim.Optimizer):
+    if not is_optimizer(made):
         what = "the factory of the optimizer gave" if is_factory else "optimizer is"
         raise TypeError(f"{what} no torch optimizer but a {type(made).__name__}")
     return made
 
 
 def check_optimizer(net: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Refuse an optimizer that needs a closure, has impossible rates or trains another net."""
-    closure = inspect.signature(optimizer.step).parameters.get("closure")
-    if closure is not None and closure.default is inspect.Parameter.empty:
-        raise ValueError(
-            f"{type(optimizer).__name__} needs a closure and evaluates the loss several times in "
-            f"one step, so that there is no one loss at one rate: a range test needs an optimizer "
-            f"whose step() takes one gradient, such as SGD or Adam"
-        )
+    """Refuse an optimizer that trains another net, or that has no rates or impossible ones."""
     own = {id(parameter) for parameter in net.parameters() if parameter.requires_grad}
     held = [p for group in optimizer.param_groups for p in group["params"]]
     if not any(id(parameter) in own for parameter in held):
         raise ValueError(
             "this optimizer holds no parameter of this net that trains: build it on this net"
         )
-    for g, group in enumerate(optimizer.param_groups):
-        lr = group["lr"]
-        if lr is None or not (math.isfinite(lr) and lr > 0):
-            said = lr if lr is None else f"{float(lr):g}"
+    base_rates(optimizer)
+
+
+def base_rates(optimizer: torch.optim.Optimizer) -> np.ndarray:
+    """The rate of each group, of which the sweep keeps the ratios.
+
+    Where a scheduler is attached, it is the one that the scheduler begins from (`initial_lr`), for
+    the group may stand at a small part of it; times `lr_scale` where timm's layer decay leaves that
+    to its scheduler.
+    """
+    groups = groups_of(optimizer)
+    if any("lr" not in group for group in groups):
+        raise TypeError(
+            f"{type(optimizer).__name__} has no rate to sweep: its parameter groups hold "
+            f"{', '.join(key for key in groups[0] if key != 'params') or 'nothing'}, but no 'lr'. "
+            f"Only an optimizer that uses group['lr'] can be tested"
+        )
+    name = "initial_lr" if all(_is_rate(g.get("initial_lr")) for g in groups) else "lr"
+    rates = [group[name] for group in groups]
+    for g, rate in enumerate(rates):
+        if not _is_rate(rate) and not (len(groups) > 1 and rate == 0):
+            said = "None" if rate is None else shown(rate)
             raise ValueError(
-                f"the rate of parameter group {g} is {said}, and a ratio to the other groups "
-                f"cannot be kept with it: it must be above 0 (its size alone plays no part)"
+                f"the rate of parameter group {g} is {said}, and it must be above 0: the sweep "
+                f"keeps the ratio of the groups (the size alone plays no part). Where a scheduler "
+                f"has put it there, give the rate that the scheduler begins from as "
+                f"group['initial_lr'], or build the optimizer anew without it"
             )
+    bases = np.array([float(rate) for rate in rates])
+    if not bases.max() > 0:
+        raise ValueError(
+            "the rates of all parameter groups are 0; one at least must be above 0, for the "
+            "others keep their ratio to it. Where a scheduler has put them there, build the "
+            "optimizer anew without it"
+        )
+    scales = [group.get("lr_scale", 1.0) for group in groups]
+    if all(map(_is_rate, scales)) and np.ptp(bases) == 0:
+        bases = bases * np.array(scales)
+    return bases
+
+
+def needs_closure(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether its step cannot be called without a closure, by its signature."""
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    return closure is not None and closure.default is inspect.Parameter.empty
+
+
+def asks_for_closure(optimizer: torch.optim.Optimizer, problem: Exception) -> bool:
+    """Whether its step failed for want of a closure, which its signature leaves open."""
+    if "closure" not in inspect.signature(optimizer.step).parameters:
+        return False
+    said = str(problem)
+    is_bare = isinstance(problem, AssertionError) and not said
+    return is_bare or "closure" in said.lower() or "'NoneType' object is not callable" in said
 
 
 def precision_of(
@@ -134,13 +192,17 @@ def precision_of(
         return None
     if autocast is True:
         return torch.get_autocast_dtype(device.type if device else "cpu")
-    if autocast not in (torch.float16, torch.bfloat16):
-        raise ValueError(
-            f"autocast is torch.bfloat16, torch.float16, True or None, not {autocast!r}"
-        )
-    return autocast
+    if isinstance(autocast, torch.dtype) and autocast in DTYPES:
+        return autocast
+    kind = ValueError if isinstance(autocast, torch.dtype) else TypeError
+    raise kind(
+        f"range_test: autocast must be torch.bfloat16, torch.float16, True or None; got "
+        f"{shown(autocast)}"
+    )
 
 
-def _is_number(value: Any) -> bool:
-    number: type | tuple[type, ...] = (int, float, np.integer, np.floating)
-    return isinstance(value, number) and not isinstance(value, bool)
+def _is_rate(value: Any) -> bool:
+    try:
+        return math.isfinite(value) and value > 0
+    except (TypeError, ValueError, OverflowError):
+        return False

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lrcourse.rangetest.curves import Curves
 from lrcourse.rangetest.rules import RULES
 from lrcourse.rangetest.suggestion import suggest
+from lrcourse.support.checks import POSITIVE
 
 if TYPE_CHECKING:
     from lrcourse.sweeps import BestRate
@@ -64,9 +65,7 @@ class Calibration:
 
 def calibrate(test: Curves, best: float | BestRate, on: str = "training") -> Calibration:
     """Compare; `best` is a rate or what `lrcourse.sweeps.best_rate` gives."""
-    lr = float(getattr(best, "lr", best))
-    if not (math.isfinite(lr) and lr > 0):
-        raise ValueError(f"the best rate is a number above 0, not {lr!r}")
+    lr = POSITIVE("calibrate", "best", getattr(best, "lr", best))
     good = getattr(best, "good", (lr, lr))
     suggestion = suggest(test, on)
     rates = {rule: suggestion.rules[rule].lr for rule in RULES}

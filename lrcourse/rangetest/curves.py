@@ -27,6 +27,9 @@ class Curve:
             ended before the sweep did, else None.
         skipped: updates that the gradient scaler left out (float16 only).
         seed: of this repeat.
+        bad_batch: the update whose batch held NaN or infinity itself, where it diverged for that:
+            at this update or the next; else None.
+        passed_over: batches for which the step gave None.
     """
 
     lr: np.ndarray
@@ -39,6 +42,8 @@ class Curve:
     why: str | None
     skipped: tuple[int, ...]
     seed: int
+    bad_batch: int | None = None
+    passed_over: int = 0
 
     def __len__(self) -> int:
         return len(self.lr)
@@ -62,8 +67,8 @@ class Curves:
         curves: one `Curve` a repeat.
         start, end, updates, scale: the sweep that was asked for.
         smoothing, diverged: how losses are smoothed, and what counts as diverged.
-        consumed: batches that were taken from an iterator for good, or None: a loader, a list or
-            tensors give afterwards what they would have given.
+        consumed: batches that were taken for good from a generator, or an iterator whose place
+            cannot be put back, or from one inside a loader; None where all is as it was.
         state_before: whether the optimizer had state from earlier updates; the sweep begins with
             it as it was.
         provenance: what was tested, with which versions, on which device; plain data.
@@ -88,7 +93,9 @@ class Curves:
     @property
     def loss(self) -> np.ndarray:
         """Training loss, shape (repeats, updates), NaN where a repeat had stopped."""
-        return self.table("loss")
+        table = self.table("loss")
+        assert table is not None  # every curve has one
+        return table
 
     @property
     def accuracy(self) -> np.ndarray | None:
@@ -137,11 +144,16 @@ class Curves:
         )
 
     def __repr__(self) -> str:
-        ends = [c.why or "went to the end" for c in self.curves]
+        ends = [
+            (c.why or "went to the end") + " (from the batch)" * (c.bad_batch is not None)
+            for c in self.curves
+        ]
         said = ", ".join(f"{ends.count(e)} x {e}" for e in dict.fromkeys(ends))
+        passed = sum(curve.passed_over for curve in self.curves)
         return (
             f"{type(self).__name__}({self.start:g} to {self.end:g} in {self.updates} updates, "
             f"{self.scale} scale, repeats: {said}"
             + ("" if self.consumed is None else f"; {self.consumed} batches were consumed")
+            + (f"; the step passed over {passed} batches" if passed else "")
             + ")"
         )

@@ -25,7 +25,7 @@ LINES = {
 
 
 def plot(
-    test: Curves, *, title: str = "", name: str = "range-test", path: Path | None = None
+    test: Curves, *, title: str = "", name: str = "range-test", path: str | Path | None = None
 ) -> None:
     """Draw, show and, in a headless run or at `path`, keep the figure."""
     with plt.rc_context(parts.LOOK):

@@ -14,7 +14,21 @@ if TYPE_CHECKING:
 
 
 class RangeTest(Curves):
-    """The result of a range test. `print` it for one line, `suggest()` for what it says."""
+    """The result of a range test. `print` it for one line, `suggest()` for what it says.
+
+    Example:
+        >>> import numpy as np
+        >>> from lrcourse.rangetest import RangeTest
+        >>> from lrcourse.rangetest.curves import Curve
+        >>> lr = np.geomspace(1e-4, 10, 100)
+        >>> loss = 2 - np.exp(-np.log(lr / 0.3) ** 2)
+        >>> columns = dict.fromkeys(["accuracy", "held_out_loss", "held_out_accuracy"])
+        >>> ends = {"diverged_at": None, "why": None, "skipped": (), "seed": 0}
+        >>> curve = Curve(lr=lr, group_lr=lr[:, None], loss=loss, **columns, **ends)
+        >>> test = RangeTest((curve,), 1e-4, 10.0, 100, "log", smoothing=0.5, diverged=4.0)
+        >>> print(test.suggest().sentence)
+        Use 0.14 (steepest fall in log LR, the middle one of 3 rules within a factor 5; ...).
+    """
 
     def suggest(self, on: str = "training") -> Suggestion:
         """Every rule side by side, and whether to trust them; `on` "training" or "held_out"."""

@@ -54,7 +54,7 @@ class DivergenceWatch:
         self._factor, self._smoothing = factor, smoothing
         self._sum = self._weight = 0.0
         self._lowest = self.best = math.inf
-        self._first: float | None = None
+        self._first = 0.0
 
     def add(self, loss: float) -> str | None:
         """Why the loss has diverged ("NaN", "infinite", "rose"), or None."""
@@ -62,7 +62,7 @@ class DivergenceWatch:
             return "NaN" if math.isnan(loss) else "infinite"
         self._sum = self._smoothing * self._sum + (1 - self._smoothing) * loss
         self._weight = self._smoothing * self._weight + (1 - self._smoothing)
-        self._first = loss if self._first is None else self._first
+        self._first = loss if math.isinf(self._lowest) else self._first
         self._lowest = min(self._lowest, loss)
         if self.smoothed > self.limit:
             return "rose"

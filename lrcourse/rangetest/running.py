@@ -11,37 +11,42 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.nn import functional
 
+from lrcourse import models
 from lrcourse.rangetest.arguments import (
-    check_numbers,
+    RULES,
+    base_rates,
     check_optimizer,
     check_repeats,
     check_step,
     made_net,
     made_optimizer,
+    needs_closure,
     precision_of,
+    rates_of,
 )
 from lrcourse.rangetest.curves import Curve
-from lrcourse.rangetest.feeding import Feed, Step, default_step, held_out_batches
+from lrcourse.rangetest.feeding import Feed, held_out_batches
+from lrcourse.rangetest.measuring import home_of
+from lrcourse.rangetest.randomness import seed_everything
 from lrcourse.rangetest.result import RangeTest
-from lrcourse.rangetest.snapshot import Snapshot, seed_everything
-from lrcourse.rangetest.sweep import Plan, home_of, sweep
+from lrcourse.rangetest.snapshot import Snapshot
+from lrcourse.rangetest.steps import LossFunction, Step, default_step
+from lrcourse.rangetest.sweep import NeedsClosure, Plan, sweep
 from lrcourse.support import provenance
+from lrcourse.support.checks import arguments
+from lrcourse.training.loop import EVALUATION_BATCH
 
 if TYPE_CHECKING:
-    from lrcourse.sweeps.experiment import Experiment
-
-__all__ = ["RangeTest", "range_test", "range_test_of"]
-
-EVALUATION_BATCH = 2000
+    from lrcourse.sweeps import Experiment
 
 
+@arguments(**RULES)
 def range_test(
     net: nn.Module | Callable[[int], nn.Module],
     optimizer: torch.optim.Optimizer | Callable[[nn.Module], torch.optim.Optimizer],
     batches: Iterable[Any],
-    loss_fn: Callable[..., torch.Tensor] | None = None,
+    loss_fn: LossFunction | None = None,
     *,
     start: float = 1e-5,
     end: float = 10.0,
@@ -52,6 +57,8 @@ def range_test(
     repeats: int = 1,
     accumulate: int = 1,
     autocast: torch.dtype | bool | None = None,
+    clip_norm: float | None = None,
+    create_graph: bool = False,
     step: Step | None = None,
     batch_size: int | None = None,
     diverged: float = 4.0,
@@ -61,13 +68,15 @@ def range_test(
 ) -> RangeTest:
     """Train while the rate rises from `start` to `end`, and put everything back.
 
-    Afterwards parameters, gradients, buffers, optimizer state and settings, the modes and plain
-    attributes of every submodule, the random state of Python, numpy, torch and each GPU in use,
-    and a loader with its samplers and generators are bit for bit what they were, the same objects,
-    also after an error or Ctrl-C. What cannot be put back: the items of an iterator or a generator
-    (`RangeTest.consumed` counts them), also where a data set draws on one; what a closure, a step
-    hook or an object of another kind that the net holds changes in itself; and random numbers that
-    a data set draws in workers which outlive an epoch.
+    Afterwards parameters, gradients, buffers, optimizer state and settings, the modes and
+    attributes of every submodule, the objects that all these hold, the random state of Python,
+    numpy, torch and each GPU in use, and a loader with its samplers and generators are bit for bit
+    what they were, the same objects, also after an error or Ctrl-C. So are the objects and tensors
+    that a step, a loss or a hook uses: another net, its optimizer, a scheduler, a scaler, an
+    average of the weights; of their tensors up to 256 MiB are kept, what is beyond counts as data.
+    What stays: what a function collects in lists, dictionaries and variables of its own; the items
+    of a generator (`RangeTest.consumed` counts them), also where a loader draws on one; and random
+    numbers that a data set draws in workers which outlive an epoch.
 
     Args:
         net: any module; or a factory `lambda seed: net`, and then each repeat starts from a net
@@ -76,11 +85,14 @@ def range_test(
         optimizer: any torch optimizer over `net`, with whatever state and settings it has; they
             stay as they are during the sweep but for the rate. With several parameter groups the
             swept rate is that of the group with the largest one, and the others keep their ratio
-            to it. Or a factory `lambda net: optimizer`. One that needs a closure (LBFGS) is
-            refused.
+            to it; where a scheduler is attached, it is the ratio of the rates that the scheduler
+            begins from. Or a factory `lambda net: optimizer`. One that needs a closure (SAM, LBFGS)
+            gets one that computes the step again, on the same batches; the loss of an update is the
+            first one.
         batches: a DataLoader, a list or any iterable of batches, begun again when it ends; an
             iterator or a generator, which is used up; or a tuple (X, y) of tensors, cut into
-            shuffled batches of `batch_size`. Batches are moved to the device of the net.
+            shuffled batches of `batch_size`. Batches are moved to the device of the net, with
+            tensors of their own; a batch of a class of its own keeps it.
         loss_fn: from (outputs, targets) to a mean; default cross-entropy. A batch (X, y) gives
             `loss_fn(net(X), y)`, (X1, X2, y) gives `loss_fn(net(X1, X2), y)`; a mapping, as
             in transformers, gives `net(**batch).loss`.
@@ -97,8 +109,11 @@ def range_test(
         autocast: a dtype for torch.autocast, or True for the device's default. With float16 the
             gradients are scaled by a GradScaler of the test's own; `Curve.skipped` lists the
             updates that it left out.
+        clip_norm: where the gradient of all parameters together is longer than this, it is
+            shortened to it before the update, as in `training.fit`; None never.
+        create_graph: backward() keeps the graph of the gradients, for optimizers of second order.
         step: for other batches: `step(net, batch)` gives the loss, or (loss, outputs, targets)
-            for the accuracy too.
+            for the accuracy too; None passes the batch over, and the next one takes its place.
         batch_size: for tensors only.
         diverged: the sweep stops where the smoothed loss is above this many times its lowest
             value, at NaN and at infinity; see `rangetest.rules.DivergenceWatch`, also for losses
@@ -115,20 +130,37 @@ def range_test(
     Raises:
         ValueError, TypeError: for what cannot be meant, saying what would be right; nothing is
             changed then either.
+        UnfitBatch: a TypeError with the two lines of `step` to write, for a batch that the default
+            cannot use.
+
+    Example:
+        >>> import torch
+        >>> from lrcourse.rangetest import range_test
+        >>> _ = torch.manual_seed(0)
+        >>> X = torch.randn(256, 8)
+        >>> y = (X[:, 0] > 0).long()
+        >>> net = torch.nn.Linear(8, 2)
+        >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        >>> test = range_test(net, optimizer, (X, y), batch_size=32, end=1e4)
+        >>> test
+        RangeTest(1e-05 to 10000 in 100 updates, log scale, repeats: 1 x rose)
+        >>> 0.01 < test.suggest().lr < 10
+        True
+        >>> optimizer.param_groups[0]["lr"]  # as it was, and so is everything else
+        0.1
     """
-    if smoothing is None and isinstance(updates, int):
-        smoothing = max(0.5, 1 - 20 / max(updates, 1))
-    rates = check_numbers(
-        start, end, updates, scale, held_out_every, repeats, accumulate, diverged, smoothing, seed
-    )
+    if smoothing is None:
+        smoothing = max(0.5, 1 - 20 / updates)
+    rates = rates_of(start, end, updates, scale)
     check_step(loss_fn, step)
     feed = Feed(batches, batch_size)
     check_repeats(net, optimizer, feed, repeats)
     outside = Snapshot()
     outside.keep_random_state()
     try:
-        outside.keep(*(thing for thing in (loss_fn, step) if isinstance(thing, nn.Module)))
-        outside.keep_feed([batches, held_out])
+        outside.keep_feed(batches)
+        is_used_up = outside.live
+        outside.keep_feed(held_out)
         kept = None
         if held_out is not None:
             seed_everything(seed)
@@ -141,11 +173,14 @@ def range_test(
             check_optimizer(one_net, one_optimizer)
             plan = Plan(
                 rates=rates,
-                step=step or default_step(loss_fn or functional.cross_entropy),
+                step=step or default_step(loss_fn),
+                functions=(step, loss_fn),
                 held_out=kept,
                 held_out_every=held_out_every,
                 accumulate=accumulate,
                 autocast=precision_of(autocast, home_of(one_net)),
+                clip_norm=clip_norm,
+                create_graph=create_graph,
                 diverged=diverged,
                 smoothing=smoothing,
                 progress=progress,
@@ -167,7 +202,7 @@ def range_test(
         scale=scale,
         smoothing=smoothing,
         diverged=diverged,
-        consumed=feed.taken if feed.one_shot else None,
+        consumed=feed.taken if is_used_up else None,
         state_before=state_before,
         provenance=about,
     )
@@ -184,8 +219,16 @@ def range_test_of(experiment: Experiment, device: str | None = None, **options: 
         experiment: what is to be trained later.
         device: as in `Experiment.run`.
         options: of `range_test`: start, end, updates, repeats, ...
+
+    Example:
+        >>> from lrcourse import sweeps
+        >>> from lrcourse.rangetest import range_test_of
+        >>> small = {"depth": 2, "width": 8}
+        >>> experiment = sweeps.Experiment(model="mlp", model_options=small, images=200)
+        >>> range_test_of(experiment, start=1e-3, updates=20, repeats=2).cost
+        40
     """
-    from lrcourse import models, optimizers
+    from lrcourse import optimizers
     from lrcourse.sweeps.experiment import load_data
 
     data = load_data(experiment.data, experiment.valid, experiment.images, device)
@@ -211,10 +254,16 @@ def _one(
     shuffle: bool,
 ) -> Curve:
     before = Snapshot()
-    before.keep(net, optimizer)
+    before.keep(net, optimizer, *(one for one in plan.functions if isinstance(one, nn.Module)))
+    before.keep_functions(*plan.functions)
+    with_closure = needs_closure(optimizer)
     try:
         feed.begin(seed, shuffle)
-        return sweep(net, optimizer, feed, plan, seed)
+        try:
+            return sweep(net, optimizer, feed, plan, seed, with_closure)
+        except NeedsClosure:
+            before.restore()
+            return sweep(net, optimizer, feed, plan, seed, with_closure=True)
     finally:
         before.restore()
 
@@ -224,9 +273,9 @@ def _provenance(
 ) -> dict[str, Any]:
     return {
         "net": type(net).__name__,
-        "parameters": sum(p.numel() for p in net.parameters()),
+        "parameters": models.parameters(net),
         "optimizer": type(optimizer).__name__,
-        "group_lr": [float(group["lr"]) for group in optimizer.param_groups],
+        "group_lr": base_rates(optimizer).tolist(),
         "start": float(plan.rates[0]),
         "end": float(plan.rates[-1]),
         "updates": len(plan.rates),

@@ -17,6 +17,7 @@ RATE_RULES = ("steepest", "valley", "minimum_10")
 DISAGREE = 10.0  # rules or repeats further apart than this factor are not trusted
 FLAT = 2.0  # a fall of fewer times the noise from batch to batch is none
 LEAST = 1e-3  # nor is one by less than this part of the first loss
+LEVEL = 30.0  # a loss that stays level over this factor does not diverge for the start
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def suggest(test: Curves, on: str = "training") -> Suggestion:
         raise ValueError("this test has no held-out curve: range_test(..., held_out=...)")
     readings = [_read(test, curve, on) for curve in test.curves]
     table = {name: _reading([r.rates.get(name) for r in readings]) for name in RULES}
-    found = sorted((table[n].lr, n) for n in RATE_RULES if table[n].lr is not None)
+    found = sorted((lr, name) for name in RATE_RULES if (lr := table[name].lr) is not None)
     spread = found[-1][0] / found[0][0] if len(found) > 1 else math.nan
     lr, rule = found[len(found) // 2] if found else (None, None)
     doubts = _doubts(test, readings, table, rule, spread)
@@ -107,10 +108,17 @@ def suggest(test: Curves, on: str = "training") -> Suggestion:
 @dataclass(frozen=True)
 class _OneRepeat:
     rates: Mapping[str, float | None]
-    short: bool = False
+    numbers: int  # updates whose loss is a number
+    still: bool = False  # not one of them differs
     flat: bool = False
     still_falling: bool = False
     rises: bool = False
+    rises_from: float | None = None  # where it left the level of its beginning
+
+    @property
+    def short(self) -> bool:
+        """Whether there are too few of them."""
+        return self.numbers < rules.FEWEST
 
 
 def _read(test: Curves, curve: Curve, on: str) -> _OneRepeat:
@@ -120,7 +128,7 @@ def _read(test: Curves, curve: Curve, on: str) -> _OneRepeat:
     lr, loss = curve.lr[there], loss[there]
     accuracy = None if accuracy is None else accuracy[there]
     if len(lr) < rules.FEWEST:
-        return _OneRepeat({}, short=True)
+        return _OneRepeat({}, len(lr))
     b = rules.per_value(test.smoothing, there)
     limit = rules.ceiling(loss, test.diverged, b)
     # One wild value must not smear over its neighbours.
@@ -130,7 +138,8 @@ def _read(test: Curves, curve: Curve, on: str) -> _OneRepeat:
     lowest = int(np.argmin(smooth))
     tail = max(1, len(lr) // 20)
     before = slice(0, max(lowest + 1, rules.FEWEST))
-    flat = fall <= max(FLAT * rules.noise(loss[before]), LEAST * abs(begin))
+    least = max(FLAT * rules.noise(loss[before]), LEAST * abs(begin))
+    flat = fall <= least
     rates: dict[str, float | None] = {}
     if not flat:
         for name in ("base_lr_loss", *RATE_RULES, "max_lr_loss"):
@@ -140,10 +149,14 @@ def _read(test: Curves, curve: Curve, on: str) -> _OneRepeat:
             rates["base_lr_accuracy"] = rules.base_lr_accuracy(lr, even)
             rates["max_lr_levels_off"] = rules.max_lr_levels_off(lr, even)
             rates["max_lr_ragged"] = rules.max_lr_ragged(lr, even, accuracy)
+    high = np.flatnonzero(smooth > begin + least)
     return _OneRepeat(
         rates,
+        len(lr),
+        still=bool(np.ptp(loss) == 0),
         flat=flat,
         rises=flat and curve.diverged_at is not None,
+        rises_from=float(lr[high[0]] if len(high) else lr[-1]),
         still_falling=not flat and curve.diverged_at is None and lowest >= len(lr) - tail,
     )
 
@@ -152,9 +165,9 @@ def _reading(repeats: list[float | None]) -> Reading:
     found = [lr for lr in repeats if lr is not None]
     usual = None
     if 2 * len(found) > len(repeats):
-        usual = math.exp(statistics.median(map(math.log, found)))
+        middle = math.exp(statistics.median(map(math.log, found)))
         # Of an odd number it is one of them, to the last digit.
-        usual = min(found, key=lambda lr: abs(lr - usual)) if len(found) % 2 else usual
+        usual = min(found, key=lambda lr: abs(lr - middle)) if len(found) % 2 else middle
     spread = max(found) / min(found) if found else math.nan
     return Reading(usual, tuple(repeats), spread)
 
@@ -166,37 +179,14 @@ def _doubts(
     rule: str | None,
     spread: float,
 ) -> tuple[str, ...]:
-    def most(asked: Callable[[_OneRepeat], bool]) -> bool:
-        return 2 * sum(map(asked, readings)) >= len(readings)
-
-    if any(c.diverged_at == 0 for c in test.curves):
-        why = next(c.why for c in test.curves if c.diverged_at == 0)
-        return (f"the loss is {why} before any update: look at the net and the data first",)
-    doubts = []
-    if any(c.why == "out of batches" for c in test.curves):
-        last = min(c.lr[-1] for c in test.curves if c.why == "out of batches")
-        doubts.append(f"the batches ran out at rate {last:.3g}: give more of them")
-    if most(lambda r: r.short):
-        fewest = min(map(len, test.curves))
-        diverged = any(c.diverged_at is not None for c in test.curves)
-        advice = "lower the start or use more updates" if diverged else "use more updates"
-        doubts.append(f"a curve of {fewest} updates shows nothing: {advice}")
-    elif most(lambda r: r.rises):
-        doubts.append("the loss diverged without ever falling clearly: lower the start")
-    elif most(lambda r: r.flat):
-        doubts.append(
-            "the curve is flat: the loss never fell by more than its noise from batch to batch; "
-            "use more updates, or raise the end"
-        )
-    elif most(lambda r: r.still_falling):
-        doubts.append(
-            f"the loss never diverged nor turned up and was still falling at {test.end:g}: "
-            f"raise the end"
-        )
-    if doubts:
-        return tuple(doubts)
+    """Why not to trust it; what hides everything else is said alone."""
+    if spoilt := _spoilt(test):
+        return (spoilt,)
+    if shape := _shape(test, readings):
+        return (shape,)
     if rule is None:
         return ("no rule found a rate in most repeats: use more updates",)
+    doubts = []
     if spread > DISAGREE:
         doubts.append(
             f"the rules disagree by a factor {spread:.0f}: use more updates or larger batches"
@@ -208,8 +198,88 @@ def _doubts(
     return tuple(doubts)
 
 
-def _sentence(test, table, rule, lr, spread, doubts) -> str:
-    if doubts:
+def _spoilt(test: Curves) -> str | None:
+    """What went wrong with a sweep itself, so that its curve says nothing."""
+    for curve in test.curves:
+        if (bad := curve.bad_batch) is not None:
+            return (
+                f"the batch of update {bad} (repeat {test.curves.index(curve)}) holds NaN or "
+                f"infinity, and the rate there, {curve.lr[bad]:.3g}, has nothing to do with it: "
+                f"look at the data"
+            )
+        if curve.diverged_at == 0:
+            return f"the loss is {curve.why} before any update: look at the net and the data first"
+    if short := [curve for curve in test.curves if curve.why == "out of batches"]:
+        made = min(map(len, short))
+        reached = min(curve.lr[-1] for curve in short)
+        return (
+            f"the batches ran out at rate {reached:.3g}, after {made} of {test.updates} updates: "
+            f"give more of them, or something that can be begun again (a DataLoader, a list); "
+            f"with these, updates={made} goes to the end"
+        )
+    return None
+
+
+def _shape(test: Curves, readings: list[_OneRepeat]) -> str | None:
+    """What most curves look like, where that lets no rule say anything."""
+
+    def most(asked: Callable[[_OneRepeat], bool]) -> bool:
+        return 2 * sum(map(asked, readings)) >= len(readings)
+
+    diverged = [curve for curve in test.curves if curve.diverged_at is not None]
+    if most(lambda r: r.numbers == 0):
+        return "the loss is no number at any rate: look at these batches first"
+    if most(lambda r: r.short):
+        fewest = min(reading.numbers for reading in readings)
+        advice = "lower the start or use more updates" if diverged else "use more updates"
+        return f"a curve of {fewest} updates shows nothing: {advice}"
+    if most(lambda r: r.still):
+        return (
+            "the loss is the same number at every rate: it does not depend on what is trained, or "
+            "is not the loss that is meant (loss_fn, step)"
+        )
+    if most(lambda r: r.rises):
+        return _never_fell(test, diverged, [r.rises_from for r in readings if r.rises])
+    if most(lambda r: r.flat):
+        return (
+            "the curve is flat: the loss never fell by more than its noise from batch to batch; "
+            "use more updates, or raise the end"
+        )
+    if most(lambda r: r.still_falling):
+        return (
+            f"the loss never diverged nor turned up and was still falling at {test.end:g}: "
+            f"raise the end"
+        )
+    return None
+
+
+def _never_fell(test: Curves, diverged: list[Curve], rises_from: list[float | None]) -> str:
+    """The loss diverged without falling first: for the start, the net, or for want of a lesson."""
+    leaves = statistics.median(lr for lr in rises_from if lr is not None)
+    if leaves < LEVEL * test.start:
+        return "the loss diverged without ever falling clearly: lower the start"
+    level = f"from {test.start:.3g} to {leaves:.3g} the loss stayed where it was"
+    sudden = [curve.why for curve in diverged if curve.why != "rose"]
+    if 2 * len(sudden) > len(diverged):
+        return (
+            f"{level}, and then it was {sudden[0]} at once: look for a root or a logarithm of 0 "
+            f"in the net and the loss, or for numbers too large for float16"
+        )
+    return (
+        f"{level}, and then it diverged, so there was nothing to learn: do the labels belong to "
+        f"the inputs, and is the net untrained? If so, use more updates or larger batches"
+    )
+
+
+def _sentence(
+    test: Curves,
+    table: Mapping[str, Reading],
+    rule: str | None,
+    lr: float | None,
+    spread: float,
+    doubts: tuple[str, ...],
+) -> str:
+    if doubts or rule is None:
         return f"Do not trust this: {'; '.join(doubts)}."
     found = sum(table[name].lr is not None for name in RATE_RULES)
     if found > 1:

@@ -36,6 +36,9 @@ def wrong():
 def refused():
     return net, optimizer, []
 
+def alone():
+    return net, optimizer, [X]
+
 def mismatch():
     return net, optimizer, [(torch.randn(10, 5), Y[:10])]
 
@@ -95,7 +98,8 @@ def test_an_experiment(folder, capsys):
     [
         (["my_nets:wrong"], "lacks batches and has batch in it"),
         (["my_nets:refused"], "cannot test my_nets:refused: batches is empty"),
-        (["my_nets:three", "--start", "3", "--end", "2"], "3 is not below 2"),
+        (["my_nets:alone"], "not a Tensor of shape (60, 4). Say how a batch is used"),
+        (["my_nets:three", "--start", "3", "--end", "2"], "got start 3 and end 2"),
     ],
 )
 def test_what_cannot_be_tested_ends_with_2_and_says_why(folder, words, told, capsys):
@@ -117,4 +121,5 @@ def test_without_a_line_of_one_s_own_the_last_one_is_shown(folder, capsys):
     assert cli.main(["find-lr", "my_nets:mismatch", "--no-png"]) == 1
     error = capsys.readouterr().err
     assert "mat1 and mat2 shapes cannot be multiplied (10x5 and 4x2)" in error
+    assert "def step(net, batch):" in error
     assert error.count("  File ") == 1

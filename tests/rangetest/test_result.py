@@ -75,13 +75,27 @@ def test_a_clear_curve_gets_a_rate_and_says_which_rule_and_why():
     [
         ([bowl(lowest=30.0)], None, "never diverged nor turned up.*raise the end"),
         ([bowl(lowest=1e9)], None, "flat.*more updates, or raise the end"),
-        ([np.concatenate([np.full(60, 2.3), [9.0, 30.0]])], "rose", "lower the start"),
+        ([np.concatenate([np.full(20, 2.3), [9.0, 30.0]])], "rose", "lower the start"),
+        ([np.concatenate([np.full(60, 2.3), [9.0, 30.0]])], "rose", "stayed.*nothing to learn"),
+        ([np.concatenate([bowl(1e9)[:60], [math.nan]])], "NaN", "NaN at once: look for a root"),
+        ([np.full(121, 0.7)], None, "the same number at every rate"),
         ([np.array([2.3, 2.0, 30.0])], "rose", "3 updates shows nothing: lower the start"),
         ([np.array([2.3, 2.2, 2.1])], None, "3 updates shows nothing: use more updates"),
         ([np.array([math.nan])], "NaN", "NaN before any update"),
         ([bowl()[:90]], "out of batches", "ran out at rate"),
     ],
-    ids=["never diverged", "flat", "start too high", "short", "few", "broken net", "ran out"],
+    ids=[
+        "never diverged",
+        "flat",
+        "start too high",
+        "nothing to learn",
+        "a logarithm of 0",
+        "the wrong loss",
+        "short",
+        "few",
+        "broken net",
+        "ran out",
+    ],
 )
 def test_when_not_to_trust_it(losses, why, told):
     said = result(losses, why).suggest()
@@ -174,7 +188,7 @@ def test_calibration_says_how_far_off():
             assert decades == pytest.approx(math.log10(rates[rule].lr / 0.04))
     assert said.cost == 100 and said.sweep_cost is None
     assert "<- followed" in str(said)
-    with pytest.raises(ValueError, match="above 0"):
+    with pytest.raises(ValueError, match="best must be a finite number > 0"):
         test.calibrate(0.0)
 
 

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, RandomSampler, Sampler, TensorDataset
 
-from lrcourse.rangetest.snapshot import FEED_ITEMS, Snapshot, seed_everything
+from lrcourse.rangetest.randomness import seed_everything
+from lrcourse.rangetest.snapshot import FEED_ITEMS, Snapshot
 
 
 class Odd(nn.Module):

@@ -1,0 +1,86 @@
+"""Held-out data, measured in the middle of a sweep without a trace; precision, devices, modes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from lrcourse.rangetest.snapshot import Snapshot
+from lrcourse.rangetest.steps import Step, moved, right_answers, size_of, taken_apart
+
+
+def measure(
+    net: nn.Module,
+    batches: Sequence[Any],
+    step: Step,
+    dtype: torch.dtype | None,
+    optimizer: torch.optim.Optimizer,
+) -> tuple[float, float]:
+    """Mean loss and accuracy (NaN if there is none) over batches, weighted by their sizes.
+
+    In eval mode. The random state, the modes and everything that the net keeps beside its
+    parameters are put back; the parameters too, where changing the mode does work on them.
+    """
+    device = home_of(net)
+    works = has_modes(optimizer) or any(map(_has_own_modes, net.modules()))
+    state = Snapshot(leave=() if works else net.parameters())
+    state.keep_random_state()
+    state.keep(net)
+    if works:
+        state.keep(optimizer)
+    loss_sum, samples, right, answered = 0.0, 0, 0, 0
+    try:
+        switch_modes(optimizer, training=False)
+        net.eval()
+        with torch.no_grad():
+            for batch in batches:
+                with precision(device, dtype):
+                    given = step(net, moved(batch, device))
+                if given is None:
+                    continue
+                loss, outputs, targets = taken_apart(given)
+                size = size_of(batch, targets)
+                loss_sum, samples = loss_sum + loss.reshape(()) * size, samples + size
+                if (answers := right_answers(outputs, targets)) is not None:
+                    right, answered = right + answers[0], answered + answers[1]
+    finally:
+        state.restore()
+    if not samples:
+        raise ValueError("step returned None for all held-out batches, or they hold no sample")
+    return float(loss_sum / samples), float(right) / answered if answered else float("nan")
+
+
+def home_of(net: nn.Module) -> torch.device | None:
+    """The device of the net, or None where it lies on several: batches then stay as they are."""
+    devices = {tensor.device for tensor in (*net.parameters(), *net.buffers())}
+    return devices.pop() if len(devices) == 1 else None
+
+
+def precision(
+    device: torch.device | None, dtype: torch.dtype | None
+) -> contextlib.AbstractContextManager[Any]:
+    """torch.autocast to `dtype`; nothing where it is None."""
+    if dtype is None:
+        return contextlib.nullcontext()
+    return torch.autocast(device.type if device else "cpu", dtype=dtype)
+
+
+def has_modes(optimizer: object) -> bool:
+    """Whether an optimizer has a train and an eval mode, as schedule-free ones do."""
+    return callable(getattr(optimizer, "train", None)) and callable(
+        getattr(optimizer, "eval", None)
+    )
+
+
+def switch_modes(optimizer: Any, training: bool) -> None:
+    """Put an optimizer that has modes into one."""
+    if has_modes(optimizer):
+        (optimizer.train if training else optimizer.eval)()
+
+
+def _has_own_modes(module: nn.Module) -> bool:
+    return type(module).train is not nn.Module.train or type(module).eval is not nn.Module.eval

@@ -1,0 +1,247 @@
+"""How a batch meets the net: the step that is used where none is given, and what it cannot use."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+Step = Callable[[nn.Module, Any], Any]
+LossFunction = Callable[..., torch.Tensor]
+WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+_FAILURES = (TypeError, ValueError, RuntimeError, LookupError, AttributeError, AssertionError)
+
+
+class UnfitBatch(TypeError):
+    """A batch that cannot be used without a `step`; the message has the lines to write."""
+
+
+class WrongLoss(ValueError):
+    """Outputs and targets that cross-entropy, the default, is not for."""
+
+
+def moved(batch: Any, device: torch.device | None) -> Any:
+    """A batch for one use: on `device`, with tensors of its own; where device is None, as it is.
+
+    What works on a batch in place then leaves the data alone. A class of its own is kept: it is
+    left as it is where its tensors lie on `device`, else a copy of it is moved by its method `to`,
+    or item by item.
+    """
+    if device is None or isinstance(batch, str | bytes):
+        return batch
+    if isinstance(batch, torch.Tensor):
+        there = batch.detach().to(device, non_blocking=True, copy=True)
+        return there.requires_grad_() if batch.requires_grad else there
+    if type(batch) in (list, tuple):
+        return type(batch)([moved(value, device) for value in batch])
+    if type(batch) is dict:
+        return {key: moved(value, device) for key, value in batch.items()}
+    make = getattr(type(batch), "_make", None)  # a named tuple
+    if isinstance(batch, tuple) and make and not _has_to(batch):
+        return make(moved(value, device) for value in batch)
+    inside = list(tensors_in(batch))
+    if (inside or not _has_to(batch)) and all(tensor.device == device for tensor in inside):
+        return batch
+    try:
+        own: Any = copy.copy(batch)
+        if _has_to(batch):
+            return own.to(device)
+        for key in list(batch) if isinstance(batch, Mapping) else range(len(batch)):
+            own[key] = moved(batch[key], device)
+    except (TypeError, AttributeError, LookupError):
+        return batch  # it cannot be copied or filled: the step moves what it uses
+    return own
+
+
+def default_step(loss_fn: LossFunction | None) -> Step:
+    """How a batch meets the net where no `step` is given; without a `loss_fn`, cross-entropy.
+
+    (X, y), or (X1, X2, ..., y): `loss_fn(net(X1, X2, ...), y)`. A mapping, as transformers has
+    them: `net(**batch)`, whose result holds the loss.
+    """
+    worked = False
+
+    def step(net: nn.Module, batch: Any) -> Any:
+        nonlocal worked
+        if worked:
+            return use(net, batch)
+        try:
+            used = use(net, batch)
+        except _FAILURES as problem:
+            if isinstance(problem, UnfitBatch | WrongLoss | torch.OutOfMemoryError):
+                raise
+            way = "net(**batch).loss" if isinstance(batch, Mapping) else "loss_fn(net(X), y)"
+            raise UnfitBatch(
+                f"{way}, which is the default, failed on the first batch, {described(batch)}: "
+                f"{type(problem).__name__}: {str(problem).rstrip('.')}. {advice(batch)}"
+            ) from problem
+        worked = True
+        return used
+
+    def use(net: nn.Module, batch: Any) -> Any:
+        if isinstance(batch, Mapping):
+            if loss_fn is not None:
+                raise UnfitBatch(
+                    f"loss_fn cannot be used on {described(batch)}: net(**batch) is asked for its "
+                    f"own loss. Leave loss_fn out. {advice(batch)}"
+                )
+            given = net(**batch)
+            return _part(given, "loss", batch), _part(given, "logits", batch), batch.get("labels")
+        if not isinstance(batch, Sequence) or isinstance(batch, str | bytes) or len(batch) < 2:
+            raise UnfitBatch(
+                f"a batch is (X, y), or a mapping for net(**batch), not {described(batch)}. "
+                f"{advice(batch)}"
+            )
+        *inputs, targets = batch
+        outputs = net(*inputs)
+        if loss_fn is None and not worked:
+            _check_cross_entropy(outputs, targets)
+        return (loss_fn or functional.cross_entropy)(outputs, targets), outputs, targets
+
+    return step
+
+
+def advice(batch: Any) -> str:
+    """The lines to write for a batch that the default cannot use."""
+    line = "loss_fn(net(batch.x), batch.y)"
+    if isinstance(batch, torch.Tensor):
+        line = "loss_fn(net(batch), batch)"
+    elif isinstance(batch, Mapping) and batch:
+        first, *_, last = [*batch, *batch]
+        line = f"loss_fn(net(batch[{first!r}]), batch[{last!r}])"
+    elif isinstance(batch, Sequence) and not isinstance(batch, str | bytes) and len(batch) > 0:
+        stars = "**" if isinstance(batch[0], Mapping) else "*" * isinstance(batch[0], list | tuple)
+        line = f"loss_fn(net({stars}batch[0]), batch[{len(batch) - 1}])"
+    return (
+        f"Say how a batch is used, in two lines of your own, and give step=step:\n"
+        f"    def step(net, batch):\n"
+        f"        return {line}"
+    )
+
+
+def taken_apart(given: Any) -> tuple[torch.Tensor, Any, Any]:
+    """(loss, outputs, targets) from what a step returned; TypeError or ValueError if no loss."""
+    loss, outputs, targets = given, None, None
+    if isinstance(given, tuple | list):
+        if len(given) != 3:
+            raise TypeError(
+                f"step returns a loss or (loss, outputs, targets), not {len(given)} things"
+            )
+        loss, outputs, targets = given
+    if not isinstance(loss, torch.Tensor):
+        raise TypeError(
+            f"the loss is a tensor with one number, not {described(loss)}: from step=step return "
+            f"the tensor itself, and from loss_fn too"
+        )
+    if loss.numel() != 1:
+        raise ValueError(
+            f"the loss is one number, not a tensor of shape {tuple(loss.shape)}: "
+            f"take its mean, for instance by reduction='mean'"
+        )
+    return loss, outputs, targets
+
+
+def right_answers(outputs: Any, targets: Any) -> tuple[torch.Tensor, int] | None:
+    """(right answers, on the device, and answers), or None where there is no accuracy.
+
+    There is one where the outputs are (N, C), C > 1, and the targets N whole numbers. A target
+    that is no class, as cross_entropy's ignore_index, counts as a wrong answer.
+    """
+    if not (isinstance(outputs, torch.Tensor) and isinstance(targets, torch.Tensor)):
+        return None
+    if targets.dtype not in WHOLE or outputs.ndim != 2 or outputs.shape[1] < 2:
+        return None
+    if targets.shape != outputs.shape[:1] or len(targets) == 0:
+        return None
+    return (outputs.detach().argmax(1) == targets).sum(), len(targets)
+
+
+def size_of(batch: Any, targets: Any) -> int:
+    """How many samples a batch has: the length of its targets, else of its first tensor."""
+    first = next((one for one in (targets, *tensors_in(batch)) if _has_rows(one)), None)
+    return 1 if first is None else len(first)
+
+
+def total_of(batch: Any) -> torch.Tensor | None:
+    """The sum of all floats of a batch, which is no number where one of them is none."""
+    floats = (t.detach() for t in tensors_in(batch) if t.dtype in FLOATS and not t.is_nested)
+    sums = [t.sum(dtype=torch.float32) for t in floats if t.layout is torch.strided]
+    if len({one.device for one in sums}) > 1:
+        sums = [one.cpu() for one in sums]
+    return sum(sums[1:], sums[0]) if sums else None
+
+
+def tensors_in(batch: Any, depth: int = 4) -> Iterator[torch.Tensor]:
+    """The tensors of a batch, also in lists, mappings and the attributes of an object."""
+    if isinstance(batch, torch.Tensor):
+        yield batch
+        return
+    if isinstance(batch, str | bytes) or depth == 0:
+        return
+    if isinstance(batch, Mapping):
+        parts: Sequence[Any] = list(batch.values())
+    elif isinstance(batch, list | tuple):
+        parts = batch
+    else:
+        parts = list(getattr(batch, "__dict__", {}).values())
+    for part in parts:
+        yield from tensors_in(part, depth - 1)
+
+
+def described(thing: Any) -> str:
+    """A value in a message, by its kind and size."""
+    kind = type(thing).__name__
+    if isinstance(thing, torch.Tensor):
+        return f"a {kind} of shape {tuple(thing.shape)}"
+    if isinstance(thing, Mapping):
+        return f"a {kind} with {', '.join(map(repr, thing)) or 'nothing'}"
+    if isinstance(thing, list | tuple):
+        parts = [described(part) for part in thing[:3]] + ["..."] * (len(thing) > 3)
+        return f"a {kind} of {len(thing)}" + (f" ({', '.join(parts)})" if parts else "")
+    return f"a {kind}"
+
+
+def _check_cross_entropy(outputs: Any, targets: Any) -> None:
+    """Refuse what cross-entropy, the default, computes without a word and without a meaning."""
+    if not (isinstance(outputs, torch.Tensor) and isinstance(targets, torch.Tensor)):
+        return
+    given = f"the outputs have shape {tuple(outputs.shape)}"
+    other = "give the loss that is meant as loss_fn, such as functional.mse_loss or, for answers "
+    other += "0 and 1, functional.binary_cross_entropy_with_logits"
+    if outputs.ndim < 2 or outputs.shape[1] < 2:
+        raise WrongLoss(
+            f"{given}, and cross-entropy, the default, needs (N, classes) with two classes or "
+            f"more; of one output it is always 0: {other}"
+        )
+    if not (targets.is_floating_point() and bool(targets.isfinite().all())):
+        return
+    chances = targets.detach().sum(1) if targets.ndim > 1 else targets.detach()
+    if bool((targets < 0).any()) or bool(((chances - 1).abs() > 1e-2).any()):
+        raise WrongLoss(
+            f"the targets are neither classes nor probabilities, which cross-entropy, the "
+            f"default, is for: {other}"
+        )
+
+
+def _has_to(batch: Any) -> bool:
+    # Of the class: a mapping may answer for any attribute.
+    return callable(getattr(type(batch), "to", None))
+
+
+def _has_rows(thing: Any) -> bool:
+    return isinstance(thing, torch.Tensor) and thing.ndim > 0
+
+
+def _part(given: Any, name: str, batch: Any) -> Any:
+    found = given.get(name) if isinstance(given, Mapping) else getattr(given, name, None)
+    if found is None and name == "loss":
+        raise UnfitBatch(
+            f"net(**batch) gave {described(given)} without a loss; put the labels into the batch. "
+            f"{advice(batch)}"
+        )
+    return found
