@@ -46,7 +46,7 @@ PACKAGES = (
     "tracing",
     "training",
 )
-NOT_MENDED = set(PACKAGES) - {"data"}
+NOT_MENDED = set(PACKAGES) - {"data", "schedules"}
 
 
 class Something:
@@ -115,7 +115,7 @@ MEANT: dict[str, set[str] | str] = {
     "rangetest.range_test.smoothing": {"0"},
     "recorder.group_names.groups": {"an empty list"},
     "recorder.momentum_of.group": {"an empty dictionary"},
-    "schedules.PlateauState.observe.metric": ANY_FINITE | {"nan", "inf", "-inf"},
+    "schedules.PlateauState.observe.metric": ANY_FINITE | {"nan", "inf", "-inf", "10**400"},
     "schedules.Schedule.then.after": {"0"},
     "schedules.Then.after": {"0"},
     "schedules.cyclical.base": {"0"},

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from types import ModuleType
+from typing import cast
 
 import numpy as np
 
@@ -21,7 +23,7 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     """
     file = _file()
     if file is None:  # a scikit-learn that keeps its images elsewhere
-        rows, labels = _package().load_digits(return_X_y=True)
+        rows, labels = cast(tuple[np.ndarray, np.ndarray], _package().load_digits(return_X_y=True))
     else:
         table = np.loadtxt(file, delimiter=",", dtype=np.int64)
         rows, labels = table[:, :-1], table[:, -1]
@@ -34,7 +36,7 @@ def _file() -> Path | None:
     return next((Path(f) / FILE for f in folders if (Path(f) / FILE).is_file()), None)
 
 
-def _package():
+def _package() -> ModuleType:
     try:
         from sklearn import datasets
     except ImportError as error:

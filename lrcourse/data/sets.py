@@ -325,18 +325,18 @@ def balanced_order(labels: Tensor) -> np.ndarray:
 
     Always the same: numpy has promised that RandomState's numbers will not change.
     """
-    labels = labels.cpu().numpy()
-    shuffled = np.random.RandomState(0).permutation(len(labels))
-    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    sizes = np.bincount(labels)
+    classes = labels.cpu().numpy()
+    shuffled = np.random.RandomState(0).permutation(len(classes))
+    by_class = shuffled[np.argsort(classes[shuffled], kind="stable")]
+    sizes = np.bincount(classes)
     within = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     # How far through its class each image comes; the classes take turns at being early.
-    share = (within + (labels[by_class] + 0.5) / len(sizes)) / sizes[labels[by_class]]
+    share = (within + (classes[by_class] + 0.5) / len(sizes)) / sizes[classes[by_class]]
     return by_class[np.argsort(share, kind="stable")]
 
 
 def _fingerprint(*tensors: Tensor) -> str:
     digest = hashlib.sha256()
     for tensor in tensors:
-        digest.update(tensor.cpu().contiguous().numpy())
+        digest.update(tensor.cpu().contiguous().numpy().data)
     return digest.hexdigest()[:12]

@@ -1,4 +1,14 @@
-"""Schedules as values: the factor of the peak LR as a function of the update number t."""
+"""Schedules as values: the factor of the peak LR as a function of the update number t.
+
+    from lrcourse import schedules as s
+
+    shape = s.warmup(5).then(s.cosine(25, floor=1 / 30))
+    shape(7)
+
+t counts the updates already made, or the epochs: the training loop is told which. Schedules are
+values, see `lrcourse.schedules.base`: they print, compare, hash and pickle, `a.then(b)` joins two
+and `a * b` multiplies them. Past its end each one holds its last value.
+"""
 
 from lrcourse.schedules.base import Product, Schedule, Then, constant
 from lrcourse.schedules.cycles import cyclical, exp_range, one_cycle, restarts, triangular2
@@ -10,11 +20,10 @@ from lrcourse.schedules.decays import (
     polynomial,
     power,
     step,
-    to_torch,
 )
+from lrcourse.schedules.for_torch import to_torch
 from lrcourse.schedules.functions import from_function
-from lrcourse.schedules.plateau import PlateauState, plateau
-from lrcourse.schedules.rules import warm_until
+from lrcourse.schedules.rules import PlateauState, plateau, warm_until
 from lrcourse.schedules.warmups import warmup, wsd
 
 __all__ = [

@@ -15,12 +15,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from lrcourse.support.checks import NOT_NEGATIVE, POSITIVE, check, plain_number
+from lrcourse.support.checks import NOT_NEGATIVE, POSITIVE, check, kind, plain_number, shown
 
 _SEARCHED = 10_000  # whole t's, for the peak of a shape that does not say where it is
 
@@ -40,7 +40,13 @@ class Schedule(ABC):
     and `_at(t)`, which is asked for one finite float t >= 0 at a time.
     """
 
-    length: float | None
+    if TYPE_CHECKING:  # at run time a field of that name, as warmup has it, could not be set
+
+        @property
+        @abstractmethod
+        def length(self) -> float | None: ...
+    else:
+        length: float | None
 
     @property
     def peak_at(self) -> float | None:
@@ -68,7 +74,7 @@ class Schedule(ABC):
         """The factor at one t, a finite float >= 0."""
 
     @overload
-    def __call__(self, t: float) -> float: ...
+    def __call__(self, t: float) -> float: ...  # pyright: ignore[reportOverlappingOverload]: a number is like an array too
 
     @overload
     def __call__(self, t: npt.ArrayLike) -> npt.NDArray[np.float64]: ...
@@ -130,6 +136,9 @@ class Schedule(ABC):
         return not self.length
 
 
+SCHEDULE = kind("a schedule, such as warmup(5).then(cosine(25))", Schedule)
+
+
 class Fall(Schedule):
     """A schedule that begins at its peak: nothing but a wrong argument makes it rise above."""
 
@@ -180,7 +189,7 @@ class Then(Schedule):
     after: float | None = None
 
     def __post_init__(self) -> None:
-        _check_schedules(self.first, self.second)
+        _check_schedules("Then", first=self.first, second=self.second)
         if self.after is None:
             if self.first._needs_after():
                 raise ValueError(
@@ -194,7 +203,7 @@ class Then(Schedule):
 
     @property
     def _start(self) -> float:
-        return self.first.length if self.after is None else self.after
+        return cast(float, self.first.length) if self.after is None else self.after
 
     @property
     def length(self) -> float | None:
@@ -227,12 +236,12 @@ class Product(Schedule):
     right: Schedule
 
     def __post_init__(self) -> None:
-        _check_schedules(self.left, self.right)
+        _check_schedules("Product", left=self.left, right=self.right)
 
     @property
     def length(self) -> float | None:
-        lengths = (self.left.length, self.right.length)
-        return None if None in lengths else max(lengths)
+        left, right = self.left.length, self.right.length
+        return None if left is None or right is None else max(left, right)
 
     def _at(self, t: float) -> float:
         return self.left._at(t) * self.right._at(t)
@@ -276,17 +285,18 @@ def short_repr(value: Any) -> str:
     return f"{type(value).__name__}({', '.join(shown)})"
 
 
-def _check_schedules(*parts: object) -> None:
-    for part in parts:
+def _check_schedules(owner: str, **parts: object) -> None:
+    for name, part in parts.items():
         if not isinstance(part, Schedule):
             raise TypeError(
-                f"then joins two schedules, and * multiplies two or one with a number, such as "
-                f"0.5 * warmup(5).then(cosine(25)); got {part!r}, a {type(part).__name__}"
+                f"{owner}: {name} is no schedule; then joins two schedules, and * multiplies two or one "
+                f"with a number, such as 0.5 * warmup(5).then(cosine(25)); got {shown(part)}, a {type(part).__name__}"
             )
 
 
 def _as_schedule(value: object) -> Any:
-    return value if plain_number(value) is None else constant(value)
+    number = plain_number(value)
+    return value if number is None else constant(number)
 
 
 def _as_array(t: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -9,7 +9,15 @@ from typing import Any
 
 from lrcourse.schedules.base import Fall, Schedule, blend, remaining, short_repr
 from lrcourse.schedules.functions import check_result, keep_function, rebuilt, whole_as_int
-from lrcourse.support.checks import FRACTION, POSITIVE, Number, check, check_choice
+from lrcourse.support.checks import (
+    COUNT_FROM_1,
+    FRACTION,
+    NOT_NEGATIVE,
+    POSITIVE,
+    Number,
+    check,
+    one_of,
+)
 
 WINDOWS = ("triangle", "welch", "hann")
 
@@ -118,7 +126,7 @@ class cyclical(Schedule):
 
     def __post_init__(self) -> None:
         check(self, half_cycle=POSITIVE, base=_BELOW_ONE)
-        check_choice(self, "window", WINDOWS)
+        check(self, window=one_of(*WINDOWS))
         if self.scale is not None:
             keep_function(self, "scale", "_call")
 
@@ -154,7 +162,8 @@ class _Triangular2:
     """The scale of a cyclical rate whose height halves with every cycle: 1, 1/2, 1/4 ..."""
 
     def __call__(self, cycle: int, t: float) -> float:
-        return 2.0 ** (1 - cycle)
+        NOT_NEGATIVE("triangular2", "t", t)
+        return 2.0 ** (1 - COUNT_FROM_1("triangular2", "cycle", cycle))
 
     def __repr__(self) -> str:
         return "triangular2"
@@ -218,7 +227,7 @@ class one_cycle(Schedule):
 
     def __post_init__(self) -> None:
         check(self, total=_TWO_OR_MORE, warmup=FRACTION, start=FRACTION, end=FRACTION)
-        check_choice(self, "anneal", ("cosine", "linear"))
+        check(self, anneal=one_of("cosine", "linear"))
 
     @property
     def length(self) -> int:

@@ -1,62 +1,35 @@
-"""Every schedule of the course: t -> factor of the peak learning rate.
-
-    from lrcourse import schedules as s
-
-    shape = s.warmup(5).then(s.cosine(25, floor=1 / 30))
-    shape(7)
-
-t counts the updates already made, or the epochs: the training loop is told which. Schedules are
-values, see `lrcourse.schedules.base`: they print, compare, hash and pickle, `a.then(b)` joins two
-and `a * b` multiplies them. Past its end each one holds its last value.
-"""
+"""Schedules that fall from the peak: in steps, by a power of t, along a line or half a cosine."""
 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
-from lrcourse.schedules.base import Fall, Product, Schedule, Then, blend, constant, remaining
-from lrcourse.schedules.cycles import cyclical, exp_range, one_cycle, restarts, triangular2
-from lrcourse.schedules.functions import from_function
-from lrcourse.schedules.plateau import PlateauState, plateau
-from lrcourse.schedules.rules import warm_until
-from lrcourse.schedules.warmups import warmup, wsd
-from lrcourse.support.checks import FRACTION, POSITIVE, Number, check
-
-if TYPE_CHECKING:
-    from torch.optim import Optimizer
-    from torch.optim.lr_scheduler import LambdaLR
-
-__all__ = [
-    "PlateauState",
-    "Product",
-    "Schedule",
-    "Then",
-    "constant",
-    "cosine",
-    "cyclical",
-    "exp_range",
-    "exponential",
-    "from_function",
-    "linear",
-    "multistep",
-    "one_cycle",
-    "plateau",
-    "polynomial",
-    "power",
-    "restarts",
-    "step",
-    "to_torch",
-    "triangular2",
-    "warm_until",
-    "warmup",
-    "wsd",
-]
+from lrcourse.schedules.base import Fall, blend, remaining
+from lrcourse.support.checks import FRACTION, POSITIVE, Number, check, each
 
 _NOT_POSITIVE = Number("a finite number <= 0", lambda v: v <= 0)
+
+
+class _Timed(Fall):
+    """A fall from 1 to a floor that takes a time known before."""
+
+    total: float
+    floor: float
+
+    @property
+    def length(self) -> float:
+        return self.total
+
+    def _at(self, t: float) -> float:
+        return self.floor if t >= self.total else blend(self.floor, self._left(t / self.total))
+
+    @abstractmethod
+    def _left(self, progress: float) -> float:
+        """What is left of the fall, from 1 to 0, at a progress from 0 to 1."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,14 +79,13 @@ class multistep(Fall):
     gamma: float
 
     def __post_init__(self) -> None:
-        check(self, gamma=POSITIVE)
-        wanted = "multistep: milestones must be strictly increasing numbers > 0, such as (15, 30)"
-        if isinstance(self.milestones, str) or not hasattr(self.milestones, "__iter__"):
-            raise TypeError(f"{wanted}; got {self.milestones!r}")
-        given = list(self.milestones)
-        stored = tuple(POSITIVE("multistep", "each milestone", one) for one in given)
+        check(self, milestones=each(POSITIVE, least=0), gamma=POSITIVE)
+        stored = tuple(self.milestones)
         if not stored or any(later <= earlier for earlier, later in pairwise(stored)):
-            raise ValueError(f"{wanted}; got {given!r}")
+            raise ValueError(
+                "multistep: milestones must be strictly increasing numbers > 0, such as (15, 30); "
+                f"got {list(stored)!r}"
+            )
         object.__setattr__(self, "milestones", stored)
 
     @property
@@ -194,7 +166,7 @@ class power(Fall):
 
 
 @dataclass(frozen=True, repr=False)
-class polynomial(Fall):
+class polynomial(_Timed):
     """A fall from 1 to `floor` along a power of the time that is left.
 
         factor(t) = floor + (1 - floor) (1 - t / total) ** exponent    for t < total
@@ -215,18 +187,12 @@ class polynomial(Fall):
     def __post_init__(self) -> None:
         check(self, total=POSITIVE, exponent=POSITIVE, floor=FRACTION)
 
-    @property
-    def length(self) -> float:
-        return self.total
-
-    def _at(self, t: float) -> float:
-        if t >= self.total:
-            return self.floor
-        return blend(self.floor, remaining(t / self.total, "linear") ** self.exponent)
+    def _left(self, progress: float) -> float:
+        return remaining(progress, "linear") ** self.exponent
 
 
 @dataclass(frozen=True, repr=False)
-class linear(Fall):
+class linear(_Timed):
     """A straight fall from 1 to `floor`.
 
         factor(t) = floor + (1 - floor) (1 - t / total)    for t < total
@@ -243,18 +209,12 @@ class linear(Fall):
     def __post_init__(self) -> None:
         check(self, total=POSITIVE, floor=FRACTION)
 
-    @property
-    def length(self) -> float:
-        return self.total
-
-    def _at(self, t: float) -> float:
-        if t >= self.total:
-            return self.floor
-        return blend(self.floor, remaining(t / self.total, "linear"))
+    def _left(self, progress: float) -> float:
+        return remaining(progress, "linear")
 
 
 @dataclass(frozen=True, repr=False)
-class cosine(Fall):
+class cosine(_Timed):
     """A fall from 1 to `floor` along half a cosine wave.
 
         factor(t) = floor + (1 - floor) (1 + cos(pi t / total)) / 2    for t < total
@@ -274,31 +234,5 @@ class cosine(Fall):
     def __post_init__(self) -> None:
         check(self, total=POSITIVE, floor=FRACTION)
 
-    @property
-    def length(self) -> float:
-        return self.total
-
-    def _at(self, t: float) -> float:
-        if t >= self.total:
-            return self.floor
-        return blend(self.floor, remaining(t / self.total, "cosine"))
-
-
-def to_torch(shape: Schedule, optimizer: Optimizer) -> LambdaLR:
-    """The schedule as a torch LambdaLR, for a training loop of one's own.
-
-    Each parameter group's own learning rate is multiplied, so rates per group survive. As every
-    torch scheduler it sets the rate for t = 0 when it is built; call its `step()` once after each
-    update (or epoch: then t counts epochs). It pickles; its state_dict holds plain data, and
-    loading one restores t. The shape is not part of it: build the same one before loading. Load
-    the optimizer's state too: torch leaves its learning rate as it is.
-    """
-    if not isinstance(shape, Schedule):
-        raise TypeError(
-            f"to_torch takes a schedule, such as cosine(1000); got {shape!r}, a "
-            f"{type(shape).__name__}"
-        )
-    from torch.optim.lr_scheduler import LambdaLR  # torch takes a second to import
-
-    # The bound method, not the shape: LambdaLR's load_state_dict would write into the shape.
-    return LambdaLR(optimizer, lr_lambda=shape.__call__)
+    def _left(self, progress: float) -> float:
+        return remaining(progress, "cosine")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from lrcourse.schedules.base import Schedule
-from lrcourse.support.checks import POSITIVE, check, plain_number
+from lrcourse.support.checks import POSITIVE, check, plain_number, shown
 from lrcourse.support.names import find_function, function_name
 
 
@@ -33,7 +33,7 @@ class from_function(Schedule):
     """
 
     f: Callable[[float], float] | str
-    length: float | None = None
+    length: float | None = None  # pyright: ignore[reportIncompatibleMethodOverride]: a field
     _call: Callable[[float], float] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -65,10 +65,10 @@ def keep_function(owner: Any, name: str, call: str) -> None:
     leads to no function.
     """
     given = getattr(owner, name)
-    if not (callable(given) or isinstance(given, str)):
+    if isinstance(given, type) or not (callable(given) or isinstance(given, str)):
         raise TypeError(
             f"{type(owner).__name__}: {name} must be a function or its name as 'module:function'; "
-            f"got {given!r}, a {type(given).__name__}"
+            f"got {shown(given)}, a {type(given).__name__}"
         )
     function = find_function(given) if isinstance(given, str) else given
     object.__setattr__(owner, call, function)

@@ -2,22 +2,142 @@
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Protocol
 
-from lrcourse.support.checks import Number, check, plain_number
+from lrcourse.schedules.base import short_repr
+from lrcourse.support.checks import (
+    COUNT,
+    FRACTION,
+    Number,
+    check,
+    one_of,
+    optional,
+    plain_number,
+    shown,
+)
+
+# What may be watched, and which way is better.
+_MODE_OF = {"train_loss": "min", "valid_loss": "min", "valid_acc": "max"}
 
 _SHARE = Number("a number between 0 and 1, both excluded", lambda v: 0 < v < 1)
+_THRESHOLD = Number("a number from 0 to below 1", lambda v: 0 <= v < 1)
 
 
-class Rule:
+class RuleState(Protocol):
+    """One run's progress under a rule: the factor of the peak rate, which metrics may change."""
+
+    factor: float
+
+    def observe(self, metric: float) -> float:
+        """Take in one metric and give the factor from here on."""
+        ...
+
+
+class Rule(ABC):
     """What decides the factor of the peak LR from a metric after each epoch.
 
-    A rule is a frozen value; ``start()`` gives the state of one training run, which has a
-    ``factor`` and is told each metric with ``observe(metric)``. ``watch`` names the column of the
-    history.
+    A rule is a frozen value; `start()` gives the state of one training run, which has a `factor`
+    and is told each metric with `observe(metric)`. `watch` names the column of the history.
     """
 
     watch: str | None
+
+    @abstractmethod
+    def start(self) -> RuleState:
+        """The state for one training run."""
+
+    def __repr__(self) -> str:
+        return short_repr(self)
+
+
+@dataclass(frozen=True, repr=False)
+class plateau(Rule):
+    """Multiply the factor by `factor` after more than `patience` observations without progress.
+
+        progress, mode "min":   metric < best - threshold |best|
+        progress, mode "max":   metric > best + threshold |best|
+        otherwise bad += 1, and once bad > patience:
+            factor <- max(floor, factor * self.factor), bad <- 0
+
+    The rule itself is a frozen value; `start()` gives the state of one training run, which begins
+    at factor 1 and is told each metric with `observe(metric)`. The first observation is always
+    progress, NaN never is. After a cut, the next `cooldown` observations are not counted as bad.
+    The factor never falls below `floor`, a fraction of the peak learning rate.
+
+    `watch` is what the training loop observes after each epoch: "train_loss", "valid_loss" or
+    "valid_acc" (with mode="max"); None leaves it to the loop. The test split is never watched: a
+    rate that was chosen by it would have seen the test.
+
+    Source: common practice (He et al. 2016 divide by 10 "when the error plateaus"). Counts as
+    torch's ReduceLROnPlateau with its relative threshold (and eps=0), and so as transformers'
+    `reduce_lr_on_plateau` and timm's PlateauLRScheduler; but torch moves the bar the wrong way
+    for a negative metric, `best * (1 - threshold)`, and this rule does not.
+    """
+
+    factor: float = 0.5
+    patience: int = 3
+    threshold: float = 1e-4
+    floor: float = 0.0
+    cooldown: int = 0
+    mode: str = "min"
+    watch: str | None = None
+
+    def __post_init__(self) -> None:
+        check(self, factor=_SHARE, patience=COUNT, threshold=_THRESHOLD)
+        check(self, floor=FRACTION, cooldown=COUNT)
+        check(self, mode=one_of("min", "max"))
+        if isinstance(self.watch, str) and self.watch.startswith("test"):
+            raise ValueError(
+                f"plateau: watch={self.watch!r}: the test split is never watched, for then it "
+                f"would choose the learning rate; watch one of {', '.join(map(repr, _MODE_OF))}"
+            )
+        check(self, watch=optional(one_of(*_MODE_OF)))
+        if self.watch is not None and self.mode != _MODE_OF[self.watch]:
+            raise ValueError(
+                f"plateau: watch={self.watch!r} needs mode={_MODE_OF[self.watch]!r}; "
+                f"got mode={self.mode!r}, which takes every improvement for a plateau"
+            )
+
+    def start(self) -> PlateauState:
+        """The state for one training run, with factor 1."""
+        return PlateauState(self, best=math.inf if self.mode == "min" else -math.inf)
+
+
+@dataclass
+class PlateauState:
+    """One run's progress under a plateau rule: its factor of the peak rate, and what it counted."""
+
+    rule: plateau
+    best: float
+    factor: float = 1.0
+    bad: int = 0
+    cooling: int = 0
+
+    def observe(self, metric: float) -> float:
+        """Take in one metric and give the factor from here on; TypeError unless a number."""
+        value = _metric(metric)
+        if self._is_progress(value):
+            self.best = value
+            self.bad = 0
+        else:
+            self.bad += 1
+        if self.cooling:
+            self.cooling -= 1
+            self.bad = 0
+        if self.bad > self.rule.patience:
+            self.factor = max(self.rule.floor, self.factor * self.rule.factor)
+            self.bad = 0
+            self.cooling = self.rule.cooldown
+        return self.factor
+
+    def _is_progress(self, value: float) -> bool:
+        margin = math.copysign(self.rule.threshold, self.best)
+        if self.rule.mode == "min":
+            return value < self.best * (1 - margin)
+        return value > self.best * (1 + margin)
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,13 +147,13 @@ class warm_until(Rule):
         factor(epoch) = factor   until an epoch ends with train_acc > accuracy
                         1        in all later epochs
 
-    ``accuracy`` and ``factor`` lie between 0 and 1, both excluded. The length of this warmup is not
+    `accuracy` and `factor` lie between 0 and 1, both excluded. The length of this warmup is not
     known before: it is a rule and not a schedule. The accuracy is that of an epoch, measured on the
     batches while the net is changing. NaN never reaches it.
 
     Source: He et al. 2015 (arXiv 1512.03385), section 4.2, for ResNet-110: 0.01 until the training
     error is below 80 % (about 400 updates, there about one epoch), then 0.1. That is
-    ``warm_until(accuracy=0.2, factor=0.1)`` with a peak of 0.1.
+    `warm_until(accuracy=0.2, factor=0.1)` with a peak of 0.1.
     """
 
     accuracy: float = 0.2
@@ -61,9 +181,17 @@ class WarmState:
 
     def observe(self, metric: float) -> float:
         """Take in one epoch's accuracy and give the factor from here on; TypeError if no number."""
-        value = plain_number(metric)
-        if value is None:
-            raise TypeError(f"observe takes a number, such as 0.35; got {metric!r}")
+        value = _metric(metric)
         if value > self.rule.accuracy:
             self.factor = 1.0
         return self.factor
+
+
+def _metric(value: object) -> float:
+    metric = plain_number(value)
+    if metric is None:
+        raise TypeError(
+            f"observe takes a number as metric, such as loss.item(); got {shown(value)}, "
+            f"a {type(value).__name__}"
+        )
+    return metric

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from lrcourse.schedules.base import Schedule, blend, remaining
-from lrcourse.support.checks import FRACTION, NOT_NEGATIVE, POSITIVE, check, check_choice
+from lrcourse.support.checks import FRACTION, NOT_NEGATIVE, POSITIVE, check, one_of
 
 RAMPS = ("linear", "constant", "exponential", "geometric", "power")
 DEFAULT_EXPONENT = 4  # YOLO's burn-in
@@ -46,14 +46,14 @@ class warmup(Schedule):
     and with ramp="constant" torch's ConstantLR.
     """
 
-    length: float | None
+    length: float | None  # pyright: ignore[reportIncompatibleMethodOverride]: a field
     start: float | None = None
     ramp: str = "linear"
     exponent: float | None = None
     tau: float | None = None
 
     def __post_init__(self) -> None:
-        check_choice(self, "ramp", RAMPS)
+        check(self, ramp=one_of(*RAMPS))
         self._check_length()
         self._check_use()
         if self.start is not None:
@@ -114,20 +114,18 @@ class warmup(Schedule):
         return self.length is None
 
     def _at(self, t: float) -> float:
-        if self.length is None:
-            return -math.expm1(-(t + 1) / self.tau)
-        if t >= self.length:
+        if self.ramp == "exponential" and (self.length is None or t < self.length):
+            tau = max((self.length or 0) / 5, TINY) if self.tau is None else self.tau
+            return -math.expm1(-(t + 1) / tau)
+        if self.length is None or t >= self.length:
             return 1.0
+        exponent = 1 if self.ramp == "linear" else self.exponent or DEFAULT_EXPONENT
+        if self.start is None:
+            return min(1.0, (t + 1) / self.length) ** exponent
         if self.ramp == "constant":
             return self.start
         if self.ramp == "geometric":
             return self.start ** (1 - t / self.length)
-        if self.ramp == "exponential":
-            tau = max(self.length / 5, TINY) if self.tau is None else self.tau
-            return -math.expm1(-(t + 1) / tau)
-        exponent = 1 if self.ramp == "linear" else self.exponent or DEFAULT_EXPONENT
-        if self.start is None:
-            return min(1.0, (t + 1) / self.length) ** exponent
         return blend(self.start, (t / self.length) ** exponent)
 
 
@@ -160,7 +158,7 @@ class wsd(Schedule):
 
     def __post_init__(self) -> None:
         check(self, total=POSITIVE, warmup=NOT_NEGATIVE, decay=NOT_NEGATIVE, floor=FRACTION)
-        check_choice(self, "tail", ("linear", "cosine", "sqrt"))
+        check(self, tail=one_of("linear", "cosine", "sqrt"))
         if self.warmup + self.decay > self.total:
             raise ValueError(
                 f"wsd: warmup + decay must be at most total, which includes both; got "

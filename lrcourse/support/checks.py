@@ -199,8 +199,8 @@ def each(rule: Rule, least: int = 1) -> Rule:
 
     def checked(owner: str, name: str, value: object) -> list[Any]:
         values = value
-        if hasattr(value, "tolist") and not isinstance(value, type):
-            values = value.tolist()  # of an array or a tensor: plain numbers
+        if not isinstance(value, type) and (listed := getattr(value, "tolist", None)):
+            values = listed()  # of an array or a tensor: plain numbers
         if isinstance(values, str | bytes | dict) or not isinstance(values, Iterable):
             raise TypeError(f"{owner}: {name} must be a sequence; got {shown(value)}")
         values = list(values)
@@ -213,16 +213,6 @@ def each(rule: Rule, least: int = 1) -> Rule:
     return checked
 
 
-def check_choice(owner: Any, name: str, choices: tuple[str | None, ...]) -> None:
-    """ValueError unless the attribute of that name is one of the choices."""
-    value = getattr(owner, name)
-    if not (value is None or isinstance(value, str)) or value not in choices:
-        raise ValueError(
-            f"{type(owner).__name__}: {name} must be one of {', '.join(map(repr, choices))}; "
-            f"got {shown(value)}"
-        )
-
-
 def plain_number(value: object) -> float | None:
     """An int or a float from any real number (NumPy's too); None for a bool or a non-number."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
@@ -230,5 +220,5 @@ def plain_number(value: object) -> float | None:
     try:
         number = float(value)
     except OverflowError:
-        return math.inf if value > 0 else -math.inf
+        return math.inf if abs(value) == value else -math.inf
     return int(value) if isinstance(value, numbers.Integral) else number

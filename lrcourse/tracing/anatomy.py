@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lrcourse.schedules.base import Product, Schedule, Then
-from lrcourse.schedules.plateau import plateau
+from lrcourse.schedules.rules import plateau
 
 TORCH = "torch.optim.lr_scheduler"
 

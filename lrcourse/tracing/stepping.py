@@ -13,7 +13,7 @@ import torch
 
 from lrcourse.recorder import momentum_of
 from lrcourse.schedules.base import Schedule
-from lrcourse.schedules.plateau import plateau
+from lrcourse.schedules.rules import plateau
 from lrcourse.tracing.twin import CannotCopy
 
 

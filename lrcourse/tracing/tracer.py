@@ -23,7 +23,7 @@ import torch
 
 from lrcourse.recorder import Recorder, group_names
 from lrcourse.schedules.base import Schedule
-from lrcourse.schedules.plateau import plateau
+from lrcourse.schedules.rules import plateau
 from lrcourse.support.checks import Number
 from lrcourse.tracing.anatomy import Anatomy, anatomy
 from lrcourse.tracing.checks import examine

@@ -94,5 +94,5 @@ def test_to_torch_pickles(copied):
 
 @pytest.mark.parametrize("wrong", [plateau(), 0.5, None, lambda t: 1.0])
 def test_to_torch_takes_schedules_only(wrong):
-    with pytest.raises(TypeError, match="to_torch takes a schedule"):
+    with pytest.raises(TypeError, match="to_torch: shape must be a schedule"):
         to_torch(wrong, sgd())

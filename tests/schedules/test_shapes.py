@@ -17,6 +17,7 @@ from helpers.repository import ROOT
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from lrcourse import schedules
 from lrcourse.schedules import (
     Schedule,
     constant,
@@ -36,7 +37,6 @@ from lrcourse.schedules import (
     warmup,
     wsd,
 )
-from lrcourse.schedules import decays as schedules
 
 # Any schedule
 
