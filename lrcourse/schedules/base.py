@@ -289,8 +289,9 @@ def _check_schedules(owner: str, **parts: object) -> None:
     for name, part in parts.items():
         if not isinstance(part, Schedule):
             raise TypeError(
-                f"{owner}: {name} is no schedule; then joins two schedules, and * multiplies two or one "
-                f"with a number, such as 0.5 * warmup(5).then(cosine(25)); got {shown(part)}, a {type(part).__name__}"
+                f"{owner}: {name} is no schedule; then joins two schedules, and * multiplies two "
+                f"or one with a number, such as 0.5 * warmup(5).then(cosine(25)); got "
+                f"{shown(part)}, a {type(part).__name__}"
             )
 
 
