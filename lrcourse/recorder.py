@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 import numpy as np
 
@@ -41,7 +41,35 @@ class OptimizerLike(Protocol):
         ...
 
 
-class Recorder:
+class Hooked:
+    """What looks on at an optimizer's updates inside a `with` block, through hooks that torch has.
+
+    They are taken off at the end of the block, also after an error.
+    """
+
+    def __init__(self) -> None:
+        self._handles: list[RemovableHandle] = []
+
+    def _hooks(self) -> Iterator[RemovableHandle]:
+        """Hang on what is to be called, one after the other."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        for handle in self._hooks():
+            self._handles.append(handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        while self._handles:
+            self._handles.pop().remove()
+
+
+class Recorder(Hooked):
     """Record the LR and the momentum of every parameter group at each update of `optimizer`.
 
     Use it as a context manager around any training loop::
@@ -74,27 +102,17 @@ class Recorder:
         self._stepping = stepping(optimizer, "Recorder")
         # For each update: index of the optimizer that made it -> (LR, momentum) of its groups.
         self._rows: list[dict[int, list[tuple[float, float]]]] = []
-        self._handles: list[RemovableHandle] = []
+        super().__init__()
         for group in groups_of(optimizer):
             _check_rate(group, optimizer)
 
-    def __enter__(self) -> Recorder:
+    def _hooks(self) -> Iterator[RemovableHandle]:
         for k, each in enumerate(self._stepping):
             read = _uncompiled(partial(self._read, k, each))
-            self._handles.append(each.optimizer.register_step_pre_hook(read))
+            yield each.optimizer.register_step_pre_hook(read)
             if any(map(is_schedule_free, each.groups)):  # scaled inside the step
                 read = _uncompiled(partial(self._read_again, k, each))
-                self._handles.append(each.optimizer.register_step_post_hook(read))
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        while self._handles:
-            self._handles.pop().remove()
+                yield each.optimizer.register_step_post_hook(read)
 
     def _read(self, k: int, stepper: Stepper, *_: object) -> None:
         # Several optimizers in a wrapper make one update between them, each once.

@@ -46,7 +46,7 @@ PACKAGES = (
     "tracing",
     "training",
 )
-NOT_MENDED = set(PACKAGES) - {"data", "schedules"}
+NOT_MENDED = set(PACKAGES) - {"data", "playground", "plots", "schedules", "study"}
 
 
 class Something:
@@ -109,6 +109,7 @@ MEANT: dict[str, set[str] | str] = {
     "playground.Setting.momentum": {"0"},
     "playground.Setting.noise": {"0"},
     "playground.Setting.warmup": {"0"},
+    "plots.displacement.layers": {"a list of strings"},
     "plots.loop.chance": {"0"},
     "plots.over_updates.levels": {"an empty dictionary"},
     "plots.rates.marks": {"an empty dictionary"},

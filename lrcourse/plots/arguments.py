@@ -47,7 +47,7 @@ def together(what: str, *rules: Rule) -> Rule:
             raise TypeError(f"{owner}: {name} must be {what}; got {shown(value)}")
         if len(value) != len(rules):
             raise ValueError(
-                f"{owner}: {name} must be {len(rules)} things, {what}; it has {len(value)}"
+                f"{owner}: {name} must be {len(rules)} things, {what}; got {shown(value)}"
             )
         pairs = enumerate(zip(rules, value, strict=True))
         return tuple(rule(owner, f"{name}[{k}]", one) for k, (rule, one) in pairs)

@@ -10,7 +10,7 @@ import numpy as np
 from lrcourse import __version__, look
 from lrcourse.plots import arguments as given
 from lrcourse.recorder import Recorder
-from lrcourse.support.checks import NUMBER, arguments, each, kind, optional
+from lrcourse.support.checks import NOT_NEGATIVE, NUMBER, arguments, each, kind, optional
 
 _NOTE: dict[str, Any] = {
     "xycoords": ("axes fraction", "data"),
@@ -33,7 +33,7 @@ def _losses(owner: str, name: str, value: object) -> np.ndarray:
         given.together("(losses, log)", _losses, kind("a log of tracing.record", Recorder)),
     ),
     intended=optional(each(NUMBER)),
-    chance=optional(NUMBER),
+    chance=optional(NOT_NEGATIVE),
     **given.TITLED,
 )
 def loop(

@@ -5,8 +5,8 @@
     averaging.average(taken, data.train)          # one net; its BatchNorm statistics are its own
     averaging.ensemble(taken.nets, data.test)     # (loss, accuracy) of the mean probability
 
-It works with any loop that calls ``optimizer.step()``. The mean is torch's own
-(``torch.optim.swa_utils``).
+It works with any loop that calls `optimizer.step()`. The mean is torch's own
+(`torch.optim.swa_utils`).
 
 Sources: Izmailov et al. 2018 (arXiv 1803.05407), averaging; Huang et al. 2017 (arXiv 1704.00109),
 snapshot ensembles.
@@ -18,17 +18,36 @@ import copy
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, update_bn
 
-if TYPE_CHECKING:
-    from lrcourse.data.sets import Split
+from lrcourse.data import Split
+from lrcourse.study.arguments import NET, OPTIMIZER, SPLIT
+from lrcourse.support.checks import COUNT_FROM_1, arguments, each, optional
 
 AT_ONCE = 250  # images in one forward pass
+
+
+def _nets(owner: str, name: str, value: object) -> list[nn.Module]:
+    """Rule: nets, one at least, or what `collect` gave."""
+    given = value.nets if isinstance(value, Taken) else value
+    if isinstance(given, list | tuple) and not given:
+        raise ValueError(f"{owner}: no nets: {name} must have one at least")
+    return each(NET)(owner, name, given)
+
+
+def _moments(owner: str, name: str, value: object) -> list[int]:
+    """Rule: different numbers of updates, one at least."""
+    moments = each(COUNT_FROM_1)(owner, name, value)
+    if len(set(moments)) < len(moments):
+        raise ValueError(
+            f"{owner}: {name} must be different numbers of updates, such as [340, 680]; "
+            f"got {moments}"
+        )
+    return moments
 
 
 @dataclass(eq=False)
@@ -38,31 +57,40 @@ class Taken:
     Attributes:
         after: how many updates had been made when each was taken, ascending.
         nets: copies of the net, in eval mode, in the same order.
+
+    >>> from lrcourse.study.averaging import Taken
+    >>> Taken().after
+    []
     """
 
     after: list[int] = field(default_factory=list)
     nets: list[nn.Module] = field(default_factory=list)
 
 
+@arguments(net=NET, optimizer=OPTIMIZER, after=_moments)
 @contextmanager
 def collect(
     net: nn.Module, optimizer: torch.optim.Optimizer, after: Iterable[int]
 ) -> Iterator[Taken]:
-    """Take a copy of ``net`` after each of these numbers of updates, counted from here on.
+    """Take a copy of `net` after each of these numbers of updates, counted from here on.
 
     Neither the net nor the optimizer is changed; the hook that counts is removed at the end.
 
     Raises:
         ValueError: no numbers, one below 1, or one twice; at the end, one that the run has not
             reached.
+
+    >>> import torch
+    >>> from lrcourse.study.averaging import collect
+    >>> net = torch.nn.Linear(2, 1)
+    >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    >>> with collect(net, optimizer, after=[1, 3]) as taken:
+    ...     for _ in range(3):
+    ...         optimizer.step()
+    >>> taken.after, len(taken.nets)
+    ([1, 3], 2)
     """
-    wanted = list(after)
-    if not wanted or min(wanted) < 1 or len(set(wanted)) < len(wanted):
-        raise ValueError(
-            f"after is {wanted}: give the numbers of updates after which to take the weights, "
-            "different ones from 1 on, such as [340, 680]"
-        )
-    taken, due, made = Taken(), set(wanted), 0
+    taken, due, made = Taken(), set(after), 0
 
     def count(*_: object) -> None:
         nonlocal made
@@ -80,6 +108,7 @@ def collect(
         raise ValueError(f"the run made {made} updates; nothing was taken after {missed}")
 
 
+@arguments(taken=_nets, split=optional(SPLIT), batch_size=COUNT_FROM_1)
 def average(
     taken: Taken | Sequence[nn.Module],
     split: Split | None,
@@ -94,10 +123,15 @@ def average(
             running statistics anew: those of the members belong to other weights. None leaves
             the last member's in place, which is a mistake that one should have seen once.
         batch_size: of that pass.
+
+    >>> import torch
+    >>> from lrcourse.study.averaging import average
+    >>> one, three = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
+    >>> _ = torch.nn.init.constant_(one.weight, 1.0), torch.nn.init.constant_(three.weight, 3.0)
+    >>> average([one, three], None).weight.item()
+    2.0
     """
-    nets = list(taken.nets if isinstance(taken, Taken) else taken)
-    if not nets:
-        raise ValueError("there are no nets to average: give one at least")
+    nets = _nets("average", "taken", taken)
     mean = AveragedModel(nets[0])
     for net in nets:
         mean.update_parameters(net)
@@ -110,15 +144,20 @@ def average(
     return averaged.eval()
 
 
+@arguments(nets=_nets, split=SPLIT)
 def ensemble(nets: Sequence[nn.Module], split: Split) -> tuple[float, float]:
     """(loss, accuracy) of several nets that vote: the mean of their probabilities.
 
     The loss is the cross-entropy of that mean. Each net is asked in eval mode, and its mode is
     put back.
+
+    >>> from lrcourse import data, models
+    >>> from lrcourse.study.averaging import ensemble
+    >>> digits = data.load("digits", device="cpu").subset(64)
+    >>> loss, accuracy = ensemble([models.mlp(1, 8, seed=k) for k in range(3)], digits.test)
+    >>> 0 <= accuracy <= 1
+    True
     """
-    nets = list(nets)
-    if not nets:
-        raise ValueError("there are no nets to vote: give one at least")
     total = torch.zeros(len(split.y), 1, device=split.X.device, dtype=torch.float64)
     for net in nets:
         was_training = net.training

@@ -1,4 +1,4 @@
-"""Sharpness: the largest curvature of a net's loss, by power iteration, and its course.
+"""The curvatures of a net's loss: the largest (the sharpness), its course, and all of them.
 
     net = models.build("mlp", seed=0, data=digits, depth=3, width=32)
     watch = train_watching(net, digits.train, lr=0.1, updates=1000, every=20)
@@ -7,6 +7,12 @@
 For a quadratic loss gradient descent diverges as soon as the sharpness exceeds 2 / lr. In a net the
 sharpness changes while it trains: Cohen et al. 2021, "Gradient Descent on Neural Networks
 Typically Occurs at the Edge of Stability" (arXiv 2103.00065).
+
+    spectrum(net, digits.train)            # all eigenvalues of the Hessian, ascending
+    share_down(values, least=1e-3)         # the share that is negative beyond rounding
+
+At a minimum no curvature is negative, at a saddle some are: Dauphin et al. 2014 (arXiv 1406.2572),
+who count them along the training of small nets. Chapters 1, 3 and 4 use this module.
 """
 
 from __future__ import annotations
@@ -19,17 +25,48 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lrcourse.data.sets import Split
+from lrcourse.data import Split
+from lrcourse.study.arguments import NET, SEED, SPLIT, UPDATES, Loss, flat, learning
+from lrcourse.support.checks import (
+    COUNT_FROM_1,
+    NOT_NEGATIVE,
+    POSITIVE,
+    Number,
+    arguments,
+    function,
+    kind,
+    optional,
+    shown,
+    whole,
+)
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+MOST = 2000  # weights in a spectrum; the matrix has as many rows and columns
+_TENSOR = kind("a tensor", Tensor)
+_TOLERANCE = Number("a number > 0 and below 1", lambda v: 0 < v < 1)
 
 
+def _row(owner: str, name: str, value: object) -> Tensor:
+    """Rule: finite numbers in one row, one at least."""
+    row = _TENSOR(owner, name, value)
+    if row.ndim != 1 or not len(row) or not bool(torch.isfinite(row).all()):
+        raise ValueError(f"{owner}: {name} must be finite numbers in one row; got {shown(value)}")
+    return row
+
+
+@arguments(outputs=_TENSOR, y=_TENSOR)
 def squared_error(outputs: Tensor, y: Tensor) -> Tensor:
-    """Half the squared distance of the outputs from the labels as one-hot rows, image mean."""
+    """Half the squared distance of the outputs from the labels as one-hot rows, image mean.
+
+    >>> import torch
+    >>> from lrcourse.study.curvature import squared_error
+    >>> squared_error(torch.zeros(2, 3), torch.tensor([0, 2])).item()
+    0.5
+    """
     target = F.one_hot(y, outputs.shape[1]).to(outputs.dtype)
     return ((outputs - target) ** 2).sum(1).mean() / 2
 
 
+@arguments(apply=function, start=_row, tolerance=_TOLERANCE, most=UPDATES)
 def largest_eigenvalue(
     apply: Callable[[Tensor], Tensor], start: Tensor, tolerance: float = 1e-3, most: int = 300
 ) -> tuple[float, Tensor]:
@@ -46,6 +83,13 @@ def largest_eigenvalue(
         most: products with A at most, twice as many where the iteration is repeated.
 
     NaN where a product is not finite.
+
+    >>> import torch
+    >>> from lrcourse.study.curvature import largest_eigenvalue
+    >>> matrix = torch.diag(torch.tensor([1.0, 5.0, -7.0]))
+    >>> value, vector = largest_eigenvalue(lambda v: matrix @ v, torch.ones(3))
+    >>> round(value, 2)
+    5.0
     """
     value, vector = _power(apply, start, 0.0, tolerance, most)
     if value < 0:
@@ -69,6 +113,7 @@ def _power(
     return value + shift, v
 
 
+@arguments(net=NET, split=SPLIT, loss_fn=function, start=optional(_row), tolerance=_TOLERANCE)
 def sharpness(
     net: nn.Module,
     split: Split,
@@ -79,13 +124,20 @@ def sharpness(
 ) -> float:
     """The largest eigenvalue of the Hessian of the mean loss over a split, at the net's weights.
 
-    The net and its gradients stay as they are. ``loss_fn`` takes (outputs, labels) to a mean.
-    ``start`` is where power iteration begins, one number a weight; default: random, always the
-    same.
+    The net and its gradients stay as they are. `loss_fn` takes (outputs, labels) to a mean.
+    `start` is where power iteration begins, one number a weight; default: random, always the
+    same. `tolerance` is that of `largest_eigenvalue`.
+
+    >>> from lrcourse import data, models
+    >>> from lrcourse.study.curvature import sharpness
+    >>> digits = data.load("digits", device="cpu").subset(64)
+    >>> sharpness(models.mlp(1, 8), digits.train) > 0
+    True
     """
     return _sharpest(net, split, loss_fn, start, tolerance)[0]
 
 
+@arguments(net=NET, split=SPLIT, loss_fn=function)
 def along_gradient(net: nn.Module, split: Split, loss_fn: Loss = squared_error) -> float:
     """The curvature of the mean loss over a split in the direction of its own gradient g.
 
@@ -95,31 +147,43 @@ def along_gradient(net: nn.Module, split: Split, loss_fn: Loss = squared_error) 
     a quadratic a step of gradient descent at a rate above 2 over this number ends higher than it
     began. 0 where the gradient is 0; NaN where it is not finite. The net and its gradients stay as
     they are.
+
+    >>> from lrcourse import data, models
+    >>> from lrcourse.study.curvature import along_gradient, sharpness
+    >>> digits, net = data.load("digits", device="cpu").subset(64), models.mlp(1, 8)
+    >>> along_gradient(net, digits.train) <= sharpness(net, digits.train)
+    True
     """
-    weights = [w for w in net.parameters() if w.requires_grad]
-    parts = torch.autograd.grad(loss_fn(net(split.X), split.y), weights, create_graph=True)
-    slope = _flat(parts)
+    weights, slope = _slope(net, split, loss_fn)
     g = slope.detach()
     length = float(g @ g)
     if length == 0:
         return 0.0
-    return float(g @ _flat(torch.autograd.grad(slope @ g, weights))) / length
+    return float(g @ flat(torch.autograd.grad(slope @ g, weights))) / length
+
+
+def _slope(net: nn.Module, split: Split, loss_fn: Loss) -> tuple[list[nn.Parameter], Tensor]:
+    """The weights that learn, and the gradient of the mean loss that can be derived again."""
+    weights = learning(net)
+    loss = loss_fn(net(split.X), split.y)
+    return weights, flat(torch.autograd.grad(loss, weights, create_graph=True))
 
 
 def _sharpest(
     net: nn.Module, split: Split, loss_fn: Loss, start: Tensor | None, tolerance: float
 ) -> tuple[float, Tensor]:
-    weights = [w for w in net.parameters() if w.requires_grad]
-    loss = loss_fn(net(split.X), split.y)
-    slope = _flat(torch.autograd.grad(loss, weights, create_graph=True))
+    weights, slope = _slope(net, split, loss_fn)
 
     def product(v: Tensor) -> Tensor:
-        parts = torch.autograd.grad(slope @ v, weights, retain_graph=True)
-        return _flat(parts)
+        return flat(torch.autograd.grad(slope @ v, weights, retain_graph=True))
 
     if start is None:
         draw = torch.Generator().manual_seed(0)
         start = torch.randn(len(slope), generator=draw).to(slope)
+    elif len(start) != len(slope):
+        raise ValueError(
+            f"sharpness: start must have {len(slope)} numbers, one a weight; it has {len(start)}"
+        )
     return largest_eigenvalue(product, start, tolerance)
 
 
@@ -134,6 +198,12 @@ class Watch:
         sharpness: then, over all images, shape (looks,).
         batch_size: None for all images in each update.
         diverged_at: the first update whose loss was not finite, or None.
+
+    >>> import torch
+    >>> from lrcourse.study.curvature import Watch
+    >>> none = torch.zeros(0)
+    >>> Watch(0.1, none, none, none, batch_size=None, diverged_at=None).edge
+    20.0
     """
 
     lr: float
@@ -149,6 +219,16 @@ class Watch:
         return 2 / self.lr
 
 
+@arguments(
+    net=NET,
+    split=SPLIT,
+    lr=POSITIVE,
+    updates=UPDATES,
+    every=COUNT_FROM_1,
+    loss_fn=function,
+    batch_size=optional(COUNT_FROM_1),
+    seed=SEED,
+)
 def train_watching(
     net: nn.Module,
     split: Split,
@@ -160,20 +240,28 @@ def train_watching(
     batch_size: int | None = None,
     seed: int = 0,
 ) -> Watch:
-    """Train ``net`` in place by plain gradient descent, and measure its sharpness on the way.
+    """Train `net` in place by plain gradient descent, and measure its sharpness on the way.
 
     Args:
-        split: the images; each update sees all of them, or ``batch_size`` drawn anew.
-        every: a look before update 0, ``every``, 2 ``every`` ... and one at the end.
+        net: what learns.
+        split: the images; each update sees all of them, or `batch_size` drawn anew.
+        lr: the constant rate.
+        updates: how many.
+        every: a look before update 0, `every`, 2 `every` ... and one at the end.
+        loss_fn: takes (outputs, labels) to a mean.
+        batch_size: None for all images in each update.
         seed: of the batches.
+
+    >>> from lrcourse import data, models
+    >>> from lrcourse.study.curvature import train_watching
+    >>> digits = data.load("digits", device="cpu").subset(64)
+    >>> watch = train_watching(models.mlp(1, 8), digits.train, lr=0.1, updates=4, every=2)
+    >>> watch.looks
+    tensor([0, 2, 4])
     """
-    if not lr > 0 or updates < 1 or every < 1:
-        raise ValueError(
-            f"train_watching needs lr > 0, updates >= 1 and every >= 1, not {lr!r}, {updates!r} "
-            f"and {every!r}"
-        )
-    if batch_size is not None and not 1 <= batch_size <= len(split):
-        raise ValueError(f"batch_size is from 1 to {len(split)} images, not {batch_size!r}")
+    optional(whole(1, len(split)))("train_watching", "batch_size", batch_size)
+    most = min(torch.finfo(w.dtype).max for w in learning(net))
+    Number(f"at most {most:.3g}, as the weights", lambda v: v <= most)("train_watching", "lr", lr)
     optimizer = torch.optim.SGD(net.parameters(), lr=lr)
     draw = torch.Generator().manual_seed(seed)
     losses, looks, found, vector = [], [], [], None
@@ -208,5 +296,60 @@ def train_watching(
     )
 
 
-def _flat(parts: tuple[Tensor, ...]) -> Tensor:
-    return torch.cat([part.reshape(-1) for part in parts])
+# -- all curvatures of a small net ----------------------------------------------------------------
+
+
+@arguments(net=NET, split=SPLIT, loss_fn=function)
+def spectrum(
+    net: nn.Module,
+    split: Split,
+    loss_fn: Loss = F.cross_entropy,
+) -> Tensor:
+    """Eigenvalues of the Hessian of the mean loss over a split, ascending, shape (weights,).
+
+    In float64, at the weights of `net`, which is not changed; with BatchNorm it must be in eval
+    mode. ValueError for more than 2,000 weights, or for weights that are not finite.
+
+    >>> from lrcourse import data, models
+    >>> from lrcourse.study.curvature import spectrum
+    >>> digits = data.load("digits", device="cpu").subset(64)
+    >>> net = models.build("mlp", seed=0, data=digits, depth=2, width=1)
+    >>> spectrum(net, digits.train).shape
+    torch.Size([805])
+    """
+    weights = {name: w.detach().double() for name, w in net.named_parameters()}
+    count = sum(w.numel() for w in weights.values())
+    if count > MOST:
+        raise ValueError(
+            f"spectrum: net must have {MOST} weights at most for its whole Hessian; it has {count}"
+        )
+    place = flat(list(weights.values()))
+    if not bool(torch.isfinite(place).all()):
+        raise ValueError("the net has weights that are not finite: it has diverged")
+    X, y = split.X.double(), split.y
+    sizes = [w.numel() for w in weights.values()]
+    buffers = {n: b.double() if b.is_floating_point() else b for n, b in net.named_buffers()}
+
+    def loss(point: Tensor) -> Tensor:
+        parts = zip(weights, point.split(sizes), strict=True)
+        placed = {name: part.view_as(weights[name]) for name, part in parts}
+        return loss_fn(torch.func.functional_call(net, placed | buffers, (X,)), y)
+
+    # Backward twice: torch's forward mode warns of a deprecated part of its own.
+    hessian = torch.func.jacrev(torch.func.grad(loss))(place)
+    return torch.linalg.eigvalsh((hessian + hessian.T) / 2)
+
+
+@arguments(values=_row, least=NOT_NEGATIVE)
+def share_down(values: Tensor, least: float = 1e-3) -> float:
+    """The share of eigenvalues below `-least` times the largest absolute one.
+
+    Directions that the loss does not depend on have eigenvalues of 0, which come out a little
+    above or below it: `least` says how far below 0 counts.
+
+    >>> import torch
+    >>> from lrcourse.study.curvature import share_down
+    >>> share_down(torch.tensor([-2.0, -1e-9, 1.0, 5.0]))
+    0.25
+    """
+    return float((values < -least * values.abs().max()).double().mean())

@@ -2,7 +2,7 @@
 
 The one module that knows d2l. The loop is written anew after the text of "Dive into Deep Learning",
 section "Learning Rate Scheduling" (PyTorch edition, 2023), and keeps its order of events: the
-scheduler is asked *after* the epoch, with that epoch's number. ``training.fit`` is shown to equal
+scheduler is asked *after* the epoch, with that epoch's number. `training.fit` is shown to equal
 it update for update when both are given the same LR.
 """
 
@@ -18,21 +18,53 @@ from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from lrcourse import models, training
 from lrcourse import schedules as s
-from lrcourse.data.sets import Data
+from lrcourse.data import Data
 from lrcourse.recorder import Recorder
+from lrcourse.study.arguments import DATA, NET, OPTIMIZER, SEED, UPDATES
+from lrcourse.support.checks import COUNT_FROM_1, arguments, function, kind, optional
+
+Batches = DataLoader[tuple[torch.Tensor, ...]]
+_LOADER = kind("a DataLoader", DataLoader)
+_SCHEDULER = kind("a torch scheduler", torch.optim.lr_scheduler.LRScheduler)
 
 
+def _scheduler(owner: str, name: str, value: object) -> object:
+    """Rule: a torch scheduler, or a function of the epoch."""
+    scheduler = isinstance(value, torch.optim.lr_scheduler.LRScheduler)
+    return value if scheduler else function(owner, name, value)
+
+
+@arguments(
+    net=NET,
+    train_iter=_LOADER,
+    test_iter=_LOADER,
+    num_epochs=COUNT_FROM_1,
+    loss=function,
+    trainer=OPTIMIZER,
+    device=kind("a torch.device", torch.device),
+    scheduler=optional(_scheduler),
+)
 def loop(
     net: nn.Module,
-    train_iter: DataLoader,
-    test_iter: DataLoader,
+    train_iter: Batches,
+    test_iter: Batches,
     num_epochs: int,
     loss: nn.Module,
     trainer: torch.optim.Optimizer,
     device: torch.device,
     scheduler: Callable[[int], float] | torch.optim.lr_scheduler.LRScheduler | None = None,
 ) -> list[tuple[float, float, float]]:
-    """Train as the notebook does; (train loss, train accuracy, test accuracy) of each epoch."""
+    """Train as the notebook does; (train loss, train accuracy, test accuracy) of each epoch.
+
+    >>> import torch
+    >>> from lrcourse import data, models
+    >>> from lrcourse.study import d2l_reference
+    >>> batches = d2l_reference.iterators(data.load("digits", device="cpu").subset(64), 32, seed=0)
+    >>> net, loss = models.mlp(1, 8), torch.nn.CrossEntropyLoss()
+    >>> trainer = torch.optim.SGD(net.parameters(), lr=0.1)
+    >>> len(d2l_reference.loop(net, *batches, 2, loss, trainer, torch.device("cpu")))
+    2
+    """
     helpers = d2l()
     net.to(device)
     rows = []
@@ -59,7 +91,12 @@ def loop(
 
 
 def net() -> nn.Sequential:
-    """The notebook's LeNet, as its ``net_fn`` builds it: weights from the global random state."""
+    """The notebook's LeNet, as its `net_fn` builds it: weights from the global random state.
+
+    >>> from lrcourse.study import d2l_reference
+    >>> sum(w.numel() for w in d2l_reference.net().parameters())
+    61706
+    """
     return nn.Sequential(
         nn.Conv2d(1, 6, kernel_size=5, padding=2),
         nn.ReLU(),
@@ -76,8 +113,17 @@ def net() -> nn.Sequential:
     )
 
 
-def iterators(data: Data, batch_size: int, seed: int) -> tuple[DataLoader, DataLoader]:
-    """DataLoaders over ``data`` that give the batches of ``training.fit`` with this seed."""
+@arguments(data=DATA, batch_size=COUNT_FROM_1, seed=SEED)
+def iterators(data: Data, batch_size: int, seed: int) -> tuple[Batches, Batches]:
+    """DataLoaders over `data` that give the batches of `training.fit` with this seed.
+
+    >>> from lrcourse import data
+    >>> from lrcourse.study import d2l_reference
+    >>> digits = data.load("digits", device="cpu").subset(64)
+    >>> train, test = d2l_reference.iterators(digits, 32, seed=0)
+    >>> len(train)
+    2
+    """
     train = TensorDataset(data.train.X, data.train.y)
     order = _SeededOrder(len(train), seed)
     return (
@@ -86,12 +132,20 @@ def iterators(data: Data, batch_size: int, seed: int) -> tuple[DataLoader, DataL
     )
 
 
+@arguments(trainer=OPTIMIZER, scheduler=_SCHEDULER, epochs=UPDATES)
 def plot_by_stepping(
     trainer: torch.optim.Optimizer, scheduler: torch.optim.lr_scheduler.LRScheduler, epochs: int
 ) -> list[float]:
     """The LRs of a torch scheduler as the notebook collects them for its plot.
 
     It steps the very scheduler that the training uses afterwards, and so consumes it.
+
+    >>> import torch
+    >>> from lrcourse.study import d2l_reference
+    >>> trainer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.StepLR(trainer, 2, gamma=0.5)
+    >>> d2l_reference.plot_by_stepping(trainer, scheduler, 3), scheduler.last_epoch
+    ([1.0, 1.0, 0.5], 3)
     """
     lrs = []
     for _ in range(epochs):
@@ -122,8 +176,15 @@ PUBLISHED = {
 }
 
 
+@arguments(shape=kind("a schedule", s.Schedule))
 def lagged(shape: s.Schedule) -> s.Schedule:
-    """``shape`` one epoch late: the first epoch at the optimizer's own LR, then shape(0), ..."""
+    """`shape` one epoch late: the first epoch at the optimizer's own LR, then shape(0), ...
+
+    >>> from lrcourse import schedules as s
+    >>> from lrcourse.study import d2l_reference
+    >>> d2l_reference.lagged(s.step(1, 0.5))([0, 1, 2])
+    array([1. , 1. , 0.5])
+    """
     return s.constant().then(shape, after=1)
 
 
@@ -136,11 +197,19 @@ APPLIED = {
 }
 
 
+@arguments(data=DATA, epochs=COUNT_FROM_1, batch_size=COUNT_FROM_1, seed=SEED)
 def side_by_side(data: Data, *, epochs: int, batch_size: int, seed: int = 0) -> tuple[float, float]:
-    """Train one LeNet by ``loop`` and one by ``fit`` at the notebook's warmup-and-cosine rates.
+    """Train one LeNet by `loop` and one by `fit` at the notebook's warmup-and-cosine rates.
 
     Same initial weights and batches. Returns the largest difference between the two in the LR of
     any update, and in any weight at the end.
+
+    >>> from lrcourse import data
+    >>> from lrcourse.study import d2l_reference
+    >>> digits = data.load("digits", device="cpu").subset(64)
+    >>> rates, weights = d2l_reference.side_by_side(digits, epochs=12, batch_size=32)
+    >>> rates
+    0.0
     """
     peak, shape = APPLIED["warmup + cosine"]
     theirs, ours = models.lenet(seed=seed), models.lenet(seed=seed)
@@ -175,7 +244,7 @@ def side_by_side(data: Data, *, epochs: int, batch_size: int, seed: int = 0) -> 
 
 
 class _SeededOrder(Sampler[int]):
-    """A new permutation for each pass, drawn as ``training.fit`` draws it."""
+    """A new permutation for each pass, drawn as `training.fit` draws it."""
 
     def __init__(self, size: int, seed: int) -> None:
         self.size = size
@@ -189,7 +258,12 @@ class _SeededOrder(Sampler[int]):
 
 
 def d2l() -> ModuleType:
-    """d2l's PyTorch module, imported when it is needed: it takes seconds."""
+    """d2l's PyTorch module, imported when it is needed: it takes seconds.
+
+    >>> from lrcourse.study import d2l_reference
+    >>> d2l_reference.d2l().__name__
+    'd2l.torch'
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its imports warn of things long settled

@@ -5,7 +5,7 @@
     moved.names             # of the weights, from the input to the output
     moved.from_start        # (updates, layers): |w - w at the start| / |w at the start|
     moved.steps             # (updates, layers): |w - w before the update| / |w before the update|
-    displacement_of(experiment)                             # the same for a whole ``Experiment``
+    displacement_of(experiment)                             # the same for a whole `Experiment`
 
 Gotmare et al. 2018 (arXiv 1810.13243) say that warmup mainly keeps the deepest layers from moving
 far; this measures it.
@@ -13,27 +13,49 @@ far; this measures it.
 
 from __future__ import annotations
 
-from types import TracebackType
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
-from lrcourse.sweeps.experiment import Experiment
+from lrcourse.recorder import Hooked
+from lrcourse.study.arguments import NET, OPTIMIZER
+from lrcourse.support.checks import TEXT, arguments, kind, optional
+from lrcourse.sweeps import Experiment
 
 
-class Displacement:
-    """Watch a net's weights inside every update of ``optimizer``, whatever loop makes it.
+class Displacement(Hooked):
+    """Watch a net's weights inside every update of `optimizer`, whatever loop makes it.
 
     Weights are the parameters with two dimensions or more: matrices and kernels, not biases, nor
     the scales and shifts of BatchNorm. The optimizer is not changed: two hooks that torch offers
     read the weights, and they are taken off again at the end, also after an error.
 
     Attributes:
-        names: of the weights, in the order of ``net.named_parameters()``.
+        names: of the weights, in the order of `net.named_parameters()`.
+
+    Raises:
+        TypeError: for what is no net or no optimizer.
+        ValueError: for a net without such weights, or with weights that are 0.
+
+    >>> import torch
+    >>> from lrcourse.study.displacement import Displacement
+    >>> net = torch.nn.Linear(2, 1, bias=False)
+    >>> _ = torch.nn.init.ones_(net.weight)
+    >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    >>> with Displacement(net, optimizer) as moved:
+    ...     net(torch.ones(2)).sum().backward()
+    ...     optimizer.step()
+    >>> moved.steps.round(3)  # each weight from 1 to 0.9
+    array([[0.1]])
     """
 
     def __init__(self, net: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        super().__init__()
+        NET("Displacement", "net", net)
+        OPTIMIZER("Displacement", "optimizer", optimizer)
         weights = {name: w for name, w in net.named_parameters() if w.dim() >= 2}
         if not weights:
             raise ValueError("this net has no weights of two dimensions or more to watch")
@@ -45,30 +67,21 @@ class Displacement:
         self.names = tuple(weights)
         self._weights = list(weights.values())
         self._optimizer = optimizer
-        self._start = [w.detach().clone() for w in self._weights]
+        self._start = self._last = self._copies()
         self._from_start: list[list[float]] = []
         self._steps: list[list[float]] = []
 
-    def __enter__(self) -> Displacement:
-        self._handles = (
-            self._optimizer.register_step_pre_hook(self._before),
-            self._optimizer.register_step_post_hook(self._after),
-        )
-        return self
+    def _hooks(self) -> Iterator[RemovableHandle]:
+        yield self._optimizer.register_step_pre_hook(self._before)
+        yield self._optimizer.register_step_post_hook(self._after)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for handle in self._handles:
-            handle.remove()
+    def _copies(self) -> list[torch.Tensor]:
+        return [w.detach().clone() for w in self._weights]
 
-    def _before(self, optimizer: torch.optim.Optimizer, args: tuple, kwargs: dict) -> None:
-        self._last = [w.detach().clone() for w in self._weights]
+    def _before(self, *_: object) -> None:
+        self._last = self._copies()
 
-    def _after(self, optimizer: torch.optim.Optimizer, args: tuple, kwargs: dict) -> None:
+    def _after(self, *_: object) -> None:
         self._from_start.append(self._away(self._start))
         self._steps.append(self._away(self._last))
 
@@ -90,11 +103,18 @@ class Displacement:
         return np.array(self._steps).reshape(-1, len(self.names))
 
 
+@arguments(experiment=kind("an Experiment", Experiment), device=optional(TEXT))
 def displacement_of(experiment: Experiment, device: str | None = None) -> Displacement:
-    """Train an ``Experiment`` from fresh weights and say how far its layers moved.
+    """Train an `Experiment` from fresh weights and say how far its layers moved.
 
-    It makes the updates of ``experiment.run(device)``, evaluations included; with
-    ``experiment.but(evaluate=None)`` it is quicker.
+    It makes the updates of `experiment.run(device)`, evaluations included; with
+    `experiment.but(evaluate=None)` it is quicker.
+
+    >>> from lrcourse.study.displacement import displacement_of
+    >>> from lrcourse.sweeps import Experiment
+    >>> moved = displacement_of(Experiment(images=64, epochs=1, evaluate=None), "cpu")
+    >>> moved.steps.shape  # of two updates, for each layer
+    (2, 5)
     """
     net, optimizer, data = experiment.build(device)
     with Displacement(net, optimizer) as moved:

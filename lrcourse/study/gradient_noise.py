@@ -14,7 +14,7 @@ where g_i is the gradient of image i alone. The ratio trace / |g|^2 is a number 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,9 +22,10 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn import functional as F
 
-from lrcourse.data.sets import Split
+from lrcourse.data import Split
+from lrcourse.study.arguments import NET, SEED, SPLIT, Loss, flat, learning
+from lrcourse.support.checks import COUNT_FROM_1, arguments, each, function, whole
 
-Loss = Callable[[Tensor, Tensor], Tensor]
 AT_ONCE = 64  # images whose gradients are held together
 
 
@@ -36,16 +37,23 @@ class Noise:
         signal: squared length of the gradient over all images.
         trace: mean squared distance of one image's gradient from it.
         images: how many there are.
+
+    >>> from lrcourse.study.gradient_noise import Noise
+    >>> noise = Noise(signal=4.0, trace=64.0, images=100)
+    >>> noise.share(32), noise.critical_batch
+    (0.5, 16.0)
     """
 
     signal: float
     trace: float
     images: int
 
+    @arguments(batch_size=COUNT_FROM_1)
     def variance(self, batch_size: int) -> float:
         """Expected squared distance of a batch's gradient from that of all images."""
-        return self.trace / _positive(batch_size)
+        return self.trace / batch_size
 
+    @arguments(batch_size=COUNT_FROM_1)
     def share(self, batch_size: int) -> float:
         """That variance over the squared length of the gradient: noise to signal."""
         return self.variance(batch_size) / self.signal
@@ -56,13 +64,22 @@ class Noise:
         return self.trace / self.signal
 
 
+@arguments(net=NET, split=SPLIT, loss_fn=function)
 def gradient_noise(net: nn.Module, split: Split, loss_fn: Loss = F.cross_entropy) -> Noise:
     """Measure gradient and scatter exactly, from the gradient of every single image.
 
-    The net and its gradients stay as they are; it is measured in eval mode. ``loss_fn`` takes
+    The net and its gradients stay as they are; it is measured in eval mode. `loss_fn` takes
     (outputs, labels) to a mean.
 
-    Raises ValueError for a net with BatchNorm: there an image has no gradient of its own.
+    Raises:
+        TypeError: for what is no net, no split or no function.
+        ValueError: for a net with BatchNorm: there an image has no gradient of its own.
+
+    >>> from lrcourse import data, models
+    >>> from lrcourse.study.gradient_noise import gradient_noise
+    >>> digits = data.load("digits", device="cpu").subset(64)
+    >>> gradient_noise(models.mlp(1, 8), digits.train).critical_batch > 1
+    True
     """
     _refuse_batchnorm(net)
     params = {name: w.detach() for name, w in net.named_parameters() if w.requires_grad}
@@ -72,11 +89,11 @@ def gradient_noise(net: nn.Module, split: Split, loss_fn: Loss = F.cross_entropy
     def loss_of_one(weights: dict[str, Tensor], x: Tensor, label: Tensor) -> Tensor:
         return loss_fn(functional_call(net, weights, (x[None],)), label[None])
 
-    each = vmap(grad(loss_of_one), in_dims=(None, 0, 0))
+    of_each = vmap(grad(loss_of_one), in_dims=(None, 0, 0))
     mean = {name: torch.zeros_like(w, dtype=torch.float64) for name, w in params.items()}
     squares = 0.0
     for X, y in zip(split.X.split(AT_ONCE), split.y.split(AT_ONCE), strict=True):
-        for name, rows in each(params, X, y).items():
+        for name, rows in of_each(params, X, y).items():
             mean[name] += rows.sum(0)
             squares += float((rows**2).sum())
     net.train(was_training)
@@ -85,6 +102,14 @@ def gradient_noise(net: nn.Module, split: Split, loss_fn: Loss = F.cross_entropy
     return Noise(signal, squares / count - signal, count)
 
 
+@arguments(
+    net=NET,
+    split=SPLIT,
+    batch_sizes=each(COUNT_FROM_1),
+    draws=whole(2),
+    loss_fn=function,
+    seed=SEED,
+)
 def scatter(
     net: nn.Module,
     split: Split,
@@ -94,34 +119,32 @@ def scatter(
     loss_fn: Loss = F.cross_entropy,
     seed: int = 0,
 ) -> list[float]:
-    """Mean squared distance of ``draws`` batches' gradients from that of all images, by size.
+    """Mean squared distance of `draws` batches' gradients from that of all images, by size.
 
     Batches are drawn with replacement. What `Noise.variance` computes, measured.
+
+    >>> from lrcourse import data, models
+    >>> from lrcourse.study.gradient_noise import scatter
+    >>> digits = data.load("digits", device="cpu").subset(64)
+    >>> small, large = scatter(models.mlp(1, 8), digits.train, [1, 64], draws=20)
+    >>> small > large
+    True
     """
-    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 2:
-        raise ValueError(f"draws is a whole number from 2 on, not {draws!r}")
     _refuse_batchnorm(net)
-    weights = [w for w in net.parameters() if w.requires_grad]
+    weights = learning(net)
     random = torch.Generator().manual_seed(seed)
 
     def gradient(X: Tensor, y: Tensor) -> Tensor:
-        parts = torch.autograd.grad(loss_fn(net(X), y), weights)
-        return torch.cat([part.reshape(-1) for part in parts])
+        return flat(torch.autograd.grad(loss_fn(net(X), y), weights))
 
     centre, found = gradient(split.X, split.y), []
-    for size in map(_positive, batch_sizes):
+    for size in batch_sizes:
         total = 0.0
         for _ in range(draws):
             chosen = torch.randint(len(split.y), (size,), generator=random).to(split.y.device)
             total += float(((gradient(split.X[chosen], split.y[chosen]) - centre) ** 2).sum())
         found.append(total / draws)
     return found
-
-
-def _positive(batch_size: int) -> int:
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"a batch size is a whole number from 1 on, not {batch_size!r}")
-    return batch_size
 
 
 def _refuse_batchnorm(net: nn.Module) -> None:

@@ -9,16 +9,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import nn
 
-if TYPE_CHECKING:
-    from lrcourse.data.sets import Data
+from lrcourse import training
+from lrcourse.data import Data
+from lrcourse.study.arguments import DATA, NET, OPTIMIZER
+from lrcourse.support.checks import COUNT_FROM_1, POSITIVE, arguments, whole
 
 
+@arguments(
+    net=NET,
+    data=DATA,
+    optimizer=OPTIMIZER,
+    level=POSITIVE,
+    most_epochs=COUNT_FROM_1,
+    batch_size=COUNT_FROM_1,
+    seed=whole(0, 10**9),
+)
 def train_and_test(
     net: nn.Module,
     data: Data,
@@ -29,7 +39,7 @@ def train_and_test(
     batch_size: int,
     seed: int = 0,
 ) -> dict[str, float]:
-    """Train until the loss on all training images is at ``level`` or below; test loss at the level.
+    """Train until the loss on all training images is at `level` or below; test loss at the level.
 
     Both losses are measured after each epoch with the weights that stand there, and the test loss
     and accuracy are read off between the last two epochs, on straight lines over the logarithm of
@@ -37,20 +47,32 @@ def train_and_test(
 
     Returns:
         "epochs" (how many it took, a fraction), "test_loss" and "test_acc" at the level; NaN for
-        each where ``most_epochs`` do not reach it.
+        each where `most_epochs` do not reach it.
 
-    Raises ValueError for a level that is not above 0 or that the untrained net meets already.
+    Raises:
+        TypeError: for an argument of another kind.
+        ValueError: for a level that is not above 0 or that the untrained net meets already.
+
+    >>> import torch
+    >>> from lrcourse import data, models
+    >>> from lrcourse.study.matched import train_and_test
+    >>> digits, net = data.load("digits", device="cpu").subset(64), models.mlp(1, 8)
+    >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    >>> found = train_and_test(net, digits, optimizer, level=2, most_epochs=9, batch_size=16)
+    >>> 0 < found["epochs"] < 9
+    True
     """
-    from lrcourse import training
-
-    if not (math.isfinite(level) and level > 0):
-        raise ValueError(f"level is a training loss above 0, not {level!r}")
     looks = [_look(net, data)]
     if looks[0][0] <= level:
-        raise ValueError(f"the untrained net is at {looks[0][0]:.3g} already: give a lower level")
+        raise ValueError(
+            f"train_and_test: the untrained net is at {looks[0][0]:.3g} already: level must be "
+            f"below it; got {level}"
+        )
     for epoch in range(most_epochs):
-        options = {"epochs": 1, "batch_size": batch_size, "seed": 1000 * seed + epoch}
-        training.fit(net, data, optimizer, evaluate=None, progress=False, **options)
+        training.fit(
+            net, data, optimizer, epochs=1, batch_size=batch_size, seed=1000 * seed + epoch,
+            evaluate=None, progress=False,
+        )  # fmt: skip
         looks.append(_look(net, data))
         if looks[-1][0] <= level:
             epochs, loss, accuracy = _at(level, looks)
@@ -60,8 +82,6 @@ def train_and_test(
 
 def _look(net: nn.Module, data: Data) -> tuple[float, float, float]:
     """Training loss, test loss and test accuracy just now."""
-    from lrcourse import training
-
     return training.evaluate_on(net, data.train)[0], *training.evaluate_on(net, data.test)
 
 

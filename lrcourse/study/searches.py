@@ -1,6 +1,6 @@
 """Looking for a rate with a number of trials: on a grid, at random, and narrowing down.
 
-Each search asks ``value(lr)`` (lower is better; one training run a question) and gives a `Found`:
+Each search asks `value(lr)` (lower is better; one training run a question) and gives a `Found`:
 what was tried in which order, and the best of it. The price is the number of trials.
 
 Sources: random search, Bergstra and Bengio, JMLR 13 (2012).
@@ -14,12 +14,21 @@ from dataclasses import dataclass
 
 import torch
 
+from lrcourse.study.arguments import SEED
+from lrcourse.support.checks import POSITIVE, arguments, each, function, whole
+
 Value = Callable[[float], float]
 
 
 @dataclass(frozen=True)
 class Found:
-    """The trials of a search, in order: (lr, value). ``lr`` and ``value`` are of the best one."""
+    """The trials of a search, in order: (lr, value). `lr` and `value` are of the best one.
+
+    >>> from lrcourse.study.searches import Found
+    >>> found = Found(((0.1, 2.0), (0.3, 0.5)))
+    >>> found.lr, found.value, found.cost
+    (0.3, 0.5, 2)
+    """
 
     trials: tuple[tuple[float, float], ...]
 
@@ -43,36 +52,52 @@ def _badness(trial: tuple[float, float]) -> float:
     return math.inf if math.isnan(trial[1]) else trial[1]
 
 
+_RATES = each(POSITIVE)
+
+
+@arguments(value=function, rates=_RATES)
 def on_grid(value: Value, rates: Sequence[float]) -> Found:
-    """Try every rate of a grid. A diverged trial (NaN) is the worst there is."""
-    if not rates:
-        raise ValueError("a grid needs one rate at least")
+    """Try every rate of a grid. A diverged trial (NaN) is the worst there is.
+
+    >>> from lrcourse.study.searches import on_grid
+    >>> on_grid(lambda lr: abs(lr - 0.2), [0.1, 0.2, 0.4]).lr
+    0.2
+    """
     return Found(tuple((lr, value(lr)) for lr in rates))
 
 
+@arguments(value=function, rates=_RATES, trials=whole(1), seed=SEED)
 def at_random(value: Value, rates: Sequence[float], trials: int, seed: int) -> Found:
-    """Try ``trials`` different rates of ``rates``, drawn at random.
+    """Try `trials` different rates of `rates`, drawn at random.
 
     With rates at equal ratios, densely, that is random search on a log axis.
+
+    >>> from lrcourse.study.searches import at_random
+    >>> at_random(lambda lr: abs(lr - 0.2), [0.1, 0.2, 0.4], trials=2, seed=0).cost
+    2
     """
-    if not 1 <= trials <= len(rates):
-        raise ValueError(f"trials is {trials}: give 1 to {len(rates)}, as there are rates")
+    whole(1, len(rates))("at_random", "trials", trials)
     draw = torch.randperm(len(rates), generator=torch.Generator().manual_seed(seed))
     return Found(tuple((rates[k], value(rates[k])) for k in draw[:trials].tolist()))
 
 
+@arguments(value=function, rates=_RATES, first=whole(3))
 def narrowing(value: Value, rates: Sequence[float], first: int = 5) -> Found:
     """A heuristic: a coarse grid, then its best rate's neighbours at half the distance, and so on.
 
-    ``rates`` ascend at equal ratios; ``first`` of them, spread over all, are tried first. Then the
+    `rates` ascend at equal ratios; `first` of them, spread over all, are tried first. Then the
     distance is halved, rounded down, and the two neighbours of the best rate so far are tried,
     until they are next to it. Where the value falls to one minimum and rises again it finds the
     best rate if the coarse grid takes every second, fourth, eighth ... rate; with other distances,
     such as 6 (then 3, then 1), it may miss it by a place. Noise may lead it further astray.
+
+    >>> from lrcourse.study.searches import narrowing
+    >>> found = narrowing(lambda lr: abs(lr - 0.2), [0.1 * 2**k for k in range(9)], first=3)
+    >>> found.lr, found.cost
+    (0.2, 5)
     """
+    whole(3, len(rates))("narrowing", "first", first)
     last = len(rates) - 1
-    if not 3 <= first <= len(rates):
-        raise ValueError(f"first is {first}: give 3 to {len(rates)}, as there are rates")
     places = [round(k * last / (first - 1)) for k in range(first)]
     seen = {k: value(rates[k]) for k in places}
     distance = max(1, round(last / (first - 1) / 2))

@@ -10,20 +10,40 @@ import torch
 from torch import nn
 
 from lrcourse import models
-from lrcourse.data.sets import Data, Split
+from lrcourse.data import Data, Split
+from lrcourse.study.arguments import DATA, SEED
+from lrcourse.support.checks import (
+    COUNT,
+    COUNT_FROM_1,
+    FLAG,
+    arguments,
+    each,
+    optional,
+    shown,
+    whole,
+)
 
 
+@arguments(data=DATA, labels=each(COUNT), images=optional(COUNT_FROM_1))
 def only_classes(data: Data, labels: Sequence[int], images: int | None = None) -> Data:
     """The images with these labels, which become 0, 1, 2 ... in the order given.
 
-    ``images`` keeps the first that many training images; validation and test stay whole.
+    `images` keeps the first that many training images; validation and test stay whole.
 
     Raises ValueError for labels that the data do not have or that stand twice, and for more
     training images than there are.
+
+    >>> from lrcourse import data
+    >>> from lrcourse.study.transfer import only_classes
+    >>> pair = only_classes(data.load("digits", device="cpu"), [3, 8], images=10)
+    >>> len(pair.train), len(pair.classes)
+    (10, 2)
     """
     known = range(len(data.classes))
-    if not labels or len(set(labels)) < len(labels) or not set(labels) <= set(known):
-        raise ValueError(f"labels are different ones of 0 to {len(known) - 1}, not {labels!r}")
+    if len(set(labels)) < len(labels) or not set(labels) <= set(known):
+        raise ValueError(
+            f"only_classes: labels must be different ones of 0 to {len(known) - 1}; got {labels!r}"
+        )
 
     def chosen(split: Split) -> Split:
         place = torch.full((len(known),), -1, device=split.y.device)
@@ -33,8 +53,7 @@ def only_classes(data: Data, labels: Sequence[int], images: int | None = None) -
 
     train = chosen(data.train)
     if images is not None:
-        if not 1 <= images <= len(train):
-            raise ValueError(f"images is from 1 to {len(train)}, not {images!r}")
+        whole(1, len(train))("only_classes", "images", images)
         train = Split(train.X[:images], train.y[:images])
     return replace(
         data,
@@ -47,18 +66,28 @@ def only_classes(data: Data, labels: Sequence[int], images: int | None = None) -
     )
 
 
+@arguments(frozen=FLAG, seed=SEED)
 def with_new_head(net: nn.Sequential, *, frozen: bool = False, seed: int = 0) -> nn.Sequential:
     """A copy of a net whose last layer, a linear one, has fresh weights from the seed.
 
-    ``frozen``: the other layers do not learn.
+    `frozen`: the other layers do not learn.
 
     Raises TypeError for a net that does not end in a linear layer.
+
+    >>> from lrcourse import models
+    >>> from lrcourse.study.transfer import with_new_head
+    >>> new = with_new_head(models.mlp(2, 8), frozen=True)
+    >>> [w.requires_grad for w in new.parameters()]
+    [False, False, True, True]
     """
-    if not isinstance(net, nn.Sequential) or not isinstance(net[-1], nn.Linear):
-        raise TypeError("a new head replaces the last layer of a Sequential, a linear one")
+    old = net[-1] if isinstance(net, nn.Sequential) and len(net) else None
+    if not isinstance(old, nn.Linear):
+        raise TypeError(
+            "with_new_head: net must be a Sequential whose last layer, which is replaced, is a "
+            f"linear one; got {shown(net)}"
+        )
     copy = deepcopy(net)
     copy[:-1].requires_grad_(not frozen)
-    old = net[-1]
     head = models.mlp(1, 1, inputs=old.in_features, classes=old.out_features, seed=seed)[-1]
     copy[-1] = head.to(old.weight.device)
     return copy

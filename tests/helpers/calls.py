@@ -408,6 +408,8 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "study.displacement_of": lambda: {"experiment": small(), "device": "cpu"},
     "study.Noise": lambda: {"signal": 1.0, "trace": 2.0, "images": 10},
+    "study.flat": lambda: {"parts": [START]},
+    "study.learning": lambda: {"net": net()},
     "study.gradient_noise": lambda: {"net": net(), "split": digits().train},
     "study.scatter": lambda: {
         "net": net(),

@@ -84,9 +84,11 @@ def test_what_cannot_be_measured():
             measure(models.lenet(True), split)
     net = models.mlp(2, 8)
     for wrong in (0, -1, 2.5, True):
-        with pytest.raises(ValueError, match="batch size is a whole number"):
+        with pytest.raises(
+            (TypeError, ValueError), match=r"batch_sizes\[0\] must be a whole number >= 1"
+        ):
             scatter(net, split, [wrong])
-        with pytest.raises(ValueError, match="batch size is a whole number"):
+        with pytest.raises((TypeError, ValueError), match="batch_size must be a whole number >= 1"):
             Noise(1.0, 1.0, 5).variance(wrong)
-    with pytest.raises(ValueError, match="draws is a whole number"):
+    with pytest.raises(ValueError, match="draws must be a whole number >= 2"):
         scatter(net, split, [2], draws=1)

@@ -49,7 +49,7 @@ def test_a_level_that_is_not_reached_gives_nan(digits):
 
 def test_bad_levels(digits):
     for level in (0, -1, float("nan")):
-        with pytest.raises(ValueError, match="training loss above 0"):
+        with pytest.raises(ValueError, match="level must be a finite number > 0"):
             run(digits, level)
     with pytest.raises(ValueError, match="untrained net"):
         run(digits, 100.0)

@@ -27,7 +27,7 @@ def test_images_keep_their_labels(numbers):
 
 @pytest.mark.parametrize("labels", [[], [1, 1], [10], [-1]])
 def test_labels_that_cannot_be(numbers, labels):
-    with pytest.raises(ValueError, match="different ones of 0 to 9"):
+    with pytest.raises(ValueError, match=r"labels(\[0\])? must (be|have)"):
         only_classes(numbers, labels)
 
 

@@ -1,0 +1,47 @@
+"""What the measurements of all chapters take: nets, images, optimizers, functions of a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lrcourse.data import Data, Split
+from lrcourse.support.checks import arguments, each, kind, whole
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+NET = kind("a net (nn.Module)", nn.Module)
+SPLIT = kind("a Split of a data set", Split)
+DATA = kind("a data set (Data)", Data)
+OPTIMIZER = kind("a torch optimizer", torch.optim.Optimizer)
+SEED = whole(0, 2**63 - 1)
+UPDATES = whole(1, 10**7)
+
+
+@arguments(parts=each(kind("a tensor", Tensor)))
+def flat(parts: Sequence[Tensor]) -> Tensor:
+    """The numbers of tensors in one row.
+
+    >>> import torch
+    >>> from lrcourse.study.arguments import flat
+    >>> flat([torch.zeros(2, 1), torch.ones(1)])
+    tensor([0., 0., 1.])
+    """
+    return torch.cat([part.reshape(-1) for part in parts])
+
+
+@arguments(net=NET)
+def learning(net: nn.Module) -> list[nn.Parameter]:
+    """The weights of a net that learn. ValueError where there are none.
+
+    >>> from torch import nn
+    >>> from lrcourse.study.arguments import learning
+    >>> len(learning(nn.Linear(2, 1)))
+    2
+    """
+    weights = [w for w in net.parameters() if w.requires_grad]
+    if not weights:
+        raise ValueError(f"net must have weights that learn; got a {type(net).__name__}")
+    return weights
