@@ -7,21 +7,28 @@ on every device, and drawing them leaves torch's own random numbers as they were
 order, which gives the same numbers and is quicker on a CPU.
 """
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from operator import index
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-if TYPE_CHECKING:
-    from lrcourse.data.sets import Data
+from lrcourse.data.sets import DATA, Data
+from lrcourse.support.checks import COUNT, FLAG, TEXT, arguments, optional, whole
+from lrcourse.support.kinds import TENSOR
+
+Net = TypeVar("Net", bound=nn.Module)
+MOST_LAYERS, MOST_UNITS = 10_000, 2**16  # what goes beyond was not meant
+LAYERS, UNITS = whole(1, MOST_LAYERS), whole(1, MOST_UNITS)
 
 
+@arguments(norm=FLAG, channels=UNITS, classes=UNITS, size=whole(12, MOST_UNITS), seed=COUNT)
 def lenet(
     norm: bool = False, *, channels: int = 1, classes: int = 10, size: int = 28, seed: int = 0
 ) -> nn.Sequential:
@@ -41,16 +48,16 @@ def lenet(
     Source: LeCun et al. 1998 (doi 10.1109/5.726791); Dive into Deep Learning, "Learning Rate
     Scheduling" (d2l.ai).
     """
-    norm = _flag("norm", norm)
-    channels, classes = _whole("channels", channels), _whole("classes", classes)
-    pixels = (_whole("size", size, 12) // 2 - 4) // 2
+    pixels = (size // 2 - 4) // 2
 
     def spatial(before: int, after: int, padding: int) -> list[nn.Module]:
         conv = nn.Conv2d(before, after, kernel_size=5, padding=padding)
-        return [conv, *[nn.BatchNorm2d(after)] * norm, nn.MaxPool2d(2), nn.ReLU()]
+        between = [nn.BatchNorm2d(after)] if norm else []
+        return [conv, *between, nn.MaxPool2d(2), nn.ReLU()]
 
     def hidden(before: int, after: int) -> list[nn.Module]:
-        return [nn.Linear(before, after), *[nn.BatchNorm1d(after)] * norm, nn.ReLU()]
+        between = [nn.BatchNorm1d(after)] if norm else []
+        return [nn.Linear(before, after), *between, nn.ReLU()]
 
     with _drawn_from(seed):
         net = nn.Sequential(
@@ -64,6 +71,7 @@ def lenet(
     return _ordered(net)
 
 
+@arguments(depth=LAYERS, width=UNITS, inputs=whole(1, 2**24), classes=UNITS, seed=COUNT)
 def mlp(
     depth: int, width: int, *, inputs: int = 784, classes: int = 10, seed: int = 0
 ) -> nn.Sequential:
@@ -75,8 +83,7 @@ def mlp(
     Args:
         inputs: numbers per image: channels x height x width.
     """
-    depth, width = _whole("depth", depth), _whole("width", width)
-    sides = [_whole("inputs", inputs), *[width] * (depth - 1), _whole("classes", classes)]
+    sides = [inputs, *[width] * (depth - 1), classes]
     layers: list[nn.Module] = [nn.Flatten()]
     with _drawn_from(seed):
         for before, after in pairwise(sides):
@@ -84,6 +91,7 @@ def mlp(
     return nn.Sequential(*layers[:-1])
 
 
+@arguments(depth=whole(4, MOST_LAYERS), width=UNITS, channels=UNITS, classes=UNITS, seed=COUNT)
 def plain(
     depth: int, width: int = 16, *, channels: int = 1, classes: int = 10, seed: int = 0
 ) -> nn.Sequential:
@@ -97,16 +105,16 @@ def plain(
     Source: the plain nets of He et al. 2015, "Deep Residual Learning for Image Recognition"
     (arXiv 1512.03385), section 4.2, less their BatchNorm; initialisation arXiv 1502.01852.
     """
-    convolutions, width = _whole("depth", depth, 4) - 1, _whole("width", width)
+    convolutions = depth - 1
     stages = [3 * place // convolutions for place in range(convolutions)]
-    before, layers = _whole("channels", channels), []
+    before, layers = channels, []
     with _drawn_from(seed):
         for stage, last in zip(stages, [0, *stages], strict=False):
             after = width * 2**stage
             layers += [nn.Conv2d(before, after, 3, stride=1 + stage - last, padding=1), nn.ReLU()]
             before = after
         layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-        layers.append(nn.Linear(before, _whole("classes", classes)))
+        layers.append(nn.Linear(before, classes))
         return _he(nn.Sequential(*layers))
 
 
@@ -117,7 +125,10 @@ class ResidualBlock(nn.Module):
     fills up with zeros ("option A"), so it has no weights.
     """
 
-    def __init__(self, before: int, after: int, norm: bool):
+    @arguments(before=UNITS, after=UNITS, norm=FLAG)
+    def __init__(self, before: int, after: int, norm: bool) -> None:
+        if after < before:
+            raise ValueError(f"ResidualBlock: after must be at least before, {before}; got {after}")
         super().__init__()
         self.stride, self.added = (2 if after > before else 1), after - before
         self.conv1 = nn.Conv2d(before, after, 3, self.stride, padding=1, bias=not norm)
@@ -126,12 +137,17 @@ class ResidualBlock(nn.Module):
         self.norm2 = nn.BatchNorm2d(after) if norm else nn.Identity()
 
     def forward(self, X: Tensor) -> Tensor:
+        """Images of shape (n, before, height, width) to (n, after, ...)."""
+        TENSOR("ResidualBlock", "X", X)
         Y = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(X)))))
         if self.added:
             X = F.pad(X[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.added))
         return F.relu(X + Y)
 
 
+@arguments(
+    depth=whole(8, MOST_LAYERS), width=UNITS, norm=FLAG, channels=UNITS, classes=UNITS, seed=COUNT
+)
 def resnet(
     depth: int = 20,
     width: int = 16,
@@ -150,21 +166,19 @@ def resnet(
 
     Source: He et al. 2015 (arXiv 1512.03385), section 4.2, with the shortcuts of option A.
     """
-    blocks, rest = divmod(_whole("depth", depth, 8) - 2, 6)
+    blocks, rest = divmod(depth - 2, 6)
     if rest:
-        raise ValueError(f"depth must be 6n + 2, such as 8, 14, 20, 32 or 56, not {depth}")
-    width, norm = _whole("width", width), _flag("norm", norm)
+        raise ValueError(f"resnet: depth must be 6n + 2, such as 8, 14, 20, 32 or 56; got {depth}")
     with _drawn_from(seed):
-        layers: list[nn.Module] = [
-            nn.Conv2d(_whole("channels", channels), width, 3, padding=1, bias=not norm),
-            *[nn.BatchNorm2d(width)] * norm,
-            nn.ReLU(),
-        ]
+        layers: list[nn.Module] = [nn.Conv2d(channels, width, 3, padding=1, bias=not norm)]
+        if norm:
+            layers.append(nn.BatchNorm2d(width))
+        layers.append(nn.ReLU())
         sides = [width, *[width * 2**stage for stage in range(3) for _ in range(blocks)]]
         for before, after in pairwise(sides):
             layers.append(ResidualBlock(before, after, norm))
         layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-        layers.append(nn.Linear(4 * width, _whole("classes", classes)))
+        layers.append(nn.Linear(4 * width, classes))
         return _he(nn.Sequential(*layers))
 
 
@@ -176,7 +190,8 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 }
 
 
-def build(name: str, seed: int = 0, data: "Data | None" = None, **options: Any) -> nn.Module:
+@arguments(name=TEXT, seed=COUNT, data=optional(DATA))
+def build(name: str, seed: int = 0, data: Data | None = None, **options: Any) -> nn.Module:
     """The net that a spec names: `build("mlp", seed=3, depth=4, width=64)`.
 
     Args:
@@ -188,7 +203,7 @@ def build(name: str, seed: int = 0, data: "Data | None" = None, **options: Any) 
         ValueError: an unknown name or option, one that is missing, or a value that cannot be.
     """
     if name not in MODELS:
-        raise ValueError(f"no model is named {name!r}; there are {', '.join(MODELS)}")
+        raise ValueError(f"build: name: no model is named {name!r}; there are {', '.join(MODELS)}")
     known = dict(inspect.signature(MODELS[name]).parameters)
     del known["seed"]
     if unknown := [option for option in options if option not in known]:
@@ -206,22 +221,19 @@ def build(name: str, seed: int = 0, data: "Data | None" = None, **options: Any) 
     return MODELS[name](seed=seed, **options)
 
 
-def parameters(net: nn.Module) -> int:
-    """How many numbers the net learns; running statistics of BatchNorm are not among them."""
-    return sum(parameter.numel() for parameter in net.parameters())
-
-
 @contextmanager
 def _drawn_from(seed: int) -> Iterator[None]:
     """Draw on the CPU as after torch.manual_seed(seed), and leave every generator as it was."""
-    seed = _whole("seed", seed, 0)
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         # torch.manual_seed would reseed the GPUs too, which fork_rng is not asked to restore.
-        torch.random.default_generator.manual_seed(seed)
-        yield
+        torch.default_generator.manual_seed(seed)
+        try:
+            yield
+        except RuntimeError as error:
+            raise ValueError(f"a net of these depth and width cannot be made: {error}") from error
 
 
-def _he(net: nn.Module) -> nn.Module:
+def _he(net: Net) -> Net:
     """Draw all weights from N(0, 2 / inputs), set biases to 0, and order them."""
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
@@ -231,7 +243,7 @@ def _he(net: nn.Module) -> nn.Module:
     return _ordered(net)
 
 
-def _ordered(net: nn.Module) -> nn.Module:
+def _ordered(net: Net) -> Net:
     """Weights in channels_last order, but not with BatchNorm.
 
     In that order torch computes the gradients of BatchNorm on the CPU with errors of up to 7e-4
@@ -240,15 +252,3 @@ def _ordered(net: nn.Module) -> nn.Module:
     if any(isinstance(layer, nn.BatchNorm2d) for layer in net.modules()):
         return net
     return net.to(memory_format=torch.channels_last)
-
-
-def _whole(name: str, value: int, least: int = 1) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or index(value) < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
-    return index(value)
-
-
-def _flag(name: str, value: bool) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"{name} must be True or False, not {value!r}")
-    return value

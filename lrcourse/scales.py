@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from lrcourse.support.checks import TEXT, arguments, optional
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -30,9 +32,11 @@ SCALES = {
 }
 
 
+@arguments(name=optional(TEXT))
 def scale(name: str | None = None) -> Scale:
-    """The scale of this name, else of ``LRCOURSE_SCALE``, else "small". ValueError if unknown."""
+    """The scale of this name, else of `LRCOURSE_SCALE`, else "small". ValueError if unknown."""
+    source = "name" if name else "LRCOURSE_SCALE"
     name = name or os.environ.get("LRCOURSE_SCALE") or "small"
     if name not in SCALES:
-        raise ValueError(f"no scale {name!r}; there are {' and '.join(SCALES)}")
+        raise ValueError(f"{source}: no scale {name!r}; there are {' and '.join(SCALES)}")
     return SCALES[name]

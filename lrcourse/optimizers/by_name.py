@@ -1,6 +1,6 @@
 """Optimizers by name: from scratch, as pairs of pure functions, and torch's own.
 
-The functions themselves are in ``lrcourse.optimizers.from_scratch``, each under its formula.
+The functions themselves are in `lrcourse.optimizers.from_scratch`, each under its formula.
 """
 
 from __future__ import annotations
@@ -23,23 +23,7 @@ from lrcourse.optimizers.from_scratch import (
     rmsprop,
     sgd,
 )
-
-__all__ = [
-    "PURE",
-    "TORCH",
-    "Optimizer",
-    "adadelta",
-    "adagrad",
-    "adam",
-    "adamw",
-    "momentum",
-    "nesterov",
-    "pure",
-    "rmsprop",
-    "sgd",
-    "torch_optimizer",
-    "update_source",
-]
+from lrcourse.support.checks import NOT_NEGATIVE, arguments, shown
 
 PURE = {
     "sgd": sgd,
@@ -64,21 +48,41 @@ TORCH = {
 }
 
 
+def _name(owner: str, name: str, value: object) -> str:
+    if isinstance(value, str) and value in TORCH:
+        return value
+    raise (ValueError if isinstance(value, str) else TypeError)(
+        f"{owner}: {name}: no optimizer {shown(value)}; there are {', '.join(TORCH)}"
+    )
+
+
+def _tensors(owner: str, name: str, value: object) -> list[Any]:
+    wanted = f"{owner}: {name} must be tensors, or groups of them, such as net.parameters(); "
+    if isinstance(value, torch.Tensor | str | bytes | dict) or not isinstance(value, Iterable):
+        raise TypeError(wanted + f"got {shown(value)}")
+    given = list(value) if getattr(value, "ndim", 1) else [value]
+    if not given:
+        raise ValueError(wanted + "it is empty")
+    if not all(isinstance(one, torch.Tensor | dict | tuple) for one in given):
+        raise TypeError(wanted + f"got {shown(value)}")
+    return given
+
+
+@arguments(name=_name, parameters=_tensors, lr=NOT_NEGATIVE)
 def torch_optimizer(
     name: str, parameters: Iterable[torch.Tensor], lr: float, **options: Any
 ) -> torch.optim.Optimizer:
     """torch's optimizer of this name; options go to it. ValueError for an unknown name."""
-    _check_name(name)
     kind, defaults = TORCH[name]
     return kind(parameters, lr=lr, **(defaults | options))
 
 
+@arguments(name=_name)
 def pure(name: str, **options: Any) -> Optimizer:
-    """The optimizer of this module that does what ``torch_optimizer`` does with these options.
+    """The optimizer of this module that does what `torch_optimizer` does with these options.
 
     ValueError for an unknown name, and for an option of torch's that is not written out here.
     """
-    _check_name(name)
     if TORCH[name][0] is torch.optim.SGD:
         options = {"momentum": 0} | TORCH[name][1] | options
         name = "nesterov" if options.pop("nesterov", False) else "momentum"
@@ -93,20 +97,18 @@ def pure(name: str, **options: Any) -> Optimizer:
             f"torch_optimizer gives torch's, with all its options"
         )
     if "betas" in options:
-        beta1, beta2 = options.pop("betas")
+        betas = options.pop("betas")
+        if not isinstance(betas, tuple | list) or len(betas) != 2:
+            raise TypeError(f"{name}: betas must be two numbers (beta1, beta2); got {shown(betas)}")
+        beta1, beta2 = betas
         options |= {"beta1": beta1, "beta2": beta2}
     return PURE[name](**options)
 
 
+@arguments(name=_name)
 def update_source(name: str) -> str:
-    """The lines of the pure optimizer's ``update``, as they stand in the package."""
-    _check_name(name)
+    """The lines of the pure optimizer's `update`, as they stand in the package."""
     lines = inspect.getsource(PURE[name]).splitlines()
     first = next(i for i, line in enumerate(lines) if line.strip().startswith("def update"))
     last = next(i for i, line in enumerate(lines) if line.strip().startswith("return Optimizer"))
     return textwrap.dedent("\n".join(lines[first:last])).strip()
-
-
-def _check_name(name: str) -> None:
-    if name not in TORCH:
-        raise ValueError(f"no optimizer {name!r}; there are {', '.join(TORCH)}")

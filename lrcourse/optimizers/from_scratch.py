@@ -3,12 +3,12 @@
     state = init(params)                                # params: name -> tensor
     params, state = update(params, grads, state, lr)
 
-Nothing is changed in place. ``lr`` is a float or a tensor without dimensions, and no line branches
+Nothing is changed in place. `lr` is a float or a tensor without dimensions, and no line branches
 on a tensor's value, so the same functions train one net, or a stack of nets under torch.func.
 
 In the formulas w is a parameter, g its gradient, t = 1, 2, ... the update, and squares, roots and
-fractions are taken number by number. ``weight_decay`` adds weight_decay * w to g, except in
-``adamw``. Defaults are torch's, and each optimizer equals torch's within rounding.
+fractions are taken number by number. `weight_decay` adds weight_decay * w to g, except in
+`adamw`. Defaults are torch's, and each optimizer equals torch's within rounding.
 """
 
 from __future__ import annotations
@@ -18,8 +18,14 @@ from typing import Any, NamedTuple
 
 import torch
 
+from lrcourse.support.checks import NOT_NEGATIVE, Number, arguments, kind
+
 Tensors = dict[str, torch.Tensor]
 State = dict[str, Any]
+
+
+_SHARE = Number("a number from 0 to below 1", lambda v: 0 <= v < 1)
+_ABOVE_0 = Number("a finite momentum above 0 (without one it is sgd)", lambda v: v > 0)
 
 
 class Optimizer(NamedTuple):
@@ -34,12 +40,15 @@ class Optimizer(NamedTuple):
     update: Callable[[Tensors, Tensors, State, Any], tuple[Tensors, State]]
 
 
+PAIR = kind("an Optimizer, as optimizers.pure gives it", Optimizer)
+
+
+@arguments(weight_decay=NOT_NEGATIVE)
 def sgd(*, weight_decay: float = 0.0) -> Optimizer:
     """Stochastic gradient descent.
 
     w <- w - lr g
     """
-    _check(weight_decay=weight_decay)
 
     def init(params):
         return {}
@@ -51,6 +60,7 @@ def sgd(*, weight_decay: float = 0.0) -> Optimizer:
     return Optimizer(init, update)
 
 
+@arguments(momentum=NOT_NEGATIVE, weight_decay=NOT_NEGATIVE)
 def momentum(*, momentum: float = 0.9, weight_decay: float = 0.0) -> Optimizer:
     """The heavy ball: gradients of the past go on acting, each time weaker.
 
@@ -59,7 +69,6 @@ def momentum(*, momentum: float = 0.9, weight_decay: float = 0.0) -> Optimizer:
 
     Source: Polyak 1964 (doi 10.1016/0041-5553(64)90137-5), with lr outside v as torch has it.
     """
-    _check(weight_decay=weight_decay, momentum=momentum)
 
     def init(params):
         return {"velocity": _zeros(params)}
@@ -72,6 +81,7 @@ def momentum(*, momentum: float = 0.9, weight_decay: float = 0.0) -> Optimizer:
     return Optimizer(init, update)
 
 
+@arguments(momentum=_ABOVE_0, weight_decay=NOT_NEGATIVE)
 def nesterov(*, momentum: float = 0.9, weight_decay: float = 0.0) -> Optimizer:
     """Momentum that steps as if the next velocity were known already.
 
@@ -80,9 +90,6 @@ def nesterov(*, momentum: float = 0.9, weight_decay: float = 0.0) -> Optimizer:
 
     Source: Sutskever et al. 2013, "On the importance of initialization and momentum".
     """
-    _check(weight_decay=weight_decay, momentum=momentum)
-    if momentum == 0:
-        raise ValueError("nesterov needs a momentum above 0; without one it is sgd")
 
     def init(params):
         return {"velocity": _zeros(params)}
@@ -96,6 +103,12 @@ def nesterov(*, momentum: float = 0.9, weight_decay: float = 0.0) -> Optimizer:
     return Optimizer(init, update)
 
 
+@arguments(
+    lr_decay=NOT_NEGATIVE,
+    weight_decay=NOT_NEGATIVE,
+    initial_accumulator_value=NOT_NEGATIVE,
+    eps=NOT_NEGATIVE,
+)
 def adagrad(
     *,
     lr_decay: float = 0.0,
@@ -110,8 +123,6 @@ def adagrad(
 
     Source: Duchi, Hazan, Singer 2011, "Adaptive Subgradient Methods".
     """
-    _check(lr_decay=lr_decay, weight_decay=weight_decay, eps=eps)
-    _check(initial_accumulator_value=initial_accumulator_value)
 
     def init(params):
         squares = {name: s + initial_accumulator_value for name, s in _zeros(params).items()}
@@ -127,6 +138,7 @@ def adagrad(
     return Optimizer(init, update)
 
 
+@arguments(alpha=_SHARE, eps=NOT_NEGATIVE, weight_decay=NOT_NEGATIVE)
 def rmsprop(*, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0.0) -> Optimizer:
     """AdaGrad that forgets: the mean of recent squares instead of the sum of all.
 
@@ -135,8 +147,6 @@ def rmsprop(*, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0.0
 
     Source: Tieleman, Hinton 2012, lecture 6.5 of "Neural Networks for Machine Learning".
     """
-    _check(eps=eps, weight_decay=weight_decay)
-    _check_below_one(alpha=alpha)
 
     def init(params):
         return {"squares": _zeros(params)}
@@ -150,6 +160,7 @@ def rmsprop(*, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0.0
     return Optimizer(init, update)
 
 
+@arguments(rho=_SHARE, eps=NOT_NEGATIVE, weight_decay=NOT_NEGATIVE)
 def adadelta(*, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0.0) -> Optimizer:
     """Steps as large as recent steps were, so that lr = 1 is meant to do.
 
@@ -160,8 +171,6 @@ def adadelta(*, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0.0) 
 
     Source: Zeiler 2012 (arXiv 1212.5701).
     """
-    _check(eps=eps, weight_decay=weight_decay)
-    _check_below_one(rho=rho)
 
     def init(params):
         return {"squares": _zeros(params), "moves": _zeros(params)}
@@ -176,6 +185,7 @@ def adadelta(*, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0.0) 
     return Optimizer(init, update)
 
 
+@arguments(beta1=_SHARE, beta2=_SHARE, eps=NOT_NEGATIVE, weight_decay=NOT_NEGATIVE)
 def adam(
     *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0
 ) -> Optimizer:
@@ -187,8 +197,6 @@ def adam(
 
     Source: Kingma, Ba 2014 (arXiv 1412.6980).
     """
-    _check(eps=eps, weight_decay=weight_decay)
-    _check_below_one(beta1=beta1, beta2=beta2)
 
     def init(params):
         return {"updates": _counter(params), "mean": _zeros(params), "squares": _zeros(params)}
@@ -207,16 +215,16 @@ def adam(
     return Optimizer(init, update)
 
 
+@arguments(beta1=_SHARE, beta2=_SHARE, eps=NOT_NEGATIVE, weight_decay=NOT_NEGATIVE)
 def adamw(
     *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.01
 ) -> Optimizer:
     """Adam whose weight decay acts on the weights directly, past the division by sqrt(s').
 
-    w <- (1 - lr weight_decay) w, then as ``adam`` without weight decay
+    w <- (1 - lr weight_decay) w, then as `adam` without weight decay
 
     Source: Loshchilov, Hutter 2017 (arXiv 1711.05101), with the decay scaled by lr as torch has it.
     """
-    _check(weight_decay=weight_decay)
     init, adam_update = adam(beta1=beta1, beta2=beta2, eps=eps)
 
     def update(params, grads, state, lr):
@@ -250,17 +258,5 @@ def _squared(tensors: Tensors) -> Tensors:
 
 
 def _mean(old: Tensors, new: Tensors, share: float) -> Tensors:
-    """The running mean: ``share`` of the old, the rest of the new."""
+    """The running mean: `share` of the old, the rest of the new."""
     return {name: share * x + (1 - share) * new[name] for name, x in old.items()}
-
-
-def _check(**options: float) -> None:
-    for name, value in options.items():
-        if not 0 <= value < float("inf"):
-            raise ValueError(f"{name} is a number from 0 on, not {value!r}")
-
-
-def _check_below_one(**options: float) -> None:
-    for name, value in options.items():
-        if not 0 <= value < 1:
-            raise ValueError(f"{name} is a number from 0 to below 1, not {value!r}")

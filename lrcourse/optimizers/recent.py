@@ -7,8 +7,8 @@
 - "muon": torch.optim.Muon for weights of two dimensions, AdamW for all others: Jordan et al. 2024.
   It makes the momentum of a weight matrix nearly orthogonal.
 - "schedule-free": schedulefree, Defazio et al. 2024 (arXiv 2405.15682): AdamW with an average of
-  the weights in the place of a schedule. Call ``optimizer.train()`` before training and
-  ``optimizer.eval()`` before measuring: the weights differ.
+  the weights in the place of a schedule. Call `optimizer.train()` before training and
+  `optimizer.eval()` before measuring: the weights differ.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from typing import Any
 
 import torch
 from torch import nn
+
+from lrcourse.support.checks import NOT_NEGATIVE, TEXT, arguments
+from lrcourse.support.kinds import NET
 
 
 class Together(torch.optim.Optimizer):
@@ -33,7 +36,10 @@ class Together(torch.optim.Optimizer):
         super().__init__(groups, {})
         self.members = members
 
-    def step(self, closure: Callable[[], Any] | None = None) -> None:
+    # Without a closure there is no loss to give.
+    def step(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, closure: Callable[[], Any] | None = None
+    ) -> None:
         if closure is not None:
             raise ValueError("optimizers put together take no closure: it would be called by each")
         for member in self.members:
@@ -54,18 +60,19 @@ class Together(torch.optim.Optimizer):
         self.param_groups[:] = [group for member in self.members for group in member.param_groups]
 
 
+@arguments(name=TEXT, net=NET, lr=NOT_NEGATIVE)
 def build(name: str, net: nn.Module, lr: float, **options: Any) -> torch.optim.Optimizer:
     """An optimizer of this module over the parameters of a net; options go to the library's own.
 
     Of "muon" they go to torch.optim.Muon; its AdamW keeps torch's defaults and has the rate
-    ``adam_lr`` (default 0.003). All begin in training mode.
+    `adam_lr` (default 0.003). All begin in training mode.
 
     Raises:
         ValueError: for an unknown name, or "muon" over a net without weights of two dimensions.
         ImportError: where the library is missing, with the way to get it.
     """
     if name not in _BUILDERS:
-        raise ValueError(f"no recent optimizer {name!r}; there are {', '.join(_BUILDERS)}")
+        raise ValueError(f"name: no recent optimizer {name!r}; there are {', '.join(_BUILDERS)}")
     return _BUILDERS[name](net, lr, options)
 
 

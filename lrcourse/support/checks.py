@@ -46,7 +46,7 @@ def arguments(**rules: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
         unknown = sorted(rules.keys() - signature.parameters.keys())
         if unknown:
             raise TypeError(f"{function.__name__} has no {', '.join(unknown)} to check")
-        owner = function.__name__
+        owner = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
 
         @functools.wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
