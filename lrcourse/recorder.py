@@ -86,6 +86,7 @@ class Recorder(Hooked):
 
     Example:
         >>> import torch
+        >>> from lrcourse.recorder import Recorder
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=0.5)
         >>> with Recorder(optimizer) as log:
         ...     optimizer.step()

@@ -17,6 +17,12 @@ class Scale:
         data: the data set's name.
         epochs, batch_size: of a run.
         seeds: how many runs stand behind a line.
+
+    Example:
+        >>> from lrcourse.scales import Scale
+        >>> mine = Scale("mine", data="mnist", epochs=3, batch_size=128, seeds=1)
+        >>> mine.epochs * mine.seeds  # epochs behind a line
+        3
     """
 
     name: str
@@ -34,7 +40,16 @@ SCALES = {
 
 @arguments(name=optional(TEXT))
 def scale(name: str | None = None) -> Scale:
-    """The scale of this name, else of `LRCOURSE_SCALE`, else "small". ValueError if unknown."""
+    """The scale of this name, else of `LRCOURSE_SCALE`, else "small".
+
+    Raises:
+        ValueError: There is no scale of this name.
+
+    Example:
+        >>> from lrcourse.scales import scale
+        >>> scale("full").data
+        'fashion-mnist'
+    """
     source = "name" if name else "LRCOURSE_SCALE"
     name = name or os.environ.get("LRCOURSE_SCALE") or "small"
     if name not in SCALES:
