@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from lrcourse.data.sets import DATA, Data
 from lrcourse.support.checks import COUNT, FLAG, TEXT, arguments, optional, whole
-from lrcourse.support.kinds import TENSOR
+from lrcourse.support.kinds import NET, TENSOR
 
 Net = TypeVar("Net", bound=nn.Module)
 MOST_LAYERS, MOST_UNITS = 10_000, 2**16  # what goes beyond was not meant
@@ -219,6 +219,16 @@ def build(name: str, seed: int = 0, data: Data | None = None, **options: Any) ->
     if missing := [option for option in needed if option not in options]:
         raise ValueError(f"{name} needs {', '.join(missing)}; it has {', '.join(known)}")
     return MODELS[name](seed=seed, **options)
+
+
+@arguments(net=NET)
+def parameters(net: nn.Module) -> int:
+    """How many numbers the net learns; running statistics of BatchNorm are not among them.
+
+    >>> parameters(lenet())
+    61706
+    """
+    return sum(parameter.numel() for parameter in net.parameters())
 
 
 @contextmanager

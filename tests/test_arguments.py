@@ -50,7 +50,6 @@ NOT_MENDED = {
     "book",
     "claims",
     "landscapes",
-    "published",
     "rangetest",
     "recorder",
     "sweeps",

@@ -21,7 +21,6 @@ def run_provenance(
     """What stands in the record of a run: the net, what is told, when and where it finished."""
     return {
         "net": type(net).__name__,
-        "parameters": sum(p.numel() for p in net.parameters()),
         **told,
         "finished": now(),
         **machine(device),

@@ -296,6 +296,7 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "models.ResidualBlock.forward": lambda: {"X": torch.zeros(2, 2, 8, 8)},
     "models.build": lambda: {"name": "lenet"},
     "models.mlp": lambda: {"depth": 1, "width": 4},
+    "models.parameters": lambda: {"net": net()},
     "models.plain": lambda: {"depth": 8, "width": 2},
     "models.resnet": lambda: {"depth": 8, "width": 2},
     "optimizers.Optimizer": lambda: dict(optimizers.sgd()._asdict()),
