@@ -72,6 +72,7 @@ def sheet(
     rows: int = 1,
     columns: int = 1,
     *,
+    heights: tuple[float, ...] | None = None,
     path: Path | None = None,
     **options: Any,
 ) -> Iterator[tuple[Figure, list[Axes]]]:
@@ -83,11 +84,14 @@ def sheet(
         size: width and height in inches.
         rows: of panels.
         columns: of panels.
+        heights: of panels over one another, on one x axis; instead of rows.
         path: where to save it, instead of showing it.
         **options: for `plt.subplots`.
 
     An error in between closes it.
     """
+    if heights is not None:
+        rows, options = len(heights), options | {"sharex": True, "height_ratios": heights}
     with plt.rc_context(LOOK):
         figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
         try:

@@ -45,6 +45,17 @@ class Hooked:
     """What looks on at an optimizer's updates inside a `with` block, through hooks that torch has.
 
     They are taken off at the end of the block, also after an error.
+
+    Example:
+        >>> import torch
+        >>> from lrcourse.recorder import Hooked
+        >>> class Told(Hooked):
+        ...     def _hooks(self):
+        ...         yield optimizer.register_step_post_hook(lambda *_: print("an update"))
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+        >>> with Told():
+        ...     optimizer.step()
+        an update
     """
 
     def __init__(self) -> None:

@@ -24,7 +24,6 @@ INCOMPLETE = {
     "landscapes",
     "models",
     "optimizers",
-    "plots",
     "published",
     "recorder",
     "schedules",

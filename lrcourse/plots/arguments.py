@@ -8,10 +8,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from lrcourse.support.checks import NUMBER, TEXT, Rule, each, kind, shown, whole
+from lrcourse.support.checks import (
+    FLAG,
+    NUMBER,
+    TEXT,
+    Rule,
+    Shared,
+    each,
+    kind,
+    optional,
+    shown,
+    whole,
+)
 from lrcourse.training import History
 
-TITLED: dict[str, Rule] = {"title": TEXT, "name": TEXT}
 UPDATES = whole(1, 10**6)  # more do not fit into a figure
 a_history = kind("a History", History)
 
@@ -102,3 +112,13 @@ def _numbers(owner: str, name: str, value: object, wanted: str, most: int) -> np
     if not 1 <= numbers.ndim <= most or not numbers.size:
         raise ValueError(problem)
     return numbers
+
+
+# Decorates a figure: what an argument of this name takes where the figure does not say otherwise.
+drawing = Shared(
+    {
+        **dict.fromkeys(("title", "name", "label", "axis", "alt", "column"), TEXT),
+        **dict.fromkeys(("log", "log_x", "log_y", "legend"), FLAG),
+        "limits": optional(limits),
+    }
+)

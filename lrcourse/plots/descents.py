@@ -22,7 +22,7 @@ from lrcourse import look
 from lrcourse.landscapes import Descent
 from lrcourse.plots import arguments as given
 from lrcourse.support import outputs
-from lrcourse.support.checks import TEXT, Number, arguments, check, function, kind, whole
+from lrcourse.support.checks import Number, check, function, kind, whole
 
 Limits = tuple[float, float]
 Heights = Callable[[torch.Tensor], torch.Tensor]
@@ -34,7 +34,7 @@ _SECONDS = Number("a number from 0.1 to 60", lambda v: 0.1 <= v <= 60)
 _FIELD = given.together("the limits of x and of y", given.limits, given.limits)
 
 
-@arguments(f=function, descents=_DESCENTS, limits=given.limits, **given.TITLED)
+@given.drawing(f=function, descents=_DESCENTS, limits=given.limits)
 def curve(
     f: Heights,
     descents: Mapping[str, Descent],
@@ -46,6 +46,12 @@ def curve(
     """Descents on a function of one number, a panel each: the curve, and the points in order.
 
     `f` maps positions to heights, element by element. Points outside `limits` are left out.
+
+    >>> import torch
+    >>> from lrcourse import landscapes, optimizers, plots
+    >>> bowl, sgd = landscapes.Quadratic(torch.eye(1)), optimizers.pure("sgd")
+    >>> run = landscapes.descend(bowl.gradient, torch.ones(1), sgd, lr=0.3, updates=5)
+    >>> plots.curve(lambda x: x**2 / 2, {"rate 0.3": run}, (-1.5, 1.5))
     """
     with _panels(descents, 2.4, title, name) as panels:
         at = torch.linspace(*limits, 200, dtype=torch.float64)
@@ -59,7 +65,7 @@ def curve(
         panels[0].set_ylabel("f(x)")
 
 
-@arguments(f=function, descents=_DESCENTS, limits=_FIELD, **given.TITLED)
+@given.drawing(f=function, descents=_DESCENTS, limits=_FIELD)
 def surface(
     f: Heights,
     descents: Mapping[str, Descent],
@@ -72,6 +78,13 @@ def surface(
 
     A descent holds one path, of shape (updates + 1, 2), or several side by side,
     (updates + 1, paths, 2). `limits` are those of x and of y.
+
+    >>> import torch
+    >>> from lrcourse import landscapes, optimizers, plots
+    >>> ravine, sgd = landscapes.Ravine(), optimizers.pure("sgd")
+    >>> start = torch.tensor([-1.0, 0.5])
+    >>> run = landscapes.descend(ravine.gradient, start, sgd, lr=0.05, updates=9)
+    >>> plots.surface(ravine, {"rate 0.05": run}, ((-1.5, 1.5), (-1, 1)))
     """
     for label, run in descents.items():
         if run.path.ndim not in (2, 3) or run.path.shape[-1] != 2:
@@ -139,6 +152,15 @@ class Ground:
         surface: points of shape (..., 2) to heights of shape (...).
         descents: with paths of shape (updates + 1, 2).
         limits: those of x and of y.
+
+    >>> import torch
+    >>> from lrcourse import landscapes, optimizers, plots
+    >>> ravine, start = landscapes.Ravine(), torch.tensor([-1.0, 0.5])
+    >>> runs = {
+    ...     name: landscapes.descend(ravine.gradient, start, optimizers.pure(name), 0.05, 20)
+    ...     for name in ("sgd", "adam")
+    ... }
+    >>> plots.race({"a ravine": plots.Ground(ravine, runs, ((-1.5, 1.5), (-1, 1)))})
     """
 
     surface: Heights
@@ -174,15 +196,22 @@ class _Racer:
 _GROUNDS = given.by_name("surface", kind("a Ground", Ground))
 
 
-@arguments(grounds=_GROUNDS, **given.TITLED)
+@given.drawing(grounds=_GROUNDS)
 def race(grounds: Mapping[str, Ground], *, title: str = "", name: str = "race") -> None:
-    """Paths of several optimizers over each surface: the start as a ring, the ends as dots."""
+    """Paths of several optimizers over each surface: the start as a ring, the ends as dots.
+
+    >>> import torch
+    >>> from lrcourse import landscapes, optimizers, plots
+    >>> bowl = landscapes.Ravine(1.0)
+    >>> run = landscapes.descend(bowl.gradient, torch.ones(2), optimizers.pure("adam"), 0.1, 20)
+    >>> plots.race({"a bowl": plots.Ground(bowl, {"Adam": run}, ((-1, 2), (-1, 2)))})
+    """
     with look.sheet(name, _told(grounds), RACE, 1, len(grounds)) as (figure, panels):
         for racer in _drawn(figure, panels, grounds, title):
             racer.move(None)
 
 
-@arguments(grounds=_GROUNDS, frames=whole(2, 1000), seconds=_SECONDS, alt=TEXT, **given.TITLED)
+@given.drawing(grounds=_GROUNDS, frames=whole(2, 1000), seconds=_SECONDS)
 def moving_race(
     grounds: Mapping[str, Ground],
     *,
@@ -204,6 +233,14 @@ def moving_race(
         title: of the figure.
         alt: what a reader who does not see it should know.
         name: of its file in a headless run.
+
+    >>> import torch
+    >>> from lrcourse import landscapes, optimizers, plots
+    >>> bowl = landscapes.Ravine(1.0)
+    >>> run = landscapes.descend(bowl.gradient, torch.ones(2), optimizers.pure("adam"), 0.1, 20)
+    >>> ground = plots.Ground(bowl, {"Adam": run}, ((-1, 2), (-1, 2)))
+    >>> plots.moving_race({"a bowl": ground}, frames=3, seconds=1)  # doctest: +ELLIPSIS
+    <...>
     """
     from IPython.display import Image as Shown
     from IPython.display import display

@@ -12,7 +12,6 @@ from matplotlib.lines import Line2D
 from lrcourse import look
 from lrcourse.plots import arguments as given
 from lrcourse.plots import bands
-from lrcourse.support.checks import arguments, optional
 from lrcourse.training import History
 
 Pair = tuple[Sequence[History], Sequence[History]]
@@ -23,9 +22,8 @@ DEEPEST = 1 / 3000  # of the highest LR; a decay to nothing would flatten all ot
 LINES = {"train_loss": (0, "-", "training"), "valid_loss": (1, "--", "validation")}
 
 
-@arguments(
-    panels=given.by_name("panel", given.together("(runs, healthy runs)", given.runs, given.runs)),
-    **given.TITLED,
+@given.drawing(
+    panels=given.by_name("panel", given.together("(runs, healthy runs)", given.runs, given.runs))
 )
 def gallery(panels: Mapping[str, Pair], *, title: str = "", name: str = "gallery") -> None:
     """A panel for each pair (runs, healthy runs): training and validation loss, and the LR applied.
@@ -33,6 +31,11 @@ def gallery(panels: Mapping[str, Pair], *, title: str = "", name: str = "gallery
     All panels share their axes, so that they can be compared. A line is the median of the seeds,
     a band their range, and the dots are their single batches. The healthy line is a
     training loss.
+
+    >>> from lrcourse import plots
+    >>> from lrcourse.sweeps import Experiment
+    >>> healthy, wild = (Experiment(images=64, epochs=2, lr=lr).run("cpu") for lr in (0.1, 3.0))
+    >>> plots.gallery({"the rate is too large": ([wild], [healthy])})
     """
     columns = min(4, len(panels))
     rows = -(-len(panels) // columns)
@@ -70,7 +73,7 @@ def gallery(panels: Mapping[str, Pair], *, title: str = "", name: str = "gallery
         figure.legend(handles.values(), handles, loc="outside lower center", ncols=len(handles))
 
 
-@arguments(runs=given.runs, healthy=given.runs, limits=optional(given.limits), **given.TITLED)
+@given.drawing(runs=given.runs, healthy=given.runs)
 def diagnosis(
     runs: Sequence[History],
     healthy: Sequence[History],
@@ -83,6 +86,11 @@ def diagnosis(
 
     `limits` of the loss are for a closer look at runs that stay near one value; the axis is
     then linear.
+
+    >>> from lrcourse import plots
+    >>> from lrcourse.sweeps import Experiment
+    >>> healthy, wild = (Experiment(images=64, epochs=2, lr=lr).run("cpu") for lr in (0.1, 3.0))
+    >>> plots.diagnosis([wild], [healthy], title="The rate is too large")
     """
     told = _origin({title: (runs, healthy)})
     with look.sheet(name, told, (7.4, 2.5), 1, 2, width_ratios=(1.5, 1)) as (_, (loss, rate)):

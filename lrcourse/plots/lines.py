@@ -15,20 +15,16 @@ from lrcourse import look
 from lrcourse.plots import arguments as given
 from lrcourse.rangetest.calibration import Calibration
 from lrcourse.rangetest.rules import RULES
-from lrcourse.support.checks import COUNT_FROM_1, FLAG, NUMBER, TEXT, arguments, kind, optional
+from lrcourse.support.checks import COUNT_FROM_1, NUMBER, TEXT, kind, optional
 
 Limits = tuple[float, float]
 SHAPES = ("o", "s", "^", "D", "v", "P")
 
 
-@arguments(
+@given.drawing(
     x=given.series,
     lines=given.by_name("line", given.equal_rows),
     labels=given.together("the labels of the two axes", TEXT, TEXT),
-    log_x=FLAG,
-    log_y=FLAG,
-    limits=optional(given.limits),
-    **given.TITLED,
 )
 def against(
     x: Sequence[float],
@@ -44,6 +40,9 @@ def against(
     """Numbers over other numbers: a row of len(x), or one row a seed, then median and range.
 
     `labels` are those of the two axes, `limits` those of the upright one.
+
+    >>> from lrcourse import plots
+    >>> plots.against([1, 2, 3], {"three seeds": [[1, 2, 3], [2, 2, 4], [1, 3, 5]]}, ("x", "y"))
     """
     _as_long("against", lines, {label: x for label in lines})
     with look.sheet(name, {"lines": list(lines)}, (6.8, 3.2)) as (_, (axes,)):
@@ -61,15 +60,10 @@ def against(
         look.name_lines(axes)
 
 
-@arguments(
+@given.drawing(
     lines=given.by_name("line", given.rows),
-    label=TEXT,
     levels=optional(given.by_name("level", NUMBER)),
-    log_x=FLAG,
-    log_y=FLAG,
-    limits=optional(given.limits),
     every=COUNT_FROM_1,
-    **given.TITLED,
 )
 def over_updates(
     lines: Mapping[str, Sequence[ArrayLike]],
@@ -97,6 +91,10 @@ def over_updates(
         every: updates from one number to the next.
         title: of the figure.
         name: of its file in a headless run.
+
+    >>> from lrcourse import plots
+    >>> lines = {"falls": [1.0, 0.5, 0.25], "two seeds": [[1.0, 0.9], [1.0, 0.8, 0.7]]}
+    >>> plots.over_updates(lines, "loss", levels={"falls": 0.2})
     """
     with look.sheet(name, {"lines": list(lines)}, (6.8, 3.4)) as (_, (axes,)):
         for k, (label_of_line, values) in enumerate(lines.items()):
@@ -131,15 +129,9 @@ def _until_it_breaks(axes: Axes, row: np.ndarray, k: int, every: int) -> np.ndar
     return row
 
 
-@arguments(
+@given.drawing(
     lines=given.by_name("line", given.together("(rates, values)", given.series, given.equal_rows)),
-    label=TEXT,
-    axis=TEXT,
     level=optional(NUMBER),
-    limits=optional(given.limits),
-    log_y=FLAG,
-    legend=FLAG,
-    **given.TITLED,
 )
 def over_rates(
     lines: Mapping[str, tuple[Sequence[float], ArrayLike]],
@@ -166,6 +158,9 @@ def over_rates(
         legend: name the lines in a box, and not at their ends.
         title: of the figure.
         name: of its file in a headless run.
+
+    >>> from lrcourse import plots
+    >>> plots.over_rates({"SGD": ([0.01, 0.1, 1.0], [2.0, 0.5, float("nan")])}, "loss", level=1.0)
     """
     _as_long(
         "over_rates", {k: v for k, (_, v) in lines.items()}, {k: x for k, (x, _) in lines.items()}
@@ -184,12 +179,10 @@ def over_rates(
         axes.legend(loc="lower left") if legend else look.name_lines(axes)
 
 
-@arguments(
+@given.drawing(
     lines=given.by_name(
         "line", given.together("(updates made, values)", given.series, given.series)
-    ),
-    label=TEXT,
-    **given.TITLED,
+    )
 )
 def over_looks(
     lines: Mapping[str, tuple[Sequence[int], Sequence[float]]],
@@ -198,7 +191,11 @@ def over_looks(
     title: str = "",
     name: str = "over-looks",
 ) -> None:
-    """Numbers that were measured now and then: label -> (updates made, values), on a log axis."""
+    """Numbers that were measured now and then: label -> (updates made, values), on a log axis.
+
+    >>> from lrcourse import plots
+    >>> plots.over_looks({"LeNet": ([0, 10, 100], [5.0, 20.0, 11.0])}, "sharpness")
+    """
     with look.sheet(name, {"lines": list(lines)}, (6.8, 3.0)) as (_, (axes,)):
         for k, (what, (updates, values)) in enumerate(lines.items()):
             shown = np.where(np.asarray(values) > 0, values, np.nan)
@@ -208,9 +205,7 @@ def over_looks(
         look.name_lines(axes)
 
 
-@arguments(
-    panels=given.by_name("panel", given.by_name("line", given.series)), label=TEXT, **given.TITLED
-)
+@given.drawing(panels=given.by_name("panel", given.by_name("line", given.series)))
 def by_parameter(
     panels: Mapping[str, Mapping[str, Sequence[float]]],
     label: str = "effective rate",
@@ -221,6 +216,9 @@ def by_parameter(
     """A panel for each optimizer: a number over the updates for each of a few parameters.
 
     `panels` maps optimizer -> parameter -> values of shape (updates,), all above 0.
+
+    >>> from lrcourse import plots
+    >>> plots.by_parameter({"AdaGrad": {"often": [0.1, 0.05, 0.03], "rarely": [0.1, 0.1, 0.09]}})
     """
     told = {panel: list(lines) for panel, lines in panels.items()}
     columns = min(3, len(panels))
@@ -245,11 +243,19 @@ def by_parameter(
         figure.legend(handles.values(), handles, loc="outside lower center", ncols=len(handles))
 
 
-@arguments(cases=given.by_name("case", kind("a Calibration", Calibration)), **given.TITLED)
+@given.drawing(cases=given.by_name("case", kind("a Calibration", Calibration)))
 def readings(cases: Mapping[str, Calibration], *, title: str = "", name: str = "readings") -> None:
     """For each rule the rate that it reads off over the best rate of a sweep, a mark a case.
 
     The grey band reaches from a third of the best rate to three times it.
+
+    >>> import torch
+    >>> from lrcourse import plots, rangetest
+    >>> net = torch.nn.Linear(2, 1)
+    >>> sgd = torch.optim.SGD(net.parameters(), lr=0.1)
+    >>> batches = [(torch.rand(8, 2), torch.rand(8, 1)) for _ in range(30)]
+    >>> test = rangetest.range_test(net, sgd, batches, torch.nn.functional.mse_loss)
+    >>> plots.readings({"a line": test.calibrate(0.5)})
     """
     rules = [rule for rule in RULES if any(c.decades[rule] is not None for c in cases.values())]
     told = {label: c.best for label, c in cases.items()}

@@ -10,7 +10,7 @@ import numpy as np
 from lrcourse import __version__, look
 from lrcourse.plots import arguments as given
 from lrcourse.recorder import Recorder
-from lrcourse.support.checks import NOT_NEGATIVE, NUMBER, arguments, each, kind, optional
+from lrcourse.support.checks import NOT_NEGATIVE, NUMBER, each, kind, optional
 
 _NOTE: dict[str, Any] = {
     "xycoords": ("axes fraction", "data"),
@@ -27,14 +27,12 @@ def _losses(owner: str, name: str, value: object) -> np.ndarray:
     return np.zeros(0) if empty else given.series(owner, name, value)
 
 
-@arguments(
+@given.drawing(
     runs=given.by_name(
-        "run",
-        given.together("(losses, log)", _losses, kind("a log of tracing.record", Recorder)),
+        "run", given.together("(losses, log)", _losses, kind("a log of tracing.record", Recorder))
     ),
     intended=optional(each(NUMBER)),
     chance=optional(NOT_NEGATIVE),
-    **given.TITLED,
 )
 def loop(
     runs: Mapping[str, tuple[Sequence[float], Recorder]],
@@ -55,16 +53,27 @@ def loop(
 
     Losses are dots, with their running mean over a twentieth of the run as a line. Of several
     parameter groups the first one's LR is drawn.
+
+    >>> import torch
+    >>> from lrcourse import plots
+    >>> from lrcourse.recorder import Recorder
+    >>> w = torch.nn.Parameter(torch.tensor(1.0))
+    >>> optimizer, losses = torch.optim.SGD([w], lr=0.3), []
+    >>> with Recorder(optimizer) as log:
+    ...     for _ in range(5):
+    ...         loss = w**2
+    ...         optimizer.zero_grad()
+    ...         loss.backward()
+    ...         optimizer.step()
+    ...         losses.append(loss.item())
+    >>> plots.loop({"mine": (losses, log)}, intended=[0.3] * 5)
     """
     for label, (losses, log) in runs.items():
         if not len(losses) or not len(log):
             raise ValueError(f"{label!r} has {len(losses)} losses and {len(log)} updates")
     told = {"loops": {label: len(log) for label, (_, log) in runs.items()}}
     told |= {"lrcourse": __version__}
-    with look.sheet(name, told, (6.8, 4.2), 2, sharex=True, height_ratios=(1.7, 1)) as (
-        _,
-        (top, bottom),
-    ):
+    with look.sheet(name, told, (6.8, 4.2), heights=(1.7, 1)) as (_, (top, bottom)):
         if chance is not None:
             top.axhline(chance, color=look.GREY, linewidth=1, linestyle=":")
             top.annotate("guessing", (0.01, chance), **_NOTE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from matplotlib.lines import Line2D
@@ -11,8 +10,9 @@ from matplotlib.lines import Line2D
 from lrcourse import look
 from lrcourse.plots import arguments as given
 from lrcourse.study.curvature import Watch
+from lrcourse.study.displacement import Displacement
 from lrcourse.study.gradient_noise import Noise
-from lrcourse.support.checks import COUNT_FROM_1, TEXT, arguments, each, kind, one_of, optional
+from lrcourse.support.checks import COUNT_FROM_1, TEXT, each, kind, one_of, optional
 
 _MOVES = {
     "steps": "one update, relative to the weights",
@@ -20,34 +20,13 @@ _MOVES = {
 }
 
 
-@runtime_checkable
-class Moved(Protocol):
-    """What `lrcourse.study.displacement.Displacement` says of a run."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The layers."""
-        ...
-
-    @property
-    def steps(self) -> np.ndarray:
-        """The relative length of each update, shape (updates, layers)."""
-        ...
-
-    @property
-    def from_start(self) -> np.ndarray:
-        """The relative distance from the start, shape (updates, layers)."""
-        ...
-
-
-@arguments(
-    watched=given.by_name("run", kind("a Displacement", Moved)),
+@given.drawing(
+    watched=given.by_name("run", kind("a Displacement", Displacement)),
     what=one_of(*_MOVES),
     layers=optional(each(TEXT)),
-    **given.TITLED,
 )
 def displacement(
-    watched: Mapping[str, Moved],
+    watched: Mapping[str, Displacement],
     what: str = "steps",
     *,
     layers: Sequence[str] | None = None,
@@ -62,6 +41,12 @@ def displacement(
         layers: names to write instead of those of the parameters.
         title: over the panels.
         name: of its file in a headless run.
+
+    >>> from lrcourse import plots
+    >>> from lrcourse.study.displacement import displacement_of
+    >>> from lrcourse.sweeps import Experiment
+    >>> moved = displacement_of(Experiment(images=64, epochs=2, evaluate=None), "cpu")
+    >>> plots.displacement({"LeNet": moved}, "from_start")
     """
     count = len(watched)
     told = {"runs": list(watched), "what": what}
@@ -87,10 +72,9 @@ def displacement(
         look.title_over(figure, title)
 
 
-@arguments(
+@given.drawing(
     looks=given.by_name("net", given.by_name("look", kind("a Noise", Noise))),
     batch_size=COUNT_FROM_1,
-    **given.TITLED,
 )
 def gradient_noise(
     looks: Mapping[str, Mapping[int, Noise]],
@@ -102,6 +86,10 @@ def gradient_noise(
     """The length of the gradient, and that of a batch's noise, a panel for each net.
 
     `looks` maps label -> updates made -> the `Noise` that was measured then.
+
+    >>> from lrcourse import plots
+    >>> from lrcourse.study.gradient_noise import Noise
+    >>> plots.gradient_noise({"LeNet": {0: Noise(4.0, 64.0, 100), 9: Noise(1.0, 50.0, 100)}}, 32)
     """
     told = {"nets": list(looks), "batch_size": batch_size}
     with look.sheet(name, told, (7.4, 3.0), 1, len(looks), sharey=True) as (figure, panels):
@@ -121,14 +109,17 @@ def gradient_noise(
         look.title_over(figure, title)
 
 
-@arguments(watches=given.by_name("run", kind("a Watch", Watch)), **given.TITLED)
+@given.drawing(watches=given.by_name("run", kind("a Watch", Watch)))
 def sharpness(watches: Mapping[str, Watch], *, title: str = "", name: str = "sharpness") -> None:
-    """The loss of each update, and below it the sharpness, with 2 / lr of each rate dashed."""
+    """The loss of each update, and below it the sharpness, with 2 / lr of each rate dashed.
+
+    >>> from lrcourse import data, models, plots
+    >>> from lrcourse.study.curvature import train_watching
+    >>> digits, net = data.load("digits", device="cpu").subset(64), models.mlp(1, 8)
+    >>> plots.sharpness({"rate 0.1": train_watching(net, digits.train, 0.1, updates=6, every=2)})
+    """
     told = {label: {"lr": w.lr, "batch": w.batch_size} for label, w in watches.items()}
-    with look.sheet(name, told, (6.8, 4.8), 2, sharex=True, height_ratios=(1.2, 1.6)) as (
-        _,
-        (top, bottom),
-    ):
+    with look.sheet(name, told, (6.8, 4.8), heights=(1.2, 1.6)) as (_, (top, bottom)):
         edges: dict[float, str] = {}
         for k, (label, watch) in enumerate(watches.items()):
             colour = look.colour(k)

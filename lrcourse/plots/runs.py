@@ -20,7 +20,7 @@ from lrcourse.plots import arguments as given
 from lrcourse.plots import bands
 from lrcourse.plots.bands import OneOrMore
 from lrcourse.schedules import Schedule
-from lrcourse.support.checks import FLAG, POSITIVE, TEXT, arguments, kind, one_of, optional
+from lrcourse.support.checks import POSITIVE, kind, one_of
 from lrcourse.training import History
 
 _A_SHAPE = kind("a schedule", Schedule)
@@ -32,13 +32,7 @@ def _shapes(owner: str, name: str, value: object) -> dict[str, Schedule]:
     return given.by_name("schedule", _A_SHAPE)(owner, name, shapes)
 
 
-@arguments(
-    total=given.UPDATES,
-    peak=POSITIVE,
-    when=one_of("epoch", "update"),
-    log=FLAG,
-    **given.TITLED,
-)
+@given.drawing(total=given.UPDATES, peak=POSITIVE, when=one_of("epoch", "update"))
 def schedule(
     shapes: Schedule | Mapping[str, Schedule],
     total: int,
@@ -52,6 +46,10 @@ def schedule(
     """Draw shapes for t = 0 ... total - 1, one point per update or epoch as `when` says.
 
     `peak` multiplies the factors; with the default the axis shows factors of the peak LR.
+
+    >>> from lrcourse import plots
+    >>> from lrcourse import schedules as s
+    >>> plots.schedule({"cosine": s.cosine(30), "warmup": s.warmup(5).then(s.linear(25))}, 30)
     """
     named = _shapes("schedule", "shapes", shapes)
     told = {"schedules": {label: repr(shape) for label, shape in named.items()}}
@@ -78,12 +76,16 @@ def schedule(
         look.name_lines(axes)
 
 
-@arguments(history=given.runs, **given.TITLED)
+@given.drawing(history=given.runs)
 def training(history: OneOrMore, *, title: str = "", name: str = "training") -> None:
     """Loss, accuracy and, below them, the LR that the updates really used, over the epochs.
 
     The loss is cut at 1. The accuracies are shown from a little below their lowest value after the
     first quarter of the run, so that the ups and downs of a percent can be seen.
+
+    >>> from lrcourse import plots
+    >>> from lrcourse.sweeps import Experiment
+    >>> plots.training(Experiment(images=64, epochs=2).run("cpu"), title="LeNet")
     """
     histories = bands.several(history)
     with look.sheet(
@@ -111,12 +113,7 @@ def training(history: OneOrMore, *, title: str = "", name: str = "training") -> 
         look.lr_axis(bottom)
 
 
-@arguments(
-    runs=given.by_name("run", given.runs),
-    column=TEXT,
-    limits=optional(given.limits),
-    **given.TITLED,
-)
+@given.drawing(runs=given.by_name("run", given.runs))
 def compare(
     runs: Mapping[str, OneOrMore],
     column: str = "test_acc",
@@ -125,11 +122,15 @@ def compare(
     name: str = "compare",
     limits: tuple[float, float] | None = None,
 ) -> None:
-    """One column of several arms over the epochs with a band over seeds, and the LR of each."""
+    """One column of several arms over the epochs with a band over seeds, and the LR of each.
+
+    >>> from lrcourse import plots
+    >>> from lrcourse.sweeps import Experiment
+    >>> base = Experiment(images=64, epochs=2)
+    >>> plots.compare({f"rate {lr}": base.but(lr=lr).run("cpu") for lr in (0.1, 0.3)}, "train_loss")
+    """
     arms = {label: bands.several(history) for label, history in runs.items()}
-    with look.sheet(
-        name, bands.origin(arms), (6.8, 4.8), 2, sharex=True, height_ratios=(2.6, 1.2)
-    ) as (_, (top, bottom)):
+    with look.sheet(name, bands.origin(arms), (6.8, 4.8), heights=(2.6, 1.2)) as (_, (top, bottom)):
         for k, (label, histories) in enumerate(arms.items()):
             _arm(top, histories, column, k, label, look.dash(k))
             per = histories[0].batches_per_epoch
@@ -142,11 +143,19 @@ def compare(
         look.lr_axis(bottom)
 
 
-@arguments(panels=given.by_name("panel", given.by_name("run", given.a_history)), **given.TITLED)
+@given.drawing(panels=given.by_name("panel", given.by_name("run", given.a_history)))
 def traces(
     panels: Mapping[str, Mapping[str, History]], *, title: str = "", name: str = "traces"
 ) -> None:
-    """One small panel for each pair (or more) of runs, with the LR that each really used."""
+    """One small panel for each pair (or more) of runs, with the LR that each really used.
+
+    >>> from lrcourse import plots
+    >>> from lrcourse import schedules as s
+    >>> from lrcourse.sweeps import Experiment
+    >>> base = Experiment(images=64, epochs=2)
+    >>> falling = base.but(schedule=s.linear(4)).run("cpu")
+    >>> plots.traces({"linear": {"constant": base.run("cpu"), "falling": falling}})
+    """
     flat = {f"{panel}, {label}": h for panel, row in panels.items() for label, h in row.items()}
     rows = -(-len(panels) // 2)
     with look.sheet(name, bands.origin(flat), (7.2, 2.2 * rows), rows, 2, sharex=True) as (

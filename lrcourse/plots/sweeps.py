@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from lrcourse import look
 from lrcourse.plots import arguments as given
 from lrcourse.plots import bands
-from lrcourse.support.checks import FLAG, NUMBER, TEXT, arguments, each, kind, optional, shown
+from lrcourse.support.checks import NUMBER, TEXT, each, kind, optional, shown
 from lrcourse.sweeps import Run, Runs
 
 
@@ -33,10 +33,8 @@ def _columns(owner: str, name: str, value: object) -> list[str]:
     return each(TEXT)(owner, name, [value] if isinstance(value, str) else value)
 
 
-@arguments(
-    marks=optional(given.by_name("mark", given.by_name("rate", NUMBER))),
-    limits=optional(given.limits),
-    **given.TITLED,
+@given.drawing(
+    column=_columns, marks=optional(given.by_name("mark", given.by_name("rate", NUMBER)))
 )
 def rates(
     arms: Runs | Mapping[str, Runs],
@@ -58,9 +56,14 @@ def rates(
         name: of its file in a headless run.
 
     A seed that diverged has no loss; its rate is marked at the top of the axes.
+
+    >>> from lrcourse import plots
+    >>> from lrcourse.sweeps import Experiment, Run, Runs
+    >>> arms = [Experiment(images=64, epochs=1, lr=lr) for lr in (0.1, 0.3)]
+    >>> plots.rates(Runs(Run(arm, arm.run("cpu")) for arm in arms), "train_loss")
     """
     sweeps = _arms("rates", "arms", arms)
-    columns = _columns("rates", "column", column)
+    columns = [column] if isinstance(column, str) else column
     told = bands.origin({label: runs.histories for label, runs in sweeps.items()})
     size = (6.8, 3.4 if len(columns) == 1 else 2.4 * len(columns))
     with look.sheet(name, told, size, len(columns), sharex=True) as (_, panels):
@@ -106,7 +109,7 @@ def _rug(axes: Axes, places: list[float], k: int) -> None:
         axes.plot([place], [height], "o", color=look.colour(k), transform=foot, ms=3.2)
 
 
-@arguments(runs=given.by_name("warmup", _runs), column=TEXT, **given.TITLED)
+@given.drawing(runs=given.by_name("warmup", _runs))
 def warmup_lengths(
     runs: Mapping[float, Runs],
     column: str = "train_acc",
@@ -118,6 +121,11 @@ def warmup_lengths(
 
     `runs` maps the length of the warmup, in updates, to runs that differ in rate and seed. Every
     field carries its number; a run that diverged counts as 0.
+
+    >>> from lrcourse import plots
+    >>> from lrcourse.sweeps import Experiment, Run, Runs
+    >>> arms = [Experiment(images=64, epochs=1, lr=lr) for lr in (0.1, 0.3)]
+    >>> plots.warmup_lengths({0: Runs(Run(arm, arm.run("cpu")) for arm in arms)})
     """
     lengths = sorted(runs)
     told = bands.origin({str(length): runs[length].histories for length in lengths})
@@ -150,12 +158,7 @@ def _last(run: Run, column: str, if_diverged: float) -> float:
     return run.history.final(column) if run.history.diverged_at is None else if_diverged
 
 
-@arguments(
-    samples=given.by_name("sample", given.by_name("seed", NUMBER)),
-    label=TEXT,
-    log=FLAG,
-    **given.TITLED,
-)
+@given.drawing(samples=given.by_name("sample", given.by_name("seed", NUMBER)))
 def by_seed(
     samples: Mapping[str, Mapping[int, float]],
     label: str,
@@ -167,6 +170,9 @@ def by_seed(
     """One dot a seed for each arm, equal values stacked, and a bar at the median.
 
     `samples` maps arm -> seed -> value, as claims take them; `label` names the values.
+
+    >>> from lrcourse import plots
+    >>> plots.by_seed({"SGD": {0: 0.91, 1: 0.93}, "Adam": {0: 0.94, 1: 0.92}}, "test accuracy")
     """
     if log and (low := {v for sample in samples.values() for v in sample.values() if v <= 0}):
         raise ValueError(f"by_seed: samples must be above 0 on a log axis; got {min(low)!r}")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lrcourse.data import Data, Split
-from lrcourse.support.checks import arguments, each, kind, whole
+from lrcourse.support.checks import COUNT_FROM_1, Shared, arguments, each, function, kind, whole
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -16,8 +16,23 @@ NET = kind("a net (nn.Module)", nn.Module)
 SPLIT = kind("a Split of a data set", Split)
 DATA = kind("a data set (Data)", Data)
 OPTIMIZER = kind("a torch optimizer", torch.optim.Optimizer)
-SEED = whole(0, 2**63 - 1)
 UPDATES = whole(1, 10**7)
+
+# Decorates a measurement: what an argument of this name takes in each.
+measuring = Shared(
+    {
+        "net": NET,
+        "split": SPLIT,
+        "data": DATA,
+        "optimizer": OPTIMIZER,
+        "trainer": OPTIMIZER,
+        "loss_fn": function,
+        "updates": UPDATES,
+        "epochs": UPDATES,
+        "batch_size": COUNT_FROM_1,
+        "seed": whole(0, 2**63 - 1),
+    }
+)
 
 
 @arguments(parts=each(kind("a tensor", Tensor)))

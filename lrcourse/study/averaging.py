@@ -25,8 +25,8 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, update_bn
 
 from lrcourse.data import Split
-from lrcourse.study.arguments import NET, OPTIMIZER, SPLIT
-from lrcourse.support.checks import COUNT_FROM_1, arguments, each, optional
+from lrcourse.study.arguments import NET, SPLIT, measuring
+from lrcourse.support.checks import COUNT_FROM_1, each, optional
 
 AT_ONCE = 250  # images in one forward pass
 
@@ -67,7 +67,7 @@ class Taken:
     nets: list[nn.Module] = field(default_factory=list)
 
 
-@arguments(net=NET, optimizer=OPTIMIZER, after=_moments)
+@measuring(after=_moments)
 @contextmanager
 def collect(
     net: nn.Module, optimizer: torch.optim.Optimizer, after: Iterable[int]
@@ -108,7 +108,7 @@ def collect(
         raise ValueError(f"the run made {made} updates; nothing was taken after {missed}")
 
 
-@arguments(taken=_nets, split=optional(SPLIT), batch_size=COUNT_FROM_1)
+@measuring(taken=_nets, split=optional(SPLIT))
 def average(
     taken: Taken | Sequence[nn.Module],
     split: Split | None,
@@ -144,7 +144,7 @@ def average(
     return averaged.eval()
 
 
-@arguments(nets=_nets, split=SPLIT)
+@measuring(nets=_nets)
 def ensemble(nets: Sequence[nn.Module], split: Split) -> tuple[float, float]:
     """(loss, accuracy) of several nets that vote: the mean of their probabilities.
 

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lrcourse.data import Split
-from lrcourse.study.arguments import NET, SEED, SPLIT, UPDATES, Loss, flat, learning
+from lrcourse.study.arguments import UPDATES, Loss, flat, learning, measuring
 from lrcourse.support.checks import (
     COUNT_FROM_1,
     NOT_NEGATIVE,
@@ -113,7 +113,7 @@ def _power(
     return value + shift, v
 
 
-@arguments(net=NET, split=SPLIT, loss_fn=function, start=optional(_row), tolerance=_TOLERANCE)
+@measuring(start=optional(_row), tolerance=_TOLERANCE)
 def sharpness(
     net: nn.Module,
     split: Split,
@@ -137,7 +137,7 @@ def sharpness(
     return _sharpest(net, split, loss_fn, start, tolerance)[0]
 
 
-@arguments(net=NET, split=SPLIT, loss_fn=function)
+@measuring()
 def along_gradient(net: nn.Module, split: Split, loss_fn: Loss = squared_error) -> float:
     """The curvature of the mean loss over a split in the direction of its own gradient g.
 
@@ -219,16 +219,7 @@ class Watch:
         return 2 / self.lr
 
 
-@arguments(
-    net=NET,
-    split=SPLIT,
-    lr=POSITIVE,
-    updates=UPDATES,
-    every=COUNT_FROM_1,
-    loss_fn=function,
-    batch_size=optional(COUNT_FROM_1),
-    seed=SEED,
-)
+@measuring(lr=POSITIVE, every=COUNT_FROM_1, batch_size=optional(COUNT_FROM_1))
 def train_watching(
     net: nn.Module,
     split: Split,
@@ -299,7 +290,7 @@ def train_watching(
 # -- all curvatures of a small net ----------------------------------------------------------------
 
 
-@arguments(net=NET, split=SPLIT, loss_fn=function)
+@measuring()
 def spectrum(
     net: nn.Module,
     split: Split,

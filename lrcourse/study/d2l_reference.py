@@ -20,7 +20,7 @@ from lrcourse import models, training
 from lrcourse import schedules as s
 from lrcourse.data import Data
 from lrcourse.recorder import Recorder
-from lrcourse.study.arguments import DATA, NET, OPTIMIZER, SEED, UPDATES
+from lrcourse.study.arguments import measuring
 from lrcourse.support.checks import COUNT_FROM_1, arguments, function, kind, optional
 
 Batches = DataLoader[tuple[torch.Tensor, ...]]
@@ -34,13 +34,11 @@ def _scheduler(owner: str, name: str, value: object) -> object:
     return value if scheduler else function(owner, name, value)
 
 
-@arguments(
-    net=NET,
+@measuring(
     train_iter=_LOADER,
     test_iter=_LOADER,
     num_epochs=COUNT_FROM_1,
     loss=function,
-    trainer=OPTIMIZER,
     device=kind("a torch.device", torch.device),
     scheduler=optional(_scheduler),
 )
@@ -113,7 +111,7 @@ def net() -> nn.Sequential:
     )
 
 
-@arguments(data=DATA, batch_size=COUNT_FROM_1, seed=SEED)
+@measuring()
 def iterators(data: Data, batch_size: int, seed: int) -> tuple[Batches, Batches]:
     """DataLoaders over `data` that give the batches of `training.fit` with this seed.
 
@@ -132,7 +130,7 @@ def iterators(data: Data, batch_size: int, seed: int) -> tuple[Batches, Batches]
     )
 
 
-@arguments(trainer=OPTIMIZER, scheduler=_SCHEDULER, epochs=UPDATES)
+@measuring(scheduler=_SCHEDULER)
 def plot_by_stepping(
     trainer: torch.optim.Optimizer, scheduler: torch.optim.lr_scheduler.LRScheduler, epochs: int
 ) -> list[float]:
@@ -197,7 +195,7 @@ APPLIED = {
 }
 
 
-@arguments(data=DATA, epochs=COUNT_FROM_1, batch_size=COUNT_FROM_1, seed=SEED)
+@measuring()
 def side_by_side(data: Data, *, epochs: int, batch_size: int, seed: int = 0) -> tuple[float, float]:
     """Train one LeNet by `loop` and one by `fit` at the notebook's warmup-and-cosine rates.
 

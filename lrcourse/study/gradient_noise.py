@@ -23,8 +23,8 @@ from torch.func import functional_call, grad, vmap
 from torch.nn import functional as F
 
 from lrcourse.data import Split
-from lrcourse.study.arguments import NET, SEED, SPLIT, Loss, flat, learning
-from lrcourse.support.checks import COUNT_FROM_1, arguments, each, function, whole
+from lrcourse.study.arguments import Loss, flat, learning, measuring
+from lrcourse.support.checks import COUNT_FROM_1, each, whole
 
 AT_ONCE = 64  # images whose gradients are held together
 
@@ -48,12 +48,12 @@ class Noise:
     trace: float
     images: int
 
-    @arguments(batch_size=COUNT_FROM_1)
+    @measuring()
     def variance(self, batch_size: int) -> float:
         """Expected squared distance of a batch's gradient from that of all images."""
         return self.trace / batch_size
 
-    @arguments(batch_size=COUNT_FROM_1)
+    @measuring()
     def share(self, batch_size: int) -> float:
         """That variance over the squared length of the gradient: noise to signal."""
         return self.variance(batch_size) / self.signal
@@ -64,7 +64,7 @@ class Noise:
         return self.trace / self.signal
 
 
-@arguments(net=NET, split=SPLIT, loss_fn=function)
+@measuring()
 def gradient_noise(net: nn.Module, split: Split, loss_fn: Loss = F.cross_entropy) -> Noise:
     """Measure gradient and scatter exactly, from the gradient of every single image.
 
@@ -102,14 +102,7 @@ def gradient_noise(net: nn.Module, split: Split, loss_fn: Loss = F.cross_entropy
     return Noise(signal, squares / count - signal, count)
 
 
-@arguments(
-    net=NET,
-    split=SPLIT,
-    batch_sizes=each(COUNT_FROM_1),
-    draws=whole(2),
-    loss_fn=function,
-    seed=SEED,
-)
+@measuring(batch_sizes=each(COUNT_FROM_1), draws=whole(2))
 def scatter(
     net: nn.Module,
     split: Split,

@@ -16,19 +16,11 @@ from torch import nn
 
 from lrcourse import training
 from lrcourse.data import Data
-from lrcourse.study.arguments import DATA, NET, OPTIMIZER
-from lrcourse.support.checks import COUNT_FROM_1, POSITIVE, arguments, whole
+from lrcourse.study.arguments import measuring
+from lrcourse.support.checks import COUNT_FROM_1, POSITIVE, whole
 
 
-@arguments(
-    net=NET,
-    data=DATA,
-    optimizer=OPTIMIZER,
-    level=POSITIVE,
-    most_epochs=COUNT_FROM_1,
-    batch_size=COUNT_FROM_1,
-    seed=whole(0, 10**9),
-)
+@measuring(level=POSITIVE, most_epochs=COUNT_FROM_1, seed=whole(0, 10**9))
 def train_and_test(
     net: nn.Module,
     data: Data,

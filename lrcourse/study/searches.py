@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from lrcourse.study.arguments import SEED
+from lrcourse.study.arguments import measuring
 from lrcourse.support.checks import POSITIVE, arguments, each, function, whole
 
 Value = Callable[[float], float]
@@ -66,7 +66,7 @@ def on_grid(value: Value, rates: Sequence[float]) -> Found:
     return Found(tuple((lr, value(lr)) for lr in rates))
 
 
-@arguments(value=function, rates=_RATES, trials=whole(1), seed=SEED)
+@measuring(value=function, rates=_RATES, trials=whole(1))
 def at_random(value: Value, rates: Sequence[float], trials: int, seed: int) -> Found:
     """Try `trials` different rates of `rates`, drawn at random.
 

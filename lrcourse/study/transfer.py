@@ -11,12 +11,11 @@ from torch import nn
 
 from lrcourse import models
 from lrcourse.data import Data, Split
-from lrcourse.study.arguments import DATA, SEED
+from lrcourse.study.arguments import measuring
 from lrcourse.support.checks import (
     COUNT,
     COUNT_FROM_1,
     FLAG,
-    arguments,
     each,
     optional,
     shown,
@@ -24,7 +23,7 @@ from lrcourse.support.checks import (
 )
 
 
-@arguments(data=DATA, labels=each(COUNT), images=optional(COUNT_FROM_1))
+@measuring(labels=each(COUNT), images=optional(COUNT_FROM_1))
 def only_classes(data: Data, labels: Sequence[int], images: int | None = None) -> Data:
     """The images with these labels, which become 0, 1, 2 ... in the order given.
 
@@ -66,7 +65,7 @@ def only_classes(data: Data, labels: Sequence[int], images: int | None = None) -
     )
 
 
-@arguments(frozen=FLAG, seed=SEED)
+@measuring(frozen=FLAG)
 def with_new_head(net: nn.Sequential, *, frozen: bool = False, seed: int = 0) -> nn.Sequential:
     """A copy of a net whose last layer, a linear one, has fresh weights from the seed.
 

@@ -22,7 +22,7 @@ import math
 import numbers
 import os
 import reprlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
@@ -69,6 +69,28 @@ def arguments(**rules: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return checked
 
     return decorate
+
+
+@dataclass(frozen=True)
+class Shared:
+    """`arguments` for functions that share names: a rule for a name goes for each of them.
+
+    measuring = Shared({"net": NET, "seed": COUNT})
+    @measuring(lr=POSITIVE)
+    def something(net, lr, seed=0): ...
+    """
+
+    rules: Mapping[str, Rule]
+
+    def __call__(self, **own: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """A decorator; the function's own rules come before the shared ones."""
+
+        def decorate(function: Callable[P, R]) -> Callable[P, R]:
+            names = inspect.signature(function).parameters
+            shared = {name: rule for name, rule in self.rules.items() if name in names}
+            return arguments(**(shared | own))(function)
+
+        return decorate
 
 
 def check(owner: Any, **rules: Rule) -> None:

@@ -1,7 +1,5 @@
 """Figures of what is measured on nets: the numbers drawn are those."""
 
-from types import SimpleNamespace
-
 import matplotlib
 import numpy as np
 import pytest
@@ -9,6 +7,7 @@ import torch
 
 from lrcourse import plots
 from lrcourse.study.curvature import Watch
+from lrcourse.study.displacement import Displacement
 from lrcourse.study.gradient_noise import Noise
 
 matplotlib.use("Agg")
@@ -18,9 +17,18 @@ def named(axes):
     return {line.get_label(): line for line in axes.get_lines() if line.get_label()[0] != "_"}
 
 
-def moved(factor):
-    table = factor * np.array([[0.1, 0.2], [0.3, 0.4], [0.0, 0.6]])
-    return SimpleNamespace(names=("0.weight", "2.weight"), steps=table, from_start=10 * table)
+class Moved(Displacement):
+    """Numbers that no net has given."""
+
+    names = ("0.weight", "2.weight")
+    steps = np.array([[0.1, 0.2], [0.3, 0.4], [0.0, 0.6]])
+    from_start = 10 * steps
+
+    def __init__(self, factor):
+        self.steps, self.from_start = factor * self.steps, factor * self.from_start
+
+
+moved = Moved
 
 
 def test_displacements_layer_by_layer(figure):
