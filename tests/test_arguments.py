@@ -49,7 +49,6 @@ PACKAGES = (
 NOT_MENDED = {
     "book",
     "claims",
-    "landscapes",
     "rangetest",
     "recorder",
     "sweeps",

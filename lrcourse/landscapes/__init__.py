@@ -1,7 +1,8 @@
 """Surfaces whose gradients and curvatures are known, and descents on them."""
 
+from lrcourse.landscapes.descent import Descent, best_descent, descend
 from lrcourse.landscapes.plane import DoubleWell, Ravine, Rosenbrock, Wells, curvatures, noisy
-from lrcourse.landscapes.quadratic import Descent, Quadratic, best_descent, descend
+from lrcourse.landscapes.quadratic import Quadratic
 
 __all__ = [
     "Descent",

@@ -8,7 +8,7 @@ gradients that it has had so far. The **effective rate** is how far, per unit of
 
     w <- w - (effective rate) * (weighted mean of the gradients)
 
-With t = 1, 2, ... the update, and as in ``lrcourse.optimizers.from_scratch`` otherwise:
+With t = 1, 2, ... the update, and as in `lrcourse.optimizers.from_scratch` otherwise:
 
     sgd                 lr
     momentum, nesterov  lr (1 - momentum^t) / (1 - momentum): the weights of a velocity sum to more
@@ -28,14 +28,16 @@ import torch
 from torch import Tensor
 
 from lrcourse import optimizers
-from lrcourse.landscapes.quadratic import Descent
+from lrcourse.landscapes.descent import Descent
+from lrcourse.support.checks import TEXT, arguments, kind
 
 
+@arguments(run=kind("a Descent", Descent), name=TEXT)
 def along(run: Descent, name: str, **options: Any) -> Tensor:
     """Effective rate of each number at each update of a descent, shape (updates, ...).
 
     Args:
-        run: of the optimizer ``optimizers.pure(name, **options)``, without weight decay.
+        run: of the optimizer `optimizers.pure(name, **options)`, without weight decay.
         name: of an optimizer of the course.
         options: those that the optimizer had.
 

@@ -17,7 +17,16 @@ import math
 import torch
 from torch import Tensor
 
+from lrcourse.support.checks import NUMBER, POSITIVE, Number, arguments
 
+_MOMENTUM = Number("a number from 0 to below 1", lambda v: 0 <= v < 1)
+
+
+def _products(owner: str, name: str, value: object) -> object:
+    return value if isinstance(value, Tensor) else NUMBER(owner, name, value)
+
+
+@arguments(rate_times_curvature=_products, momentum=_MOMENTUM)
 def factor(rate_times_curvature: float | Tensor, momentum: float = 0.0) -> Tensor:
     """By what the distance from the minimum is multiplied per update, in the long run.
 
@@ -25,8 +34,6 @@ def factor(rate_times_curvature: float | Tensor, momentum: float = 0.0) -> Tenso
     Between (1 - sqrt(beta))^2 and (1 + sqrt(beta))^2 the roots are complex, and it is sqrt(beta)
     whatever the rate.
     """
-    if not 0 <= momentum < 1:
-        raise ValueError(f"momentum is a number from 0 to below 1, not {momentum!r}")
     x = torch.as_tensor(rate_times_curvature, dtype=torch.float64)
     middle = (1 + momentum - x).abs()
     discriminant = middle**2 - 4 * momentum
@@ -34,14 +41,15 @@ def factor(rate_times_curvature: float | Tensor, momentum: float = 0.0) -> Tenso
     return torch.where(discriminant < 0, torch.full_like(x, math.sqrt(momentum)), real)
 
 
+@arguments(smallest=POSITIVE, largest=POSITIVE)
 def best(smallest: float, largest: float) -> tuple[float, float]:
-    """Rate and momentum with the smallest factor for curvatures from ``smallest`` to ``largest``.
+    """Rate and momentum with the smallest factor for curvatures from `smallest` to `largest`.
 
     (4 / (sqrt(L) + sqrt(l))^2, ((sqrt(k) - 1) / (sqrt(k) + 1))^2) with k = L / l: the factor is
     then (sqrt(k) - 1) / (sqrt(k) + 1).
     """
-    if not 0 < smallest <= largest < math.inf:
-        raise ValueError(f"curvatures are 0 < smallest <= largest, not {smallest!r}, {largest!r}")
+    if smallest > largest:
+        raise ValueError(f"best: smallest must be at most largest, {largest!r}; got {smallest!r}")
     root = math.sqrt(largest / smallest)
     lr = 4 / (math.sqrt(largest) + math.sqrt(smallest)) ** 2
     return lr, ((root - 1) / (root + 1)) ** 2

@@ -5,7 +5,7 @@
     saddle(run.path)                                    # heights along the path
 
 A surface is called with points of shape (..., 2) and gives heights of shape (...). `Quadratic` in
-``lrcourse.landscapes`` is another one.
+`lrcourse.landscapes` is another one.
 """
 
 from __future__ import annotations
@@ -17,24 +17,46 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lrcourse.landscapes.points import one_point, points
+from lrcourse.support.checks import (
+    COUNT,
+    NUMBER,
+    POSITIVE,
+    arguments,
+    check,
+    each,
+    function,
+    shown,
+)
+
+_ON_THE_PLANE = arguments(w=points(2))
+
+
+def _centre(owner: str, name: str, value: object) -> tuple[float, float]:
+    x_and_y = tuple(each(NUMBER)(owner, name, value))
+    if len(x_and_y) != 2:
+        raise ValueError(f"{owner}: {name} must be (x, y); got {shown(value)}")
+    return x_and_y
+
 
 @dataclass(frozen=True)
 class DoubleWell:
     """f(x, y) = (x^2 - 1)^2 / 4 + steepness y^2 / 2: two minima at (-1, 0), (1, 0), a saddle at 0.
 
-    At the saddle the curvature is -1 along x and ``steepness`` along y; at the minima it is 2
+    At the saddle the curvature is -1 along x and `steepness` along y; at the minima it is 2
     along x.
     """
 
     steepness: float = 1.0
 
     def __post_init__(self) -> None:
-        _positive(steepness=self.steepness)
+        check(self, steepness=POSITIVE)
 
     def __call__(self, w: Tensor) -> Tensor:
         x, y = w.unbind(-1)
         return (x**2 - 1) ** 2 / 4 + self.steepness * y**2 / 2
 
+    @_ON_THE_PLANE
     def gradient(self, w: Tensor) -> Tensor:
         """(x^3 - x, steepness y)."""
         x, y = w.unbind(-1)
@@ -62,19 +84,21 @@ class Wells:
     bowl: float = 0.2
 
     def __post_init__(self) -> None:
-        if not len(self.centres) == len(self.widths) == len(self.depths) > 0:
+        check(self, centres=each(_centre), widths=each(POSITIVE), depths=each(POSITIVE))
+        check(self, bowl=POSITIVE)
+        for name in ("centres", "widths", "depths"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if not len(self.centres) == len(self.widths) == len(self.depths):
             raise ValueError(
-                f"{len(self.centres)} centres, {len(self.widths)} widths and {len(self.depths)} "
-                "depths: give one of each for every well"
+                f"Wells: {len(self.centres)} centres, {len(self.widths)} widths and "
+                f"{len(self.depths)} depths: give one of each for every well"
             )
-        for width, depth in zip(self.widths, self.depths, strict=True):
-            _positive(width=width, depth=depth)
-        _positive(bowl=self.bowl)
 
     def __call__(self, w: Tensor) -> Tensor:
         holes = sum(hole for hole, _ in self._holes(w))
         return self.bowl * (w**2).sum(-1) / 2 - holes
 
+    @_ON_THE_PLANE
     def gradient(self, w: Tensor) -> Tensor:
         """bowl w + sum over k of depth exp(...) (w - centre) / width^2."""
         return self.bowl * w + sum(pull for _, pull in self._holes(w))
@@ -93,23 +117,22 @@ class Wells:
 class Ravine:
     """f(x, y) = (u^2 + steepness v^2) / 2 with u = x cos a + y sin a, v = y cos a - x sin a.
 
-    A quadratic whose floor runs along u and whose walls rise along v. ``turn`` is the angle a of
+    A quadratic whose floor runs along u and whose walls rise along v. `turn` is the angle a of
     its floor with the x axis, in degrees. At 0 each coordinate has a curvature of its own, 1 and
-    ``steepness``; at 45 the two share both.
+    `steepness`; at 45 the two share both.
     """
 
     steepness: float = 20.0
     turn: float = 0.0
 
     def __post_init__(self) -> None:
-        _positive(steepness=self.steepness)
-        if not math.isfinite(self.turn):
-            raise ValueError(f"the turn of a ravine is an angle in degrees, not {self.turn!r}")
+        check(self, steepness=POSITIVE, turn=NUMBER)
 
     def __call__(self, w: Tensor) -> Tensor:
         u, v = self.along_and_across(w).unbind(-1)
         return (u**2 + self.steepness * v**2) / 2
 
+    @_ON_THE_PLANE
     def gradient(self, w: Tensor) -> Tensor:
         """u (cos a, sin a) + steepness v (-sin a, cos a)."""
         c, s = math.cos(math.radians(self.turn)), math.sin(math.radians(self.turn))
@@ -117,12 +140,14 @@ class Ravine:
         v = self.steepness * v
         return torch.stack([u * c - v * s, u * s + v * c], dim=-1)
 
+    @_ON_THE_PLANE
     def along_and_across(self, w: Tensor) -> Tensor:
         """(u, v) of points (x, y), shape (..., 2)."""
         c, s = math.cos(math.radians(self.turn)), math.sin(math.radians(self.turn))
         x, y = w.unbind(-1)
         return torch.stack([x * c + y * s, y * c - x * s], dim=-1)
 
+    @arguments(along=NUMBER, across=NUMBER)
     def at(self, along: float, across: float) -> Tensor:
         """The point (x, y) with these u and v, shape (2,), float64."""
         c, s = math.cos(math.radians(self.turn)), math.sin(math.radians(self.turn))
@@ -140,12 +165,13 @@ class Rosenbrock:
     steepness: float = 100.0
 
     def __post_init__(self) -> None:
-        _positive(steepness=self.steepness)
+        check(self, steepness=POSITIVE)
 
     def __call__(self, w: Tensor) -> Tensor:
         x, y = w.unbind(-1)
         return (1 - x) ** 2 + self.steepness * (y - x**2) ** 2
 
+    @_ON_THE_PLANE
     def gradient(self, w: Tensor) -> Tensor:
         """(2 (x - 1) - 4 steepness x (y - x^2), 2 steepness (y - x^2))."""
         x, y = w.unbind(-1)
@@ -153,16 +179,15 @@ class Rosenbrock:
         return torch.stack([2 * (x - 1) - 2 * x * off, off], dim=-1)
 
 
+@arguments(gradient=function, sd=POSITIVE, seed=COUNT)
 def noisy(
     gradient: Callable[[Tensor], Tensor], sd: float, seed: int = 0
 ) -> Callable[[Tensor], Tensor]:
-    """``gradient`` with normal noise of this standard deviation on each of its numbers.
+    """`gradient` with normal noise of this standard deviation on each of its numbers.
 
-    The noise of one call after the other is drawn from ``seed``: make a new one for a new run.
+    The noise of one call after the other is drawn from `seed`: make a new one for a new run.
     Raises ValueError for an sd that is not a number above 0.
     """
-    if not (math.isfinite(sd) and sd > 0):
-        raise ValueError(f"the sd of the noise is a number above 0, not {sd!r}")
     random = torch.Generator().manual_seed(seed)
 
     def drawn(w: Tensor) -> Tensor:
@@ -172,6 +197,7 @@ def noisy(
     return drawn
 
 
+@arguments(surface=function, point=one_point)
 def curvatures(surface: Callable[[Tensor], Tensor], point: Tensor) -> Tensor:
     """Eigenvalues of the Hessian at one point, ascending: positive ones curve upward.
 
@@ -179,14 +205,5 @@ def curvatures(surface: Callable[[Tensor], Tensor], point: Tensor) -> Tensor:
 
     Raises ValueError for anything but one point.
     """
-    point = torch.as_tensor(point).double()
-    if point.ndim != 1:
-        raise ValueError(f"curvatures are those of one point, not of shape {tuple(point.shape)}")
     hessian = torch.autograd.functional.hessian(surface, point)
     return torch.linalg.eigvalsh((hessian + hessian.T) / 2)
-
-
-def _positive(**values: float) -> None:
-    for name, value in values.items():
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"the {name} of a surface is a number above 0, not {value!r}")

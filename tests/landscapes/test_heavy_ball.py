@@ -51,7 +51,7 @@ def test_the_best_pair_makes_both_ends_equally_bad(smallest, condition):
 
 
 def test_bad_input():
-    with pytest.raises(ValueError, match="momentum is a number from 0"):
+    with pytest.raises(ValueError, match="momentum must be a number from 0"):
         heavy_ball.factor(0.1, 1.0)
     with pytest.raises(ValueError, match="smallest"):
         heavy_ball.best(2.0, 1.0)

@@ -103,11 +103,11 @@ def test_noise_has_its_size_and_belongs_to_its_seed():
 
 
 def test_bad_input():
-    with pytest.raises(ValueError, match="angle"):
+    with pytest.raises(ValueError, match="turn must be"):
         Ravine(turn=float("inf"))
     with pytest.raises(ValueError, match="steepness"):
         Rosenbrock(steepness=0)
-    with pytest.raises(ValueError, match="sd of the noise"):
+    with pytest.raises(ValueError, match="sd must be a finite number > 0"):
         noisy(Ravine().gradient, sd=0.0)
     with pytest.raises(ValueError, match="steepness"):
         DoubleWell(steepness=-1)

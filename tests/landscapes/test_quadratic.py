@@ -81,9 +81,9 @@ def test_divergence_is_a_result():
 def test_bad_input():
     with pytest.raises(ValueError, match="symmetric"):
         Quadratic(torch.tensor([[1.0, 2.0], [0.0, 1.0]]))
-    with pytest.raises(ValueError, match="condition >= 1"):
+    with pytest.raises(ValueError, match="condition must be a finite number >= 1"):
         Quadratic.random(dimension=3, condition=0.5)
-    with pytest.raises(ValueError, match="lr > 0"):
+    with pytest.raises(ValueError, match="lr must be a finite number > 0"):
         descend(lambda w: w, torch.ones(1), optimizers.pure("sgd"), -1, 5)
 
 

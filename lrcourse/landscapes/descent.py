@@ -1,0 +1,143 @@
+"""Descending on a surface, with the optimizers from scratch: the same that train nets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lrcourse.landscapes.points import one_point
+from lrcourse.optimizers.from_scratch import PAIR, Optimizer
+from lrcourse.schedules.base import SCHEDULE, Schedule
+from lrcourse.support.checks import (
+    POSITIVE,
+    arguments,
+    each,
+    function,
+    optional,
+    shown,
+    whole,
+)
+from lrcourse.support.kinds import TENSOR
+
+Surface = Callable[[Tensor], Tensor]
+Gradient = Callable[[Tensor], Tensor]
+UPDATES = whole(1, 10**8)  # the whole path is kept
+
+
+def _rates(owner: str, name: str, value: object) -> object:
+    if not isinstance(value, Tensor):
+        return POSITIVE(owner, name, value)
+    if not bool((value > 0).all() and value.isfinite().all()):
+        raise ValueError(f"{owner}: {name} must be rates > 0; got {shown(value)}")
+    return value
+
+
+@dataclass(frozen=True, eq=False)
+class Descent:
+    """Where an optimizer went.
+
+    Attributes:
+        path: the points, the start included, shape (updates + 1, ...).
+        gradients: what it was told at each point but the last, shape (updates, ...).
+        lr: the rate of each update, shape (updates,), or (updates, ...) for several rates.
+    """
+
+    path: Tensor
+    gradients: Tensor
+    lr: Tensor
+
+    @property
+    def rates(self) -> Tensor:
+        """How far each number moved against its gradient, per unit of it, shape (updates, ...).
+
+        The rate that the number really had: lr for SGD, lr / (sqrt(s) + eps) for AdaGrad.
+        """
+        return -self.path.diff(dim=0) / self.gradients
+
+
+@arguments(
+    gradient=function,
+    start=TENSOR,
+    optimizer=PAIR,
+    lr=_rates,
+    updates=UPDATES,
+    schedule=optional(SCHEDULE),
+)
+def descend(
+    gradient: Gradient,
+    start: Tensor,
+    optimizer: Optimizer,
+    lr: float | Tensor,
+    updates: int,
+    schedule: Schedule | None = None,
+) -> Descent:
+    """Follow `gradient` (point -> its gradient, both of the shape of `start`).
+
+    It may be noisy, and the numbers of a point may be as many problems side by side. A descent
+    that diverges goes on to infinity and NaN; that is a result.
+
+    Args:
+        optimizer: a pair of pure functions, as `lrcourse.optimizers.pure` gives it.
+        lr, schedule: the peak LR, and the shape that multiplies it at each update, if any. A
+            tensor gives each of several problems side by side its own: rates of shape (n, 1) for
+            points of shape (n, dimension).
+    """
+    peak = torch.as_tensor(lr, dtype=torch.float64)
+    if peak.ndim:
+        start = start.expand(torch.broadcast_shapes(start.shape, peak.shape))
+    params = {"w": start.double().clone()}
+    state = optimizer.init(params)
+    rates = [peak * (1.0 if schedule is None else float(schedule(t))) for t in range(updates)]
+    path, gradients = [params["w"]], []
+    for rate in rates:
+        gradients.append(gradient(params["w"]))
+        params, state = optimizer.update(params, {"w": gradients[-1]}, state, rate)
+        path.append(params["w"])
+    return Descent(torch.stack(path), torch.stack(gradients), torch.stack(rates))
+
+
+@arguments(
+    f=function,
+    start=one_point,
+    optimizer=PAIR,
+    rates=each(POSITIVE),
+    updates=UPDATES,
+    gradient=optional(function),
+)
+def best_descent(
+    f: Surface,
+    start: Tensor,
+    optimizer: Optimizer,
+    rates: Sequence[float],
+    updates: int,
+    *,
+    gradient: Gradient | None = None,
+) -> tuple[float, Descent]:
+    """The rate of `rates` that ends lowest from `start`, and its descent.
+
+    Lowest is the mean height over the last tenth of the updates, so that a path that swings
+    through the minimum at its last update does not win by that. Rates that diverge come last.
+
+    Args:
+        f: has a `gradient`, as the surfaces of the course do, unless one is given.
+        start: one point, shape (dimension,).
+        gradient: another one to follow, with noise for instance; it is asked for the gradients of
+            all rates at once, shape (rates, dimension).
+
+    Raises ValueError where every rate diverges, or for a start of another shape.
+    """
+    if gradient is None:
+        gradient = getattr(f, "gradient", None)
+    if gradient is None:
+        raise TypeError(f"best_descent: f must have a gradient, or one is given; got {shown(f)}")
+    peaks = torch.tensor(rates, dtype=torch.float64)[:, None]
+    run = descend(gradient, start, optimizer, peaks, updates)
+    ends = f(run.path[-max(1, updates // 10) :]).mean(0).nan_to_num(nan=torch.inf)
+    best = int(ends.argmin())
+    if not bool(ends[best].isfinite()):
+        raise ValueError(f"every one of the {len(peaks)} rates diverges: give lower ones")
+    found = Descent(run.path[:, best], run.gradients[:, best], run.lr[:, best, 0])
+    return float(peaks[best]), found
