@@ -47,6 +47,11 @@ def lenet(
 
     Source: LeCun et al. 1998 (doi 10.1109/5.726791); Dive into Deep Learning, "Learning Rate
     Scheduling" (d2l.ai).
+
+    Example:
+        >>> from lrcourse import models
+        >>> models.parameters(models.lenet())
+        61706
     """
     pixels = (size // 2 - 4) // 2
 
@@ -82,6 +87,11 @@ def mlp(
 
     Args:
         inputs: numbers per image: channels x height x width.
+
+    Example:
+        >>> from lrcourse import models
+        >>> models.parameters(models.mlp(depth=2, width=8))
+        6370
     """
     sides = [inputs, *[width] * (depth - 1), classes]
     layers: list[nn.Module] = [nn.Flatten()]
@@ -104,6 +114,11 @@ def plain(
 
     Source: the plain nets of He et al. 2015, "Deep Residual Learning for Image Recognition"
     (arXiv 1512.03385), section 4.2, less their BatchNorm; initialisation arXiv 1502.01852.
+
+    Example:
+        >>> from lrcourse import models
+        >>> models.parameters(models.plain(depth=8, width=4))
+        4874
     """
     convolutions = depth - 1
     stages = [3 * place // convolutions for place in range(convolutions)]
@@ -123,6 +138,12 @@ class ResidualBlock(nn.Module):
 
     Where the block halves the image and adds channels, the shortcut takes every other pixel and
     fills up with zeros ("option A"), so it has no weights.
+
+    Example:
+        >>> import torch
+        >>> from lrcourse.models import ResidualBlock
+        >>> ResidualBlock(2, 4, norm=True)(torch.zeros(1, 2, 8, 8)).shape
+        torch.Size([1, 4, 4, 4])
     """
 
     @arguments(before=UNITS, after=UNITS, norm=FLAG)
@@ -165,6 +186,11 @@ def resnet(
     activations grow with each block, so that large rates fail sooner.
 
     Source: He et al. 2015 (arXiv 1512.03385), section 4.2, with the shortcuts of option A.
+
+    Example:
+        >>> from lrcourse import models
+        >>> models.parameters(models.resnet(depth=20))
+        269722
     """
     blocks, rest = divmod(depth - 2, 6)
     if rest:
@@ -201,6 +227,12 @@ def build(name: str, seed: int = 0, data: Data | None = None, **options: Any) ->
 
     Raises:
         ValueError: an unknown name or option, one that is missing, or a value that cannot be.
+
+    Example:
+        >>> from lrcourse import models
+        >>> net = models.build("mlp", seed=3, depth=2, width=8)
+        >>> [tuple(w.shape) for w in net.parameters()]
+        [(8, 784), (8,), (10, 8), (10,)]
     """
     if name not in MODELS:
         raise ValueError(f"build: name: no model is named {name!r}; there are {', '.join(MODELS)}")
@@ -225,8 +257,10 @@ def build(name: str, seed: int = 0, data: Data | None = None, **options: Any) ->
 def parameters(net: nn.Module) -> int:
     """How many numbers the net learns; running statistics of BatchNorm are not among them.
 
-    >>> parameters(lenet())
-    61706
+    Example:
+        >>> from lrcourse import models
+        >>> models.parameters(models.lenet())
+        61706
     """
     return sum(parameter.numel() for parameter in net.parameters())
 

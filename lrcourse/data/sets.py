@@ -83,6 +83,12 @@ class Split:
     """n images and their labels: `X, y = split`; `len(split)` is n.
 
     X: float32 of shape (n, channels, height, width), in [0, 1]. y: int64 of shape (n,).
+
+    Example:
+        >>> import torch
+        >>> from lrcourse.data import Split
+        >>> Split(torch.zeros(2, 1, 28, 28), torch.tensor([3, 8]))
+        2 images of 1x28x28
     """
 
     X: Tensor
@@ -125,6 +131,15 @@ class Data:
     `classes` names the labels 0, 1, 2, ... `fingerprint` is a short sha256 of the tensors' bytes
     before validation images are set aside. From tensors of your own:
     `Data("name", Split(X, y), None, Split(X_test, y_test), classes)`.
+
+    Example:
+        >>> import torch
+        >>> from lrcourse.data import Data, Split
+        >>> split = Split(torch.zeros(2, 1, 4, 4), torch.tensor([0, 1]))
+        >>> Data("mine", split, None, split, ("cat", "dog"))
+        mine on cpu: 2 classes, ...
+          train 2 images of 1x4x4
+          test  2 images of 1x4x4
     """
 
     name: str
@@ -214,6 +229,12 @@ def load(
         ValueError: a name, a device or a number of validation images that cannot be.
         DataError: no network, a damaged file, a full disk, a folder that cannot be written.
         ImportError: scikit-learn (digits) or torchvision (downloads, cifar10) is missing.
+
+    Example:
+        >>> from lrcourse import data
+        >>> digits = data.load("digits", device="cpu", valid=100)
+        >>> len(digits.train), len(digits.valid), len(digits.test)
+        (1244, 100, 453)
     """
     if isinstance(valid, float) and valid >= 1:
         raise ValueError(f"load: valid must be {_VALID.wanted}; got {valid!r}")

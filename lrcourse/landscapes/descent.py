@@ -43,6 +43,14 @@ class Descent:
         path: the points, the start included, shape (updates + 1, ...).
         gradients: what it was told at each point but the last, shape (updates, ...).
         lr: the rate of each update, shape (updates,), or (updates, ...) for several rates.
+
+    Example:
+        >>> import torch
+        >>> from lrcourse import optimizers
+        >>> from lrcourse.landscapes import descend
+        >>> run = descend(lambda w: w, torch.ones(1), optimizers.sgd(), lr=0.5, updates=3)
+        >>> run.path[:, 0].tolist(), run.rates[:, 0].tolist()
+        ([1.0, 0.5, 0.25, 0.125], [0.5, 0.5, 0.5])
     """
 
     path: Tensor
@@ -84,6 +92,15 @@ def descend(
         lr, schedule: the peak LR, and the shape that multiplies it at each update, if any. A
             tensor gives each of several problems side by side its own: rates of shape (n, 1) for
             points of shape (n, dimension).
+
+    Example:
+        >>> import torch
+        >>> from lrcourse import optimizers
+        >>> from lrcourse import schedules as s
+        >>> from lrcourse.landscapes import descend
+        >>> run = descend(lambda w: w, torch.ones(1), optimizers.sgd(), 0.5, 3, s.linear(2))
+        >>> run.lr.tolist(), run.path[:, 0].tolist()
+        ([0.5, 0.25, 0.0], [1.0, 0.5, 0.375, 0.375])
     """
     peak = torch.as_tensor(lr, dtype=torch.float64)
     if peak.ndim:
@@ -128,6 +145,15 @@ def best_descent(
             all rates at once, shape (rates, dimension).
 
     Raises ValueError where every rate diverges, or for a start of another shape.
+
+    Example:
+        >>> import torch
+        >>> from lrcourse import optimizers
+        >>> from lrcourse.landscapes import Quadratic, best_descent
+        >>> bowl, start = Quadratic(torch.diag(torch.tensor([1.0, 10.0]))), torch.ones(2)
+        >>> rate, run = best_descent(bowl, start, optimizers.sgd(), [0.05, 0.1, 0.3], updates=20)
+        >>> rate
+        0.1
     """
     if gradient is None:
         gradient = getattr(f, "gradient", None)

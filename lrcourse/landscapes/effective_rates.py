@@ -42,6 +42,14 @@ def along(run: Descent, name: str, **options: Any) -> Tensor:
         options: those that the optimizer had.
 
     Raises ValueError for an unknown name or option, and for a weight decay: it is no gradient.
+
+    Example:
+        >>> import torch
+        >>> from lrcourse import optimizers
+        >>> from lrcourse.landscapes import descend, effective_rates
+        >>> run = descend(lambda w: w, torch.ones(1), optimizers.adagrad(), 0.1, 2)
+        >>> effective_rates.along(run, "adagrad")[:, 0].round(decimals=4).tolist()
+        [0.1, 0.0743]
     """
     if options.get("weight_decay"):
         raise ValueError("effective rates are those of gradients: leave the weight_decay out")

@@ -33,6 +33,11 @@ def factor(rate_times_curvature: float | Tensor, momentum: float = 0.0) -> Tenso
     The larger modulus of the two roots: below 1 the descent converges. Shape as given, float64.
     Between (1 - sqrt(beta))^2 and (1 + sqrt(beta))^2 the roots are complex, and it is sqrt(beta)
     whatever the rate.
+
+    Example:
+        >>> from lrcourse.landscapes import heavy_ball
+        >>> heavy_ball.factor(0.5).item(), heavy_ball.factor(0.5, momentum=0.25).item()
+        (0.5, 0.5)
     """
     x = torch.as_tensor(rate_times_curvature, dtype=torch.float64)
     middle = (1 + momentum - x).abs()
@@ -47,6 +52,12 @@ def best(smallest: float, largest: float) -> tuple[float, float]:
 
     (4 / (sqrt(L) + sqrt(l))^2, ((sqrt(k) - 1) / (sqrt(k) + 1))^2) with k = L / l: the factor is
     then (sqrt(k) - 1) / (sqrt(k) + 1).
+
+    Example:
+        >>> from lrcourse.landscapes import heavy_ball
+        >>> rate, momentum = heavy_ball.best(1, 100)
+        >>> round(rate, 4), round(momentum, 4)
+        (0.0331, 0.6694)
     """
     if smallest > largest:
         raise ValueError(f"best: smallest must be at most largest, {largest!r}; got {smallest!r}")

@@ -45,6 +45,12 @@ class DoubleWell:
 
     At the saddle the curvature is -1 along x and `steepness` along y; at the minima it is 2
     along x.
+
+    Example:
+        >>> import torch
+        >>> from lrcourse.landscapes import DoubleWell
+        >>> DoubleWell()(torch.tensor([[-1.0, 0.0], [0.0, 0.0]])).tolist()
+        [0.0, 0.25]
     """
 
     steepness: float = 1.0
@@ -76,6 +82,12 @@ class Wells:
         centres: (x, y) of each well.
         widths, depths: one for each.
         bowl: curvature far away from the wells.
+
+    Example:
+        >>> from lrcourse.landscapes import Wells, curvatures
+        >>> narrow, wide = (curvatures(Wells(), centre)[-1] for centre in Wells().centres)
+        >>> bool(narrow > wide)
+        True
     """
 
     centres: tuple[tuple[float, float], ...] = ((-1.0, 0.0), (1.0, 0.0))
@@ -120,6 +132,12 @@ class Ravine:
     A quadratic whose floor runs along u and whose walls rise along v. `turn` is the angle a of
     its floor with the x axis, in degrees. At 0 each coordinate has a curvature of its own, 1 and
     `steepness`; at 45 the two share both.
+
+    Example:
+        >>> import torch
+        >>> from lrcourse.landscapes import Ravine
+        >>> Ravine(steepness=20).gradient(torch.tensor([1.0, 0.5])).tolist()
+        [1.0, 10.0]
     """
 
     steepness: float = 20.0
@@ -160,6 +178,12 @@ class Rosenbrock:
     """f(x, y) = (1 - x)^2 + steepness (y - x^2)^2: a bent valley, with its minimum at (1, 1).
 
     Source: Rosenbrock 1960 (doi 10.1093/comjnl/3.3.175), with a steepness of 100.
+
+    Example:
+        >>> import torch
+        >>> from lrcourse.landscapes import Rosenbrock
+        >>> Rosenbrock()(torch.tensor([[1.0, 1.0], [0.0, 0.0]])).tolist()
+        [0.0, 1.0]
     """
 
     steepness: float = 100.0
@@ -187,6 +211,13 @@ def noisy(
 
     The noise of one call after the other is drawn from `seed`: make a new one for a new run.
     Raises ValueError for an sd that is not a number above 0.
+
+    Example:
+        >>> import torch
+        >>> from lrcourse.landscapes import Ravine, noisy
+        >>> gradient, again = (noisy(Ravine().gradient, sd=0.1, seed=3) for _ in range(2))
+        >>> bool((gradient(torch.ones(2)) == again(torch.ones(2))).all())
+        True
     """
     random = torch.Generator().manual_seed(seed)
 
@@ -204,6 +235,11 @@ def curvatures(surface: Callable[[Tensor], Tensor], point: Tensor) -> Tensor:
     Gradient descent stays at a minimum only if its rate is below 2 / the largest.
 
     Raises ValueError for anything but one point.
+
+    Example:
+        >>> from lrcourse.landscapes import DoubleWell, curvatures
+        >>> curvatures(DoubleWell(), [0.0, 0.0]).tolist()
+        [-1.0, 1.0]
     """
     hessian = torch.autograd.functional.hessian(surface, point)
     return torch.linalg.eigvalsh((hessian + hessian.T) / 2)

@@ -28,6 +28,13 @@ class Quadratic:
     """f(w) = w'Aw / 2 for a symmetric matrix A, shape (dimension, dimension), float64.
 
     Call it with points of shape (..., dimension) to have their values.
+
+    Example:
+        >>> import torch
+        >>> from lrcourse.landscapes import Quadratic
+        >>> bowl = Quadratic(torch.diag(torch.tensor([1.0, 10.0])))
+        >>> bowl.largest, bowl.condition, bowl(torch.ones(2)).item()
+        (10.0, 10.0, 5.5)
     """
 
     matrix: Tensor

@@ -72,7 +72,16 @@ def _tensors(owner: str, name: str, value: object) -> list[Any]:
 def torch_optimizer(
     name: str, parameters: Iterable[torch.Tensor], lr: float, **options: Any
 ) -> torch.optim.Optimizer:
-    """torch's optimizer of this name; options go to it. ValueError for an unknown name."""
+    """torch's optimizer of this name; options go to it. ValueError for an unknown name.
+
+    Example:
+        >>> import torch
+        >>> from lrcourse import optimizers
+        >>> net = torch.nn.Linear(2, 1)
+        >>> optimizer = optimizers.torch_optimizer("momentum", net.parameters(), lr=0.1)
+        >>> type(optimizer).__name__, optimizer.defaults["momentum"]
+        ('SGD', 0.9)
+    """
     kind, defaults = TORCH[name]
     return kind(parameters, lr=lr, **(defaults | options))
 
@@ -82,6 +91,13 @@ def pure(name: str, **options: Any) -> Optimizer:
     """The optimizer of this module that does what `torch_optimizer` does with these options.
 
     ValueError for an unknown name, and for an option of torch's that is not written out here.
+
+    Example:
+        >>> import torch
+        >>> from lrcourse import optimizers
+        >>> init, update = optimizers.pure("adam", betas=(0.9, 0.99))
+        >>> sorted(init({"w": torch.ones(2)}))
+        ['mean', 'squares', 'updates']
     """
     if TORCH[name][0] is torch.optim.SGD:
         options = {"momentum": 0} | TORCH[name][1] | options
@@ -107,7 +123,15 @@ def pure(name: str, **options: Any) -> Optimizer:
 
 @arguments(name=_name)
 def update_source(name: str) -> str:
-    """The lines of the pure optimizer's `update`, as they stand in the package."""
+    """The lines of the pure optimizer's `update`, as they stand in the package.
+
+    Example:
+        >>> from lrcourse import optimizers
+        >>> print(optimizers.update_source("sgd"))
+        def update(params, grads, state, lr):
+            grads = _decayed(params, grads, weight_decay)
+            return {name: w - lr * grads[name] for name, w in params.items()}, state
+    """
     lines = inspect.getsource(PURE[name]).splitlines()
     first = next(i for i, line in enumerate(lines) if line.strip().startswith("def update"))
     last = next(i for i, line in enumerate(lines) if line.strip().startswith("return Optimizer"))

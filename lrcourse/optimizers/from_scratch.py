@@ -34,6 +34,15 @@ class Optimizer(NamedTuple):
     Attributes:
         init: from the parameters to the state before the first update.
         update: from (params, grads, state, lr) to the next (params, state).
+
+    Example:
+        >>> import torch
+        >>> from lrcourse import optimizers
+        >>> init, update = optimizers.momentum()
+        >>> w = {"w": torch.tensor([1.0])}
+        >>> w, state = update(w, {"w": torch.tensor([0.5])}, init(w), lr=0.1)
+        >>> round(w["w"].item(), 4), state["velocity"]["w"].item()
+        (0.95, 0.5)
     """
 
     init: Callable[[Tensors], State]
@@ -48,6 +57,15 @@ def sgd(*, weight_decay: float = 0.0) -> Optimizer:
     """Stochastic gradient descent.
 
     w <- w - lr g
+
+    Example:
+        >>> import torch
+        >>> from lrcourse import optimizers
+        >>> init, update = optimizers.sgd()
+        >>> w = {"w": torch.tensor([1.0])}
+        >>> w, _ = update(w, {"w": torch.tensor([1.0])}, init(w), lr=0.1)
+        >>> round(w["w"].item(), 4)
+        0.9
     """
 
     def init(params):
@@ -68,6 +86,15 @@ def momentum(*, momentum: float = 0.9, weight_decay: float = 0.0) -> Optimizer:
     w <- w - lr v
 
     Source: Polyak 1964 (doi 10.1016/0041-5553(64)90137-5), with lr outside v as torch has it.
+
+    Example:
+        >>> import torch
+        >>> from lrcourse import optimizers
+        >>> init, update = optimizers.momentum()
+        >>> w = {"w": torch.tensor([1.0])}
+        >>> w, _ = update(w, {"w": torch.tensor([1.0])}, init(w), lr=0.1)
+        >>> round(w["w"].item(), 4)
+        0.9
     """
 
     def init(params):
@@ -89,6 +116,15 @@ def nesterov(*, momentum: float = 0.9, weight_decay: float = 0.0) -> Optimizer:
     w <- w - lr (g + momentum v)
 
     Source: Sutskever et al. 2013, "On the importance of initialization and momentum".
+
+    Example:
+        >>> import torch
+        >>> from lrcourse import optimizers
+        >>> init, update = optimizers.nesterov()
+        >>> w = {"w": torch.tensor([1.0])}
+        >>> w, _ = update(w, {"w": torch.tensor([1.0])}, init(w), lr=0.1)
+        >>> round(w["w"].item(), 4)
+        0.81
     """
 
     def init(params):
@@ -122,6 +158,15 @@ def adagrad(
     w <- w - lr / (1 + (t - 1) lr_decay) * g / (sqrt(s) + eps)
 
     Source: Duchi, Hazan, Singer 2011, "Adaptive Subgradient Methods".
+
+    Example:
+        >>> import torch
+        >>> from lrcourse import optimizers
+        >>> init, update = optimizers.adagrad()
+        >>> w = {"w": torch.tensor([1.0])}
+        >>> w, _ = update(w, {"w": torch.tensor([1.0])}, init(w), lr=0.1)
+        >>> round(w["w"].item(), 4)
+        0.9
     """
 
     def init(params):
@@ -146,6 +191,15 @@ def rmsprop(*, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0.0
     w <- w - lr g / (sqrt(s) + eps)
 
     Source: Tieleman, Hinton 2012, lecture 6.5 of "Neural Networks for Machine Learning".
+
+    Example:
+        >>> import torch
+        >>> from lrcourse import optimizers
+        >>> init, update = optimizers.rmsprop()
+        >>> w = {"w": torch.tensor([1.0])}
+        >>> w, _ = update(w, {"w": torch.tensor([1.0])}, init(w), lr=0.1)
+        >>> round(w["w"].item(), 4)
+        0.0
     """
 
     def init(params):
@@ -170,6 +224,15 @@ def adadelta(*, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0.0) 
     w <- w - lr d
 
     Source: Zeiler 2012 (arXiv 1212.5701).
+
+    Example:
+        >>> import torch
+        >>> from lrcourse import optimizers
+        >>> init, update = optimizers.adadelta()
+        >>> w = {"w": torch.tensor([1.0])}
+        >>> w, _ = update(w, {"w": torch.tensor([1.0])}, init(w), lr=0.1)
+        >>> round(w["w"].item(), 4)
+        0.9997
     """
 
     def init(params):
@@ -196,6 +259,15 @@ def adam(
     w <- w - lr m' / (sqrt(s') + eps)
 
     Source: Kingma, Ba 2014 (arXiv 1412.6980).
+
+    Example:
+        >>> import torch
+        >>> from lrcourse import optimizers
+        >>> init, update = optimizers.adam()
+        >>> w = {"w": torch.tensor([1.0])}
+        >>> w, _ = update(w, {"w": torch.tensor([1.0])}, init(w), lr=0.1)
+        >>> round(w["w"].item(), 4)
+        0.9
     """
 
     def init(params):
@@ -224,6 +296,15 @@ def adamw(
     w <- (1 - lr weight_decay) w, then as `adam` without weight decay
 
     Source: Loshchilov, Hutter 2017 (arXiv 1711.05101), with the decay scaled by lr as torch has it.
+
+    Example:
+        >>> import torch
+        >>> from lrcourse import optimizers
+        >>> init, update = optimizers.adamw()
+        >>> w = {"w": torch.tensor([1.0])}
+        >>> w, _ = update(w, {"w": torch.tensor([1.0])}, init(w), lr=0.1)
+        >>> round(w["w"].item(), 4)
+        0.899
     """
     init, adam_update = adam(beta1=beta1, beta2=beta2, eps=eps)
 

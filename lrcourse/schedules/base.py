@@ -38,6 +38,18 @@ class Schedule(ABC):
 
     To write a shape of your own, derive a frozen dataclass from this class and define `length`
     and `_at(t)`, which is asked for one finite float t >= 0 at a time.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from lrcourse.schedules import Schedule
+        >>> @dataclass(frozen=True, repr=False)
+        ... class halves(Schedule):
+        ...     length: float
+        ...
+        ...     def _at(self, t):
+        ...         return 0.5 ** min(t, self.length)
+        >>> halves(3)([0, 1, 3, 9]).tolist()
+        [1.0, 0.5, 0.125, 0.125]
     """
 
     if TYPE_CHECKING:  # at run time a field of that name, as warmup has it, could not be set
@@ -157,6 +169,11 @@ class constant(Fall):
 
     Equals torch's LambdaLR with a constant, transformers' `constant`, fastai's SchedNo. Torch's
     ConstantLR is something else, a warmup: see `warmup(..., ramp="constant")`.
+
+    Example:
+        >>> from lrcourse import schedules as s
+        >>> s.constant(0.5)([0, 100]).tolist()
+        [0.5, 0.5]
     """
 
     factor: float = 1
@@ -182,6 +199,14 @@ class Then(Schedule):
     `after` is the first one's length where it is not given; given, it may cut the first short or
     let it hold. Length: after + second.length. `a.then(b).then(c)` and `a.then(b.then(c))` have
     equal values. The counterpart of torch's SequentialLR.
+
+    Example:
+        >>> from lrcourse import schedules as s
+        >>> shape = s.warmup(4).then(s.linear(4))
+        >>> shape, shape.length
+        (warmup(4).then(linear(4)), 8)
+        >>> shape(range(0, 9, 2)).tolist()
+        [0.25, 0.75, 1.0, 0.5, 0.0]
     """
 
     first: Schedule
@@ -230,6 +255,11 @@ class Product(Schedule):
 
     Length: the longer one's, None where either goes on for ever. The counterpart of torch's
     ChainedScheduler.
+
+    Example:
+        >>> from lrcourse import schedules as s
+        >>> (0.5 * s.linear(10))([0, 5, 10]).tolist()
+        [0.5, 0.25, 0.0]
     """
 
     left: Schedule

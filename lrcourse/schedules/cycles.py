@@ -45,6 +45,11 @@ class restarts(Fall):
     CosineAnnealingWarmRestarts stepped without an argument (its `step(epoch)` loses a restart to
     rounding, at 121 for T_0=1, T_mult=3), timm's CosineLRScheduler within its cycle_limit,
     transformers' `cosine_with_restarts` before its end, fastai's fit_sgdr.
+
+    Example:
+        >>> from lrcourse import schedules as s
+        >>> s.restarts(4, multiply=2, decay=0.5)([0, 2, 4, 8, 12]).tolist()
+        [1.0, 0.5, 0.5, 0.25, 0.25]
     """
 
     first: float
@@ -116,6 +121,13 @@ class cyclical(Schedule):
     halves: "triangular" is scale=None, "triangular2" is scale=triangular2, "exp_range" is
     scale=exp_range(gamma). Neither has the windows welch and hann. Torch's also overwrites the
     momentum by default; this touches nothing.
+
+    Example:
+        >>> from lrcourse import schedules as s
+        >>> s.cyclical(2, base=0.25)(range(5)).tolist()
+        [0.25, 0.625, 1.0, 0.625, 0.25]
+        >>> s.cyclical(2, base=0, scale=s.triangular2)([2, 6, 10]).tolist()
+        [1.0, 0.5, 0.25]
     """
 
     half_cycle: float
@@ -181,6 +193,11 @@ class exp_range:
 
     t is the absolute t, counted from the start of training: so do bckenstler/CLR and torch in
     their code, though both their docstrings say "since cycle start".
+
+    Example:
+        >>> from lrcourse import schedules as s
+        >>> s.cyclical(2, base=0, scale=s.exp_range(0.5))([2, 6]).tolist()
+        [0.25, 0.015625]
     """
 
     gamma: float
@@ -217,6 +234,11 @@ class one_cycle(Schedule):
     max_lr, divides by zero at pct_start * total = 1, and raises the rate again after the end.
     fastai's fit_one_cycle over N updates is one_cycle(N + 1, warmup=(N / 4 + 1) / (N + 1),
     end=1e-5). The momentum is left alone.
+
+    Example:
+        >>> from lrcourse import schedules as s
+        >>> s.one_cycle(10)([0, 2, 9]).tolist()
+        [0.04, 1.0, 4e-06]
     """
 
     total: int

@@ -41,6 +41,11 @@ class step(Fall):
     every > 0; gamma is finite and > 0. Goes on for ever: length None. t < 0 is refused. t counts
     updates or epochs, as the training loop is told. Equals torch's StepLR and timm's
     StepLRScheduler.
+
+    Example:
+        >>> from lrcourse import schedules as s
+        >>> s.step(10, gamma=0.5)([0, 9, 10, 25]).tolist()
+        [1.0, 1.0, 0.5, 0.25]
     """
 
     every: float
@@ -73,6 +78,11 @@ class multistep(Fall):
 
     Source: He et al. 2016 (arXiv 1512.03385), 0.1 at two milestones. Equals torch's MultiStepLR,
     and timm's MultiStepLRScheduler with every milestone one later (timm acts one t early).
+
+    Example:
+        >>> from lrcourse import schedules as s
+        >>> s.multistep([15, 30], gamma=0.5)([0, 15, 30]).tolist()
+        [1.0, 0.5, 0.25]
     """
 
     milestones: Sequence[float]
@@ -112,6 +122,11 @@ class exponential(Fall):
 
     Equals torch's ExponentialLR at floor 0. D2L's FactorScheduler multiplies before its first
     answer, so its value at t is this one's at t + 1.
+
+    Example:
+        >>> from lrcourse import schedules as s
+        >>> s.exponential(0.5, floor=0.1)([0, 1, 2, 100]).tolist()
+        [1.0, 0.5, 0.25, 0.1]
     """
 
     gamma: float
@@ -149,6 +164,11 @@ class power(Fall):
     (arXiv 1706.03762) for the inverse square root after a warmup. Equals D2L's
     SquareRootScheduler; `warmup(W, start=0).then(power(timescale=W))` is transformers'
     `inverse_sqrt`.
+
+    Example:
+        >>> from lrcourse import schedules as s
+        >>> s.power()([0, 3, 15]).tolist()
+        [1.0, 0.5, 0.25]
     """
 
     exponent: float = -0.5
@@ -178,6 +198,11 @@ class polynomial(_Timed):
     Source: the "poly" policy of Caffe. Equals torch's PolynomialLR at floor 0, timm's
     PolyLRScheduler (whose exponent is 0.5 unless told otherwise) and transformers' `polynomial`
     after its warmup.
+
+    Example:
+        >>> from lrcourse import schedules as s
+        >>> s.polynomial(10, exponent=2)([0, 5, 10]).tolist()
+        [1.0, 0.25, 0.0]
     """
 
     total: float
@@ -201,6 +226,11 @@ class linear(_Timed):
     total > 0, floor from 0 to 1. Length: total. t < 0 is refused. t counts updates or epochs, as
     the training loop is told. Equals torch's LinearLR with start_factor=1, end_factor=floor,
     transformers' `linear` after its warmup, fastai's SchedLin.
+
+    Example:
+        >>> from lrcourse import schedules as s
+        >>> s.linear(10, floor=0.5)([0, 5, 10]).tolist()
+        [1.0, 0.75, 0.5]
     """
 
     total: float
@@ -226,6 +256,11 @@ class cosine(_Timed):
     Source: Loshchilov & Hutter 2017 (arXiv 1608.03983), without the restarts. Equals, up to
     t = total, torch's CosineAnnealingLR and transformers' `cosine` after its warmup, which both
     rise again past it; D2L's CosineScheduler, timm's CosineLRScheduler and fastai's SchedCos.
+
+    Example:
+        >>> from lrcourse import schedules as s
+        >>> s.cosine(25, floor=0.25)([0, 12.5, 25, 99]).tolist()
+        [1.0, 0.625, 0.25, 0.25]
     """
 
     total: float

@@ -23,6 +23,19 @@ def to_torch(shape: Schedule, optimizer: Optimizer) -> LambdaLR:
     update (or epoch: then t counts epochs). It pickles; its state_dict holds plain data, and
     loading one restores t. The shape is not part of it: build the same one before loading. Load
     the optimizer's state too: torch leaves its learning rate as it is.
+
+    Example:
+        >>> import torch
+        >>> from lrcourse import schedules as s
+        >>> net = torch.nn.Linear(2, 1)
+        >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        >>> scheduler = s.to_torch(s.warmup(2), optimizer)
+        >>> scheduler.get_last_lr()
+        [0.05]
+        >>> optimizer.step()
+        >>> scheduler.step()
+        >>> scheduler.get_last_lr()
+        [0.1]
     """
     from torch.optim.lr_scheduler import LambdaLR  # torch takes a second to import
 

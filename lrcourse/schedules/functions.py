@@ -30,6 +30,11 @@ class from_function(Schedule):
 
     t < 0 is refused. t counts updates or epochs, as the training loop is told. The counterpart of
     torch's LambdaLR, which hands f the same t.
+
+    Example:
+        >>> from lrcourse import schedules as s
+        >>> s.from_function("math:exp", length=1)([0, 1, 9]).round(3).tolist()
+        [1.0, 2.718, 2.718]
     """
 
     f: Callable[[float], float] | str

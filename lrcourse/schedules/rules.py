@@ -75,6 +75,12 @@ class plateau(Rule):
     torch's ReduceLROnPlateau with its relative threshold (and eps=0), and so as transformers'
     `reduce_lr_on_plateau` and timm's PlateauLRScheduler; but torch moves the bar the wrong way
     for a negative metric, `best * (1 - threshold)`, and this rule does not.
+
+    Example:
+        >>> from lrcourse import schedules as s
+        >>> state = s.plateau(factor=0.5, patience=1).start()
+        >>> [state.observe(loss) for loss in (1.0, 0.5, 0.5, 0.5)]
+        [1.0, 1.0, 1.0, 0.5]
     """
 
     factor: float = 0.5
@@ -108,7 +114,14 @@ class plateau(Rule):
 
 @dataclass
 class PlateauState:
-    """One run's progress under a plateau rule: its factor of the peak rate, and what it counted."""
+    """One run's progress under a plateau rule: its factor of the peak rate, and what it counted.
+
+    Example:
+        >>> from lrcourse import schedules as s
+        >>> state = s.plateau().start()
+        >>> state.observe(0.7), state.best
+        (1.0, 0.7)
+    """
 
     rule: plateau
     best: float
@@ -154,6 +167,12 @@ class warm_until(Rule):
     Source: He et al. 2015 (arXiv 1512.03385), section 4.2, for ResNet-110: 0.01 until the training
     error is below 80 % (about 400 updates, there about one epoch), then 0.1. That is
     `warm_until(accuracy=0.2, factor=0.1)` with a peak of 0.1.
+
+    Example:
+        >>> from lrcourse import schedules as s
+        >>> state = s.warm_until(accuracy=0.5).start()
+        >>> [state.observe(accuracy) for accuracy in (0.3, 0.6, 0.4)]
+        [0.1, 1.0, 1.0]
     """
 
     accuracy: float = 0.2

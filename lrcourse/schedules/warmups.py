@@ -44,6 +44,13 @@ class warmup(Schedule):
     "burn-in" of YOLO's darknet. Equals: without start, pytorch_warmup's LinearWarmup and
     ExponentialWarmup; start=0, the ramps of transformers, timm and D2L; start=a, torch's LinearLR,
     and with ramp="constant" torch's ConstantLR.
+
+    Example:
+        >>> from lrcourse import schedules as s
+        >>> s.warmup(4)(range(6)).tolist()
+        [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+        >>> s.warmup(4, start=0)(range(6)).tolist()
+        [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
     """
 
     length: float | None  # pyright: ignore[reportIncompatibleMethodOverride]: a field
@@ -148,6 +155,11 @@ class wsd(Schedule):
     Hagele et al. 2024 (arXiv 2405.18392). Equals transformers' `warmup_stable_decay` and timm's
     WSDLRScheduler from the end of their warmup, which starts at 0 or at the floor: that is
     `warmup(W, start=floor).then(wsd(total - W, 0, decay, floor))`.
+
+    Example:
+        >>> from lrcourse import schedules as s
+        >>> s.wsd(10, warmup=2, decay=4)([0, 1, 6, 8, 10]).tolist()
+        [0.5, 1.0, 1.0, 0.5, 0.0]
     """
 
     total: float
