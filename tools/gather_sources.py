@@ -1,7 +1,7 @@
 """Gather what the chapters found about each sentence of the sources: notebooks/sources.md.
 
 Each chapter ends in a table with the rows "| id | sentence | what we found |". This page puts them
-together in the order of the ids, with a link to the chapter. ``--check`` writes nothing and fails
+together in the order of the ids, with a link to the chapter. `--check` writes nothing and fails
 when the page is not what would be written.
 """
 

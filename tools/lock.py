@@ -37,9 +37,9 @@ def entries(lock: str) -> dict[str, list[str]]:
 
 
 def beyond(lock: str, known: str) -> str:
-    """The entries of ``lock`` for packages that ``known`` lacks, as the text of a lock.
+    """The entries of `lock` for packages that `known` lacks, as the text of a lock.
 
-    Raises ValueError when a package of both has a version that ``known`` does not have.
+    Raises ValueError when a package of both has a version that `known` does not have.
     """
     ours, theirs = entries(lock), entries(known)
     for name in ours.keys() & theirs.keys():

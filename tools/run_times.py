@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from lrcourse.commands import chapters as runner  # noqa: E402
+from lrcourse.commands.terminal import duration  # noqa: E402
 from lrcourse.support import provenance  # noqa: E402
 from lrcourse.support.outputs import write_csv  # noqa: E402
 from lrcourse.support.paths import write_atomically  # noqa: E402
@@ -74,20 +75,14 @@ def table(rows: list[dict]) -> str:
     ]
     for row in rows:
         device = f"{row['device']}, {row['cores']} cores"
-        times = (in_words(float(row[k])) for k in ("seconds", "seconds_from_records"))
+        times = (duration(float(row[k])) for k in ("seconds", "seconds_from_records"))
         link = f"[{row['chapter']}]({row['chapter']}.ipynb)"
         lines.append(f"| {link} | {row['scale']} | {device} | {' | '.join(times)} |")
     return "\n".join(lines)
 
 
-def in_words(seconds: float) -> str:
-    """Seconds as "45 s" or "7 min 10 s"."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
 def with_table(page: str, text: str) -> str:
-    """The page with ``text`` between its two marks. Raises ValueError where they are missing."""
+    """The page with `text` between its two marks. Raises ValueError where they are missing."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):

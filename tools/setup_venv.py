@@ -191,7 +191,7 @@ class Environment:
 
 
 class CommandFailed(SetupError):
-    """A command of the installation failed; ``output`` is what it printed."""
+    """A command of the installation failed; `output` is what it printed."""
 
     def __init__(self, output, log):
         self.output = output

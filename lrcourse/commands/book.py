@@ -1,4 +1,4 @@
-"""``lrcourse book``: the notebooks as a web book, by mdBook."""
+"""`lrcourse book`: the notebooks as a web book, by mdBook."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lrcourse.commands.own_function import CommandError
+from lrcourse.commands.options import CHECKOUT
+from lrcourse.commands.terminal import CommandError
 
 _HOW_TO_GET = (
     "mdbook is missing: `cargo install mdbook --locked`, `conda install -c conda-forge mdbook`, or "
@@ -25,14 +26,16 @@ _UNWANTED = (".ipynb_checkpoints", "__pycache__")
 
 def find_mdbook() -> str:
     """The mdbook on the PATH, or where cargo installs it; CommandError that says how to get it."""
-    found = shutil.which("mdbook") or shutil.which("mdbook", path=Path.home() / ".cargo" / "bin")
+    # Unlike Path.home(), this needs no home folder.
+    cargo = os.path.expanduser("~/.cargo/bin")
+    found = shutil.which("mdbook") or shutil.which("mdbook", path=cargo)
     if found is None:
         raise CommandError(_HOW_TO_GET)
     return found
 
 
 def build(root: Path, out: Path) -> int:
-    """Make the book of ``root``, the folder of book.toml, in ``out``/book; the exit code.
+    """Make the book of `root`, the folder of book.toml, in `out`/book; the exit code.
 
     A book that was there is replaced when the new one is whole, and stays if it cannot be made.
     """
@@ -55,7 +58,7 @@ def build(root: Path, out: Path) -> int:
 
 
 def serve(root: Path, out: Path, rest: Sequence[str]) -> int:
-    """Show the book of ``root`` and make it anew whenever a file changes, until Ctrl-C."""
+    """Show the book of `root` and make it anew whenever a file changes, until Ctrl-C."""
     command = [find_mdbook(), "serve", "--dest-dir", str(out.absolute() / "book"), *rest, str(root)]
     if os.name == "posix":
         # Become mdbook, so that whoever ends this process ends the server.
@@ -66,14 +69,13 @@ def serve(root: Path, out: Path, rest: Sequence[str]) -> int:
 
 def environment(given: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment in which mdBook calls the preprocessor of this package and no other."""
-    package = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, [package, given.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [str(CHECKOUT), given.get("PYTHONPATH")]))
     command = shlex.join([sys.executable, "-m", "lrcourse.book"])
     return {**given, "PYTHONPATH": path, "MDBOOK_PREPROCESSOR__LRCOURSE__COMMAND": command}
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Those of ``lrcourse book`` that no other command has."""
+    """Those of `lrcourse book` that no other command has."""
     command.add_argument(
         "--serve", action="store_true", help="show it and follow changes; further arguments: mdbook"
     )

@@ -17,7 +17,7 @@ import nbformat
 from lrcourse.claims import summarise
 from lrcourse.commands import options
 from lrcourse.commands.execution import Failure, execute, tidy
-from lrcourse.commands.terminal import plain, say
+from lrcourse.commands.terminal import duration, plain, say
 from lrcourse.support.paths import write_atomically
 
 _CHAPTER_FILES = "[0-9][0-9]-*.ipynb"
@@ -146,7 +146,7 @@ def _run_chapter(
     )
     clear = "\r\x1b[K" if live else ""
     verdict = "FAILED" if failure else "ok"
-    taken = _duration(time.monotonic() - start)
+    taken = duration(time.monotonic() - start)
     print(f"{clear}{name}  {verdict}  {taken}  {counts}", flush=True)
     if failure:
         say(f"    {failure.cell}: {failure.line}", f"    {failure.error}")
@@ -228,13 +228,3 @@ def _made(out: Path) -> list[str]:
 
 def _count(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-def _duration(seconds: float) -> str:
-    """Seconds in words: "4 s", "1 min 12 s", "2 h 3 min"."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

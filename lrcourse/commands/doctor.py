@@ -13,8 +13,8 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module, metadata
-from pathlib import Path
 
+from lrcourse.commands.options import CHECKOUT
 from lrcourse.commands.terminal import say
 from lrcourse.support.paths import cache_folder, data_folder, records_folder
 
@@ -55,7 +55,7 @@ class Dependency:
             version = metadata.version(self.name)
         except metadata.PackageNotFoundError:
             return "missing"
-        if _numbers(version) < _numbers(self.oldest):
+        if version_numbers(version) < version_numbers(self.oldest):
             return f"{version} is too old, {self.oldest} is needed"
         return None
 
@@ -92,8 +92,8 @@ def _requirements() -> Iterator[str]:
         return
     except metadata.PackageNotFoundError:
         pass
-    pyproject = Path(__file__).resolve().parents[2] / "pyproject.toml"
-    project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
+    text = (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
+    project = tomllib.loads(text)["project"]
     yield from project["dependencies"]
     for extra, texts in project["optional-dependencies"].items():
         yield from (f"{text}; extra == '{extra}'" for text in texts)
@@ -182,7 +182,7 @@ def _tell_book_tools() -> None:
         print(f"  {tool}: {os.path.realpath(found)}" if found else f"- {tool}: not on the PATH")
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def version_numbers(version: str) -> tuple[int, ...]:
     """The leading numbers of a version, enough for lower bounds: "2.6.0+cpu" -> (2, 6, 0)."""
     leading = re.split(r"[^\d.]", version, maxsplit=1)[0]
     return tuple(int(part) for part in leading.split(".") if part)

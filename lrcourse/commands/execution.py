@@ -40,10 +40,10 @@ def execute(
     timeout: int | None = None,
     on_cell: Callable[[int, int], None] = lambda number, count: None,
 ) -> Failure | None:
-    """Execute a notebook in place with ``folder`` as working folder; None when all went well.
+    """Execute a notebook in place with `folder` as working folder; None when all went well.
 
-    ``environment`` is the kernel's whole environment, ``timeout`` the limit in seconds for one
-    cell, and ``on_cell(number, count)`` is told before each code cell which of how many it is.
+    `environment` is the kernel's whole environment, `timeout` the limit in seconds for one
+    cell, and `on_cell(number, count)` is told before each code cell which of how many it is.
     Ctrl-C (and SIGTERM) end the kernel at once and raise KeyboardInterrupt.
     """
     client = _Client(notebook, on_cell, timeout, folder)

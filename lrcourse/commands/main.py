@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,8 +19,7 @@ from lrcourse import __version__
 from lrcourse.commands import book as book_command
 from lrcourse.commands import find_lr, options
 from lrcourse.commands import trace as trace_command
-from lrcourse.commands.own_function import CommandError
-from lrcourse.commands.terminal import complain, ended
+from lrcourse.commands.terminal import CommandError, ended
 from lrcourse.scales import SCALES
 
 
@@ -35,14 +34,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     if rest and given.command is not lab and not getattr(given, "serve", False):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     given.rest = [word for word in rest if word != "--"]
-    try:
-        _check_surroundings()
-        return given.command(given)
-    except CommandError as error:
-        complain(error)
-        return error.code
-    except KeyboardInterrupt:
-        return 130
+    _check_surroundings()
+    return given.command(given)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -53,10 +46,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"lrcourse {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    command = commands.add_parser(
-        "run", help="execute chapters headless; leaves notebooks, figures and tables in a folder"
+    def add(name: str, function: Callable[[argparse.Namespace], int], told: str):
+        command = commands.add_parser(name, help=told)
+        command.set_defaults(command=function)
+        return command
+
+    command = add(
+        "run", run, "execute chapters headless; leaves notebooks, figures and tables in a folder"
     )
-    command.set_defaults(command=run)
     command.add_argument(
         "chapters", nargs="*", metavar="CHAPTER", help="such as 02-schedulers or 2 (default: all)"
     )
@@ -73,32 +70,16 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="limit for one cell (default: none)",
     )
-
-    command = commands.add_parser(
-        "lab", help="open JupyterLab on the notebooks; further arguments are JupyterLab's"
+    _add_folders(
+        add("lab", lab, "open JupyterLab on the notebooks; further arguments are JupyterLab's")
     )
-    command.set_defaults(command=lab)
-    _add_folders(command)
-
-    command = commands.add_parser("book", help="make the web book of the notebooks, by mdBook")
-    command.set_defaults(command=book)
+    command = add("book", book, "make the web book of the notebooks, by mdBook")
     _add_folders(command)
     book_command.add_arguments(command)
-
-    command = commands.add_parser(
-        "doctor", help="versions, device, data found, what is missing and how to get it"
-    )
-    command.set_defaults(command=doctor)
-
-    command = commands.add_parser(
-        "trace", help="what the LR of your own scheduler will be, and what looks wrong in it"
-    )
-    command.set_defaults(command=trace_command.trace)
-    trace_command.add_arguments(command)
-
-    command = commands.add_parser("find-lr", help="LR range test of a net of your own")
-    command.set_defaults(command=find_lr.find_lr)
-    find_lr.add_arguments(command)
+    add("doctor", doctor, "versions, device, data found, what is missing and how to get it")
+    traced = "what the LR of your own scheduler will be, and what looks wrong in it"
+    trace_command.add_arguments(add("trace", trace_command.trace, traced))
+    find_lr.add_arguments(add("find-lr", find_lr.find_lr, "LR range test of a net of your own"))
     return parser
 
 
@@ -106,14 +87,12 @@ def run(given: argparse.Namespace) -> int:
     """`lrcourse run`."""
     _require("nbclient", "nbformat", "ipykernel")
     from lrcourse.commands import chapters as runner
-    from lrcourse.support.home import use_writable_home
 
     try:
         chapters = runner.select(runner.find_chapters(_notebooks(given)), given.chapters)
     except ValueError as error:
         raise CommandError(str(error)) from None
-    _make(given.out)
-    use_writable_home(given.out)
+    _make_home(given.out)
     return runner.run_chapters(
         chapters, given.out, scale=given.scale, in_place=given.in_place, timeout=given.timeout
     )
@@ -122,11 +101,8 @@ def run(given: argparse.Namespace) -> int:
 def lab(given: argparse.Namespace) -> int:
     """`lrcourse lab`."""
     _require("jupyterlab")
-    from lrcourse.support.home import use_writable_home
-
     folder = _notebooks(given)
-    _make(given.out)
-    use_writable_home(given.out)
+    _make_home(given.out)
     command = [sys.executable, "-m", "jupyterlab", *given.rest]
     if os.name == "posix":
         # Become JupyterLab: it asks before it quits, and a parent would quit under it at Ctrl-C.
@@ -182,10 +158,7 @@ def _check_surroundings() -> None:
         raise CommandError(
             "there is no folder for temporary files that can be written: name one by TMPDIR"
         ) from None
-    try:
-        options.folders()
-    except argparse.ArgumentTypeError as problem:
-        raise CommandError(str(problem)) from None
+    options.folders()
 
 
 def _notebooks(given: argparse.Namespace) -> Path:
@@ -194,7 +167,7 @@ def _notebooks(given: argparse.Namespace) -> Path:
         if not given.notebooks.is_dir():
             raise CommandError(f"{given.notebooks} is not a folder")
         return given.notebooks.absolute()
-    for parent in (Path(__file__).resolve().parents[2], Path.cwd()):
+    for parent in (options.CHECKOUT, Path.cwd()):
         if (parent / "notebooks").is_dir():
             return parent / "notebooks"
     raise CommandError(
@@ -210,6 +183,14 @@ def _make(folder: Path) -> None:
         raise CommandError(f"cannot make the folder {folder}: {error.strerror}") from None
     if not os.access(folder, os.W_OK):
         raise CommandError(f"cannot write into {folder}: choose another by --out FOLDER")
+
+
+def _make_home(folder: Path) -> None:
+    """The same, also for caches where the home folder cannot be written."""
+    from lrcourse.support.home import use_writable_home
+
+    _make(folder)
+    use_writable_home(folder)
 
 
 def _require(*packages: str) -> None:

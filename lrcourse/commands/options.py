@@ -7,6 +7,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from lrcourse.commands.terminal import CommandError
+
+# Where the package lies: the checkout with its notebooks, or the folder of installed packages.
+CHECKOUT = Path(__file__).resolve().parents[2]
 # Environment variables that name a folder.
 FOLDER_VARIABLES = ("LRCOURSE_CACHE", "LRCOURSE_DATA", "LRCOURSE_RECORDS")
 
@@ -41,13 +45,12 @@ def figure(text: str) -> Path:
 def folders(given: Mapping[str, str] = os.environ) -> dict[str, Path]:
     """The variables of `FOLDER_VARIABLES` that are set, as absolute folders.
 
-    Raises ArgumentTypeError for a home folder that is not there.
+    Raises CommandError for a home folder that is not there.
     """
     found = {}
-    for name in FOLDER_VARIABLES:
-        if given.get(name):
-            try:
-                found[name] = path(given[name]).absolute()
-            except argparse.ArgumentTypeError as problem:
-                raise argparse.ArgumentTypeError(f"{name} is {problem}") from None
+    for name in filter(given.get, FOLDER_VARIABLES):
+        try:
+            found[name] = path(given[name]).absolute()
+        except argparse.ArgumentTypeError as problem:
+            raise CommandError(f"{name} is {problem}") from None
     return found

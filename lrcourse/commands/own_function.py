@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any
 
 from lrcourse.commands import options
+from lrcourse.commands.terminal import CommandError
 
 HERE = str(Path(__file__).parents[1]) + os.sep
 IMPORTING = ("<frozen", os.path.dirname(importlib.__file__) + os.sep)
@@ -44,14 +45,6 @@ Exit codes:
     1  {one}
     2  nothing was done: the request, the module or what the function returns does not allow it
 """
-
-
-class CommandError(Exception):
-    """What prevents a command; the message says what would do, `code` is the exit code."""
-
-    def __init__(self, message: str, code: int = 2) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 # -- options ----------------------------------------------------------------------------------

@@ -19,7 +19,15 @@ _ESCAPES = re.compile(
 )
 # Control and formatting characters, such as those that turn the direction of the text.
 _UNSEEN = ("Cc", "Cf", "Cs")
-CLOSED = 141  # what a shell reports of a program that a closed pipe has ended
+INTERRUPTED, CLOSED = 130, 141  # what a shell reports of a program that a signal has ended
+
+
+class CommandError(Exception):
+    """What prevents a command; the message says what would do, `code` is the exit code."""
+
+    def __init__(self, message: str, code: int = 2) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def plain(text: str) -> str:
@@ -46,10 +54,11 @@ def complain(problem: object) -> None:
 
 
 def ended(command: Callable[[], int]) -> int:
-    """What a command returns, or the exit code of its end by the operating system, said plainly.
+    """What a command returns; where an error ends it, a sentence is said instead.
 
-    Returns `CLOSED`, quietly, when whoever read the output has gone, and 1 when something could
-    not be read or written, as on a full disk.
+    Returns the code of a `CommandError`; `INTERRUPTED` after Ctrl-C; `CLOSED`, quietly, when
+    whoever read the output has gone; 1 when something could not be read or written, as on a full
+    disk.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -60,6 +69,11 @@ def ended(command: Callable[[], int]) -> int:
         finally:
             if sys.stdout:
                 sys.stdout.flush()
+    except CommandError as problem:
+        complain(problem)
+        return problem.code
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BrokenPipeError:
         _discard_output()
         return CLOSED
@@ -72,6 +86,15 @@ def ended(command: Callable[[], int]) -> int:
 def in_words(problem: OSError) -> str:
     """What an error of the operating system says, with the file that it is about."""
     return f"{problem.filename or 'writing failed'}: {problem.strerror or problem}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: "4 s", "1 min 12 s", "2 h 3 min"."""
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
 def _discard_output() -> None:

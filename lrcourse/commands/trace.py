@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 
 from lrcourse.commands import options, own_function
-from lrcourse.commands.own_function import CommandError
-from lrcourse.commands.terminal import say
+from lrcourse.commands.terminal import CommandError, say
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:

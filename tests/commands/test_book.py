@@ -1,5 +1,6 @@
 """``lrcourse book`` where mdbook is missing, and what it tells mdbook."""
 
+import os
 import shlex
 import sys
 
@@ -11,7 +12,7 @@ from lrcourse.commands import main as cli
 
 def test_without_mdbook_one_line_says_how_to_get_it(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(book_command.Path, "home", lambda: tmp_path)
+    monkeypatch.setenv("USERPROFILE" if os.name == "nt" else "HOME", str(tmp_path))
     assert cli.main(["book", "--out", str(tmp_path / "out")]) == 2
     told = capsys.readouterr().err
     assert told.count("\n") == 1
@@ -25,7 +26,7 @@ def test_mdbook_is_found_where_cargo_puts_it(monkeypatch, tmp_path):
     mdbook.write_text("#!/bin/sh\n")
     mdbook.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(book_command.Path, "home", lambda: tmp_path)
+    monkeypatch.setenv("USERPROFILE" if os.name == "nt" else "HOME", str(tmp_path))
     assert book_command.find_mdbook() == str(mdbook)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from lrcourse.commands import chapters as runner
 from lrcourse.commands import execution
+from lrcourse.commands.terminal import duration
 
 
 def write_notebook(path, *sources):
@@ -228,7 +229,7 @@ def test_an_unknown_chapter_is_answered_with_the_known_ones(chapters):
     [(0.2, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (72, "1 min 12 s"), (7380, "2 h 3 min")],
 )
 def test_durations_in_words(seconds, words):
-    assert runner._duration(seconds) == words
+    assert duration(seconds) == words
 
 
 def test_in_place_keeps_the_figures_and_tables_of_this_run(tmp_path):

@@ -105,4 +105,4 @@ def test_tools_for_the_book_are_optional(monkeypatch, capsys):
 
 @pytest.mark.parametrize("text, numbers", [("2.6.0+cpu", (2, 6, 0)), ("1.26", (1, 26)), ("x", ())])
 def test_numbers_of_a_version(text, numbers):
-    assert doctor._numbers(text) == numbers
+    assert doctor.version_numbers(text) == numbers

@@ -12,6 +12,7 @@ from helpers.command_line import call
 
 import lrcourse
 from lrcourse.commands import main as cli
+from lrcourse.commands import options
 from lrcourse.support import home as environment
 
 
@@ -72,9 +73,7 @@ def test_an_output_folder_that_cannot_be_made_ends_with_2(notebooks, tmp_path, c
 
 def test_without_the_repository_it_says_where_notebooks_come_from(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        cli, "__file__", str(tmp_path / "site-packages" / "lrcourse" / "commands" / "main.py")
-    )
+    monkeypatch.setattr(options, "CHECKOUT", tmp_path / "site-packages")
     assert cli.main(["run"]) == 2
     told = capsys.readouterr().err
     assert "repository" in told

@@ -12,7 +12,8 @@ from helpers.repository import ROOT
 
 from lrcourse.commands import main as cli
 from lrcourse.commands import own_function
-from lrcourse.commands.own_function import CommandError, working, writing
+from lrcourse.commands.own_function import working, writing
+from lrcourse.commands.terminal import CommandError
 from lrcourse.schedules import cosine
 
 MODULE = """

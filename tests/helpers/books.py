@@ -15,7 +15,7 @@ from PIL import Image
 from helpers.repository import ROOT
 from lrcourse.book import preprocessor as book
 from lrcourse.commands import book as book_command
-from lrcourse.commands.own_function import CommandError
+from lrcourse.commands.terminal import CommandError
 
 PLAYGROUND = "application/vnd.lrcourse.playground+json"
 
