@@ -1,8 +1,8 @@
-"""One epoch of ``training.fit`` against one epoch of D2L's own loop and loader, as ratios.
+"""One epoch of `training.fit` against one epoch of D2L's own loop and loader, as ratios.
 
 Same LeNet, Fashion-MNIST, batch 256, both measuring the test set at the end of the epoch. The
 candidates take turns in one process, and the median of each is compared: absolute times on a
-shared machine mean little. Needs Fashion-MNIST in the data folder (``lrcourse doctor`` says where).
+shared machine mean little. Needs Fashion-MNIST in the data folder (`lrcourse doctor` says where).
 
     python benchmarks/fit_against_d2l.py [--rounds 3] [--threads 2]
 """
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 
 from lrcourse import data, models, training
 from lrcourse.study import d2l_reference
@@ -42,7 +43,7 @@ def folder_as_d2l_expects() -> Iterator[None]:
             os.chdir(before)
 
 
-def d2l_epoch(train_iter, test_iter) -> None:
+def d2l_epoch(train_iter: DataLoader, test_iter: DataLoader) -> None:
     net = d2l_reference.net()
     trainer = torch.optim.SGD(net.parameters(), lr=0.1)
     d2l_reference.loop(
@@ -56,7 +57,7 @@ def fit_epoch(images: data.Data) -> None:
     training.fit(net, images, optimizer, epochs=1, batch_size=BATCH, progress=False)
 
 
-def seconds(work: Callable[[], None]) -> float:
+def seconds(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started

@@ -1,7 +1,7 @@
 """A range test against plain training and against torch-lr-finder, as ratios.
 
 The same updates of the same net on the same batches, taking turns in one process: a loop that only
-trains, plus one copy of its state; ``range_test``; torch-lr-finder with its reset. The rates stay
+trains, plus one copy of its state; `range_test`; torch-lr-finder with its reset. The rates stay
 so low that nobody stops early. The ratios are medians over the rounds: of processor time on the
 CPU, which other programs disturb less, of wall time on a GPU.
 
@@ -21,7 +21,9 @@ from collections.abc import Callable
 from importlib.util import find_spec
 
 import torch
+from torch import nn
 from torch.nn import functional
+from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from lrcourse import models
@@ -43,7 +45,7 @@ def batches_of(count: int, size: int, device: str) -> DataLoader:
     return DataLoader(list(zip(images, labels, strict=True)), batch_size=None)
 
 
-def plain(net, optimizer, loader, updates: int) -> None:
+def plain(net: nn.Module, optimizer: Optimizer, loader: DataLoader, updates: int) -> None:
     """Train, and keep one copy of the state as a careful person would by hand."""
     copies = [t.detach().clone() for t in (*net.parameters(), *net.buffers())]
     net.train()
@@ -59,11 +61,11 @@ def plain(net, optimizer, loader, updates: int) -> None:
             tensor.copy_(kept)
 
 
-def ours(net, optimizer, loader, updates: int) -> None:
+def ours(net: nn.Module, optimizer: Optimizer, loader: DataLoader, updates: int) -> None:
     range_test(net, optimizer, loader, start=START, end=END, updates=updates, progress=False)
 
 
-def theirs(net, optimizer, loader, updates: int) -> None:
+def theirs(net: nn.Module, optimizer: Optimizer, loader: DataLoader, updates: int) -> None:
     from torch_lr_finder import LRFinder
 
     device = next(net.parameters()).device

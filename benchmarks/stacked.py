@@ -1,6 +1,6 @@
 """An update of a whole stack against an update of one run alone, as ratios.
 
-Stacks of LeNets, batch 256, against eager ``training.fit``, on CUDA where there is one; on the CPU,
+Stacks of LeNets, batch 256, against eager `training.fit`, on CUDA where there is one; on the CPU,
 where stacks do not pay, small sizes only. Time is what more epochs cost, without starting up.
 Fashion-MNIST where it lies in the data folder, else the digits.
 
@@ -20,8 +20,8 @@ from collections.abc import Callable
 import torch
 
 from lrcourse.support.paths import data_folder
-from lrcourse.sweeps import stacks as stacking
-from lrcourse.sweeps.experiment import Experiment
+from lrcourse.sweeps import Experiment
+from lrcourse.sweeps.stacks import run_stack
 
 BATCH = 256
 LABELS = ("members", "ms per update", "x one eager run", "members per eager run", "MB per member")
@@ -89,7 +89,7 @@ def main() -> None:
 
         def stacked(epochs: int, size: int = size) -> None:
             group = [base.but(epochs=epochs, seed=seed) for seed in range(size)]
-            stacking.run_stack(group, options.device, largest=size)
+            run_stack(group, options.device, largest=size)
 
         taken = per_update(stacked, updates, options.rounds, options.device)
         megabytes = (peak_memory(options.device) - before) / size

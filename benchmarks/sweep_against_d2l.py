@@ -1,11 +1,11 @@
-"""A sweep through ``sweeps.run`` against D2L's loop run after run, and what resuming costs.
+"""A sweep through `sweeps.run` against D2L's loop run after run, and what resuming costs.
 
 13 rates x 5 seeds of LeNet on 6,000 images of Fashion-MNIST, 1 epoch, batch 256, each run measured
-on the whole test set. ``sweeps.run`` starts from nothing: its processes, imports and reading of the
+on the whole test set. `sweeps.run` starts from nothing: its processes, imports and reading of the
 data are in its time; a second sweep with other seeds, in the processes that are there then, shows
 what the runs alone cost. D2L's loop, with d2l's loader over as many images, is timed for a few
 runs, of which the median is scaled up to all 65. Needs Fashion-MNIST in the data folder
-(``lrcourse doctor`` says where).
+(`lrcourse doctor` says where).
 
     python benchmarks/sweep_against_d2l.py [--rates 13] [--seeds 5] [--images 6000] [--d2l-runs 5]
 """
@@ -15,12 +15,10 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
-import time
 import warnings
-from collections.abc import Callable
 
 import torch
-from fit_against_d2l import folder_as_d2l_expects
+from fit_against_d2l import folder_as_d2l_expects, seconds
 from torch import nn
 from torch.utils.data import DataLoader, Subset
 
@@ -30,12 +28,6 @@ from lrcourse.sweeps import Records
 
 BATCH = 256
 RESUMED = sweeps.Experiment(model="mlp", model_options={"depth": 2, "width": 8}, epochs=10)
-
-
-def seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 def d2l_seconds(images: int, runs: int, device: str) -> float:
@@ -90,8 +82,9 @@ def main() -> None:
     points = sweeps.grid(base, lr=rates, seed=range(options.seeds))
     count = len(points)
 
-    warnings.simplefilter("ignore")  # its loader has more processes than a small machine has cores
-    theirs = d2l_seconds(options.images, options.d2l_runs, options.device)
+    with warnings.catch_warnings():  # its loader has more processes than a small machine has cores
+        warnings.simplefilter("ignore")
+        theirs = d2l_seconds(options.images, options.d2l_runs, options.device)
     with tempfile.TemporaryDirectory() as folder:
         ours = seconds(
             lambda: sweeps.run(
