@@ -13,6 +13,7 @@ import pytest
 import torch
 import traitlets
 from helpers.repository import ROOT
+from IPython.core.formatters import DisplayFormatter
 from PIL import Image
 
 from lrcourse import optimizers
@@ -239,9 +240,15 @@ def test_changes_flow_both_ways():
     assert set(RULES) <= set(page.get_state())
 
 
+def shown(page):
+    """What IPython makes of it in the last line of a cell."""
+    data, _ = DisplayFormatter().format(page)
+    return data
+
+
 def test_an_output_carries_widget_settings_figure_and_words():
     page = Playground(optimizer="momentum", peak_lr=0.15)
-    data, _ = page._repr_mimebundle_()
+    data = shown(page)
     assert set(data) == {WIDGET_VIEW, MIME, "image/png", "text/plain"}
     assert data[MIME] == json.loads(json.dumps(page.setting.to_dict()))
     assert set(data[MIME]) == set(RULES)
@@ -250,7 +257,7 @@ def test_an_output_carries_widget_settings_figure_and_words():
     image = Image.open(io.BytesIO(b64decode(data["image/png"])))
     assert image.width > 800 and len(data["image/png"]) < 120_000
     assert json.loads(image.text["Description"]) == data[MIME]
-    assert page._repr_mimebundle_()[0]["image/png"] == data["image/png"]
+    assert shown(page)["image/png"] == data["image/png"]
 
 
 def test_the_still_figure_draws_the_run(monkeypatch):
@@ -298,7 +305,7 @@ def test_the_module_ships_with_the_package():
     assert "://" not in text and "import(" not in text
     assert not [line for line in text.splitlines() if line.startswith("import ")]
     assert max(map(len, text.splitlines())) <= 110
-    assert Playground()._esm == text
+    assert Playground().get_state("_esm") == {"_esm": text}
 
 
 def test_every_setting_has_a_range_or_names():
