@@ -14,7 +14,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -73,7 +73,7 @@ def sheet(
     columns: int = 1,
     *,
     heights: tuple[float, ...] | None = None,
-    path: Path | None = None,
+    path: str | PathLike[str] | None = None,
     **options: Any,
 ) -> Iterator[tuple[Figure, list[Axes]]]:
     """A figure in the course's look, with its panels row by row; at the end it is finished.
@@ -102,7 +102,9 @@ def sheet(
         finish(figure, name, told, path)
 
 
-def finish(figure: Figure, name: str, told: Mapping[str, Any], path: Path | None = None) -> None:
+def finish(
+    figure: Figure, name: str, told: Mapping[str, Any], path: str | PathLike[str] | None = None
+) -> None:
     """Save a figure at `path`; without one show it, and keep it in a headless run. Close it."""
     try:
         place = path or outputs.figure_path(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lrcourse import look as parts
+from lrcourse import look
 from lrcourse.rangetest import rules
 from lrcourse.rangetest.curves import Curves
 from lrcourse.rangetest.suggestion import suggest
@@ -28,14 +27,8 @@ def plot(
     test: Curves, *, title: str = "", name: str = "range-test", path: str | Path | None = None
 ) -> None:
     """Draw, show and, in a headless run or at `path`, keep the figure."""
-    with plt.rc_context(parts.LOOK):
-        figure = draw(test, title)
-        if path is not None:
-            said = {"Description": json.dumps(dict(test.provenance)), "Software": "lrcourse"}
-            figure.savefig(path, format="png", metadata=said)
-            plt.close(figure)
-            return
-        parts.finish(figure, name, dict(test.provenance))
+    with plt.rc_context(look.LOOK):
+        look.finish(draw(test, title), name, test.provenance, path)
 
 
 def draw(test: Curves, title: str = "") -> Figure:
@@ -55,7 +48,7 @@ def draw(test: Curves, title: str = "") -> Figure:
     _limit_loss(panels[0], test)
     marks = panels[-1]
     for k, (rule, reading) in enumerate(found.items()):
-        colour = parts.COLOURS[1] if rule == suggestion.rule else "#444444"
+        colour = look.COLOURS[1] if rule == suggestion.rule else "#444444"
         each = [lr for lr in reading.repeats if lr is not None]
         marks.plot(each, [k] * len(each), "|", color=colour, markersize=9, alpha=0.7)
         marks.plot([reading.lr], [k], "o", color=colour, markersize=5, gid=rule)
@@ -67,23 +60,23 @@ def draw(test: Curves, title: str = "") -> Figure:
         axes.set_xscale(test.scale)
         axes.set_xlim(test.start / 1.1, test.end * 1.1 if test.scale == "log" else test.end)
         if suggestion.lr is not None:
-            axes.axvline(suggestion.lr, color=parts.COLOURS[1], linewidth=1, alpha=0.7)
+            axes.axvline(suggestion.lr, color=look.COLOURS[1], linewidth=1, alpha=0.7)
     if test.scale == "log":
-        parts.plain_log_ticks(marks.xaxis)
+        look.plain_log_ticks(marks.xaxis)
     repeats = len(test.curves)
     several = f" (median and range of {repeats} repeats)" if repeats > 1 else ""
     panels[0].set_title(f"{title}{several}".strip())
     figure.suptitle("")
     figure.supxlabel(_wrapped(suggestion.sentence), fontsize=8.5, x=0.01, ha="left")
     for axes in panels[:-1]:
-        parts.name_lines(axes)
+        look.name_lines(axes)
     return figure
 
 
 def _draw(axes: Axes, test: Curves, column: str) -> None:
     """The smoothed curves, as the rules see them: median and range; single values as dots."""
     label, k = LINES[column]
-    colour = parts.colour(k)
+    colour = look.colour(k)
     table = np.full((len(test.curves), len(test.lr)), np.nan)
     for row, curve in zip(table, test.curves, strict=True):
         values = getattr(curve, column)
@@ -97,11 +90,8 @@ def _draw(axes: Axes, test: Curves, column: str) -> None:
             row[there] = rules.smoothed(values, b)
         axes.plot(lr, values, ".", color=colour, markersize=2.5, alpha=0.25, label="_raw")
     there = np.isfinite(table).any(0)
-    lr, table = test.lr[there], table[:, there]
-    axes.plot(lr, np.nanmedian(table, 0), color=colour, label=label, gid=column)
-    if len(test.curves) > 1:
-        low, high = np.nanmin(table, 0), np.nanmax(table, 0)
-        axes.fill_between(lr, low, high, color=colour, alpha=0.25, linewidth=0)
+    line = look.band(axes, test.lr[there], table[:, there], colour, alpha=0.25, label=label)
+    line.set_gid(column)
 
 
 def _limit_loss(axes: Axes, test: Curves) -> None:
