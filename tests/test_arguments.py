@@ -57,6 +57,10 @@ NOT_MENDED = {
 }
 
 
+# Modules of packages that export other names: the chapters import them as they are.
+ALSO = {"landscapes": ("effective_rates", "heavy_ball"), "optimizers": ("recent",)}
+
+
 class Something:
     """A class, and by its instances an object, that nothing takes."""
 
@@ -101,6 +105,8 @@ MEANT: dict[str, set[str] | str] = {
     "claims.judge.margin": ANY_FINITE,
     "data.Data.classes": {"a list of strings"},
     "data.load.valid": {"0"},
+    "landscapes.heavy_ball.factor.momentum": {"0"},
+    "landscapes.heavy_ball.factor.rate_times_curvature": ANY_FINITE,
     "landscapes.Ravine.at.across": ANY_FINITE,
     "landscapes.Ravine.at.along": ANY_FINITE,
     "landscapes.Ravine.turn": ANY_FINITE,
@@ -113,6 +119,7 @@ MEANT: dict[str, set[str] | str] = {
     "optimizers.adamw.beta2": {"0"},
     "optimizers.momentum.momentum": {"0"},
     "optimizers.rmsprop.alpha": {"0"},
+    "optimizers.recent.build.lr": {"0"},
     "optimizers.torch_optimizer.lr": {"0"},
     "playground.Setting.momentum": {"0"},
     "playground.Setting.noise": {"0"},
@@ -211,9 +218,10 @@ class Target:
     def __call__(self, arguments: dict[str, Any], of: Any = None) -> Any:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
-            given = arguments | ({"self": of} if of is not None else {})
+            given = dict(arguments)
+            first = [of] if of is not None else [given.pop("self")] if "self" in given else []
             with contextlib.redirect_stderr(io.StringIO()):
-                return self.call(**given)
+                return self.call(*first, *given.pop("*", ()), **given)
 
 
 def targets(package: str) -> Iterator[Target]:
@@ -236,22 +244,34 @@ def targets(package: str) -> Iterator[Target]:
 
 
 def exported(package: str) -> list[tuple[str, Any]]:
-    """By `__all__`; a module without one, or a package that exports nothing, shows all its own."""
+    """By `__all__`; a module without one, or a package that exports nothing, shows all its own.
+
+    What a module of `ALSO` defines bears its name: `landscapes.heavy_ball.best`.
+    """
     module = importlib.import_module(f"lrcourse.{package}")
     names = getattr(module, "__all__", None)
     if names is not None:
-        return [(name, getattr(module, name)) for name in names]
+        also = [
+            (f"{one}.{name}", value)
+            for one in ALSO.get(package, ())
+            for name, value in own(importlib.import_module(f"{module.__name__}.{one}"))
+        ]
+        return [(name, getattr(module, name)) for name in names] + also
     modules = [module]
     if hasattr(module, "__path__"):
         modules = [
             importlib.import_module(f"{module.__name__}.{found.name}")
             for found in pkgutil.iter_modules(module.__path__)
         ]
+    return [pair for one in modules for pair in own(one)]
+
+
+def own(module: Any) -> list[tuple[str, Any]]:
+    """What a module defines under names without an underscore."""
     return [
         (name, value)
-        for one in modules
-        for name, value in vars(one).items()
-        if not name.startswith("_") and getattr(value, "__module__", None) == one.__name__
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
     ]
 
 

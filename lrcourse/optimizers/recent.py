@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lrcourse.support.checks import NOT_NEGATIVE, TEXT, arguments
+from lrcourse.support.checks import MAPPING, NOT_NEGATIVE, TEXT, arguments, shown
 from lrcourse.support.kinds import NET
 
 
@@ -41,7 +41,10 @@ class Together(torch.optim.Optimizer):
         self, closure: Callable[[], Any] | None = None
     ) -> None:
         if closure is not None:
-            raise ValueError("optimizers put together take no closure: it would be called by each")
+            raise ValueError(
+                "optimizers put together take no closure, which each would call; "
+                f"got {shown(closure)}"
+            )
         for member in self.members:
             member.step()
 
@@ -51,9 +54,12 @@ class Together(torch.optim.Optimizer):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from such a state. ValueError where it is that of other members."""
-        states = state_dict.get("members", ())
+        states = MAPPING("Together", "state_dict", state_dict).get("members", ())
         if len(states) != len(self.members):
-            raise ValueError(f"a state of {len(states)} members for {len(self.members)} optimizers")
+            raise ValueError(
+                f"state_dict has no state of these optimizers: a state of {len(states)} members "
+                f"for {len(self.members)} optimizers"
+            )
         for member, state in zip(self.members, states, strict=True):
             member.load_state_dict(state)
         # loading puts new groups into a member

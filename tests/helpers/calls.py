@@ -2,7 +2,7 @@
 
 A name is `package.function`, `package.Class` or `package.Class.method`, without the module. What
 has no argument without a default needs no entry. For a method, `self` is the object; where it is
-not given, the object is made by the entry of its class.
+not given, the object is made by the entry of its class. "*" holds what `*args` takes.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from lrcourse import (
     training,
 )
 from lrcourse import schedules as s
+from lrcourse.optimizers import recent
 from lrcourse.published import get
 from lrcourse.study import averaging, curvature, displacement, gradient_noise
 
@@ -291,6 +292,9 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
         "lr": 0.01,
         "updates": 3,
     },
+    "landscapes.effective_rates.along": lambda: {"run": descent(), "name": "sgd"},
+    "landscapes.heavy_ball.best": lambda: {"smallest": 1.0, "largest": 10.0},
+    "landscapes.heavy_ball.factor": lambda: {"rate_times_curvature": 0.5},
     "landscapes.noisy": lambda: {"gradient": landscapes.Ravine().gradient, "sd": 0.1},
     "models.ResidualBlock": lambda: {"before": 2, "after": 4, "norm": True},
     "models.ResidualBlock.forward": lambda: {"X": torch.zeros(2, 2, 8, 8)},
@@ -301,6 +305,11 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "models.resnet": lambda: {"depth": 8, "width": 2},
     "optimizers.Optimizer": lambda: dict(optimizers.sgd()._asdict()),
     "optimizers.pure": lambda: {"name": "sgd"},
+    "optimizers.recent.Together.load_state_dict": lambda: {
+        "state_dict": recent.Together(sgd()).state_dict(),
+    },
+    "optimizers.recent.Together": lambda: {"*": (sgd(),)},
+    "optimizers.recent.build": lambda: {"name": "schedule-free", "net": net(), "lr": 0.1},
     "optimizers.torch_optimizer": lambda: {
         "name": "sgd",
         "parameters": list(net().parameters()),
