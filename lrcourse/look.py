@@ -185,9 +185,10 @@ def steps(axes: Axes, values: ArrayLike, style: str = "-", *, per: int = 1, **li
 
     `per` is the number of updates for one unit of the axis: the batches of an epoch.
     """
-    held = np.asarray(values, float)
-    at = np.arange(len(held) + 1) / per
-    (drawn,) = axes.plot(at, np.append(held, held[-1:]), style, drawstyle="steps-post", **line)
+    given = np.asarray(values, float)
+    held = np.append(given, given[-1:])
+    at = np.arange(len(held)) / per
+    (drawn,) = axes.plot(at, held, style, drawstyle="steps-post", **line)
     return drawn
 
 

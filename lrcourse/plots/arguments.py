@@ -102,13 +102,12 @@ def _numbers(owner: str, name: str, value: object, wanted: str, most: int) -> np
     if not isinstance(value, list | tuple | range | np.ndarray | torch.Tensor):
         raise TypeError(problem)
     try:
-        given = value.detach().cpu() if isinstance(value, torch.Tensor) else value
-        table = np.asarray(given)
-        numbers = table.astype(float)
-    except (TypeError, ValueError, OverflowError, RuntimeError):
+        table = np.asarray(value.detach().cpu() if isinstance(value, torch.Tensor) else value)
+    except (TypeError, ValueError, RuntimeError):
         raise TypeError(problem) from None
     if table.dtype.kind not in "fiu" and table.size:
         raise TypeError(problem)
+    numbers = table.astype(float)
     if not 1 <= numbers.ndim <= most or not numbers.size:
         raise ValueError(problem)
     return numbers
