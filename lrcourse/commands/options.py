@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,9 +17,10 @@ FOLDER_VARIABLES = ("LRCOURSE_CACHE", "LRCOURSE_DATA", "LRCOURSE_RECORDS")
 
 
 def count(text: str) -> int:
-    """The type of an option that is a whole number from 1 on."""
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    """The type of an option that is a whole number from 1 on, which something can count up to."""
+    if not re.fullmatch(r"0*[1-9][0-9]{0,14}", text):
+        told = f"{text[:40]!r} is not a whole number from 1 on, of at most 15 digits"
+        raise argparse.ArgumentTypeError(told)
     return int(text)
 
 

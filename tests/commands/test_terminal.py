@@ -197,6 +197,27 @@ def test_figure_and_table_are_two_files(folder, capsys):
     assert "the figure and the table cannot both be a: name two" in capsys.readouterr().err
 
 
+@needs_posix
+def test_a_table_goes_into_a_pipe_and_leaves_it_a_pipe(folder, capsys):
+    os.mkfifo(folder / "pipe")
+    with subprocess.Popen(["cat", "pipe"], stdout=subprocess.PIPE, text=True) as reader:
+        assert cli.main([*TRACE, "--csv", "pipe"]) == 0
+        table, _ = reader.communicate(timeout=30)
+    assert table.startswith("update,lr group 0")
+    assert (folder / "pipe").is_fifo()
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1e3", "1.0", "²", "٣", "", "9" * 16, "9" * 5000])
+def test_what_is_no_number_to_count_up_to(text, folder, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["trace", "mine:scheduled", f"--updates={text}"])
+    assert end.value.code == 2
+    told = capsys.readouterr().err
+    assert f"--updates: {text[:40]!r} is not a whole number from 1 on" in told
+    assert len(told) < 600
+    assert options.count("007") == 7
+
+
 def test_one_notebook_that_cannot_be_read_does_not_stop_the_others(notebooks, tmp_path, capsys):
     (notebooks / "04-folder.ipynb").mkdir()
     assert cli.main(["run", "--notebooks", str(notebooks), "--out", str(tmp_path / "out")]) == 1
