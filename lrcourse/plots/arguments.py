@@ -78,6 +78,14 @@ def series(owner: str, name: str, value: object) -> np.ndarray:
     return _numbers(owner, name, value, "numbers in a row", 1)
 
 
+def finite(owner: str, name: str, value: object) -> np.ndarray:
+    """Rule: one finite number or more in a row."""
+    numbers = series(owner, name, value)
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"{owner}: {name} must be finite numbers; got {shown(value)}")
+    return numbers
+
+
 def rows(owner: str, name: str, value: object) -> list[np.ndarray]:
     """Rule: numbers in a row, or such rows, one a seed, which need not be equally long."""
     if isinstance(value, list | tuple) and len(value) and _is_row(value[0]):

@@ -10,7 +10,7 @@ import numpy as np
 from lrcourse import __version__, look
 from lrcourse.plots import arguments as given
 from lrcourse.recorder import Recorder
-from lrcourse.support.checks import NOT_NEGATIVE, NUMBER, each, kind, optional
+from lrcourse.support.checks import NOT_NEGATIVE, kind, optional
 
 _NOTE: dict[str, Any] = {
     "xycoords": ("axes fraction", "data"),
@@ -31,7 +31,7 @@ def _losses(owner: str, name: str, value: object) -> np.ndarray:
     runs=given.by_name(
         "run", given.together("(losses, log)", _losses, kind("a log of tracing.record", Recorder))
     ),
-    intended=optional(each(NUMBER)),
+    intended=optional(given.finite),
     chance=optional(NOT_NEGATIVE),
 )
 def loop(
