@@ -271,18 +271,17 @@ def _one(
 def _provenance(
     net: nn.Module, optimizer: torch.optim.Optimizer, plan: Plan, seed: int, repeats: int
 ) -> dict[str, Any]:
-    return {
-        "net": type(net).__name__,
-        "parameters": models.parameters(net),
-        "optimizer": type(optimizer).__name__,
-        "group_lr": base_rates(optimizer).tolist(),
-        "start": float(plan.rates[0]),
-        "end": float(plan.rates[-1]),
-        "updates": len(plan.rates),
-        "accumulate": plan.accumulate,
-        "autocast": None if plan.autocast is None else str(plan.autocast),
-        "seed": seed,
-        "repeats": repeats,
-        "finished": provenance.now(),
-        **provenance.machine(home_of(net) or next(net.parameters()).device),
-    }
+    return provenance.run_provenance(
+        home_of(net) or next(net.parameters()).device,
+        net=type(net).__name__,
+        parameters=models.parameters(net),
+        optimizer=type(optimizer).__name__,
+        group_lr=base_rates(optimizer).tolist(),
+        start=float(plan.rates[0]),
+        end=float(plan.rates[-1]),
+        updates=len(plan.rates),
+        accumulate=plan.accumulate,
+        autocast=None if plan.autocast is None else str(plan.autocast),
+        seed=seed,
+        repeats=repeats,
+    )

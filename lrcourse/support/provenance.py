@@ -8,23 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
 
 # Raised whenever a change of the code changes the numbers of a run by more than the rounding of a
 # measured loss, so that old records are computed again instead of being mixed with new ones.
 NUMERICS = 1
 
 
-def run_provenance(
-    net: nn.Module, device: torch.device | str = "cpu", **told: Any
-) -> dict[str, Any]:
-    """What stands in the record of a run: the net, what is told, when and where it finished."""
-    return {
-        "net": type(net).__name__,
-        **told,
-        "finished": now(),
-        **machine(device),
-    }
+def run_provenance(device: torch.device | str = "cpu", **told: Any) -> dict[str, Any]:
+    """What stands in the record of a run: what is told, when it finished, and on what."""
+    return {**told, "finished": now(), **machine(device)}
 
 
 def machine(device: torch.device | str = "cpu") -> dict[str, Any]:
