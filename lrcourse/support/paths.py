@@ -13,6 +13,7 @@ import secrets
 import stat
 import sys
 import tempfile
+import time
 import warnings
 from functools import cache
 from getpass import getuser
@@ -85,6 +86,7 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> Path
             return path
         path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
+    _tidy(path.parent)
     # Not tempfile.mkstemp: its files are for their owner alone, and would stay so.
     partial = path.with_name(f".{secrets.token_hex(8)}.partial")
     try:
@@ -97,6 +99,15 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> Path
         partial.unlink(missing_ok=True)
         raise
     return path
+
+
+@cache
+def _tidy(folder: Path) -> None:
+    """Remove, once in a process, what a writer that was killed more than a day ago left behind."""
+    for old in folder.glob(f".{'[0-9a-f]' * 16}.partial"):
+        with contextlib.suppress(OSError):
+            if time.time() - old.stat().st_mtime > 86_400:
+                old.unlink()
 
 
 def _pour(path: Path, there: os.stat_result, content: bytes) -> None:

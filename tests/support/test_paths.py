@@ -182,6 +182,16 @@ def test_standard_output_is_written_to(tmp_path, redirected):
     assert told.split() == [b"first", b"second", b"third"]
 
 
+def test_what_a_killed_writer_left_goes_after_a_day(tmp_path):
+    names = [f".{'0' * 16}.partial", f".{'1' * 16}.partial", ".notes.partial"]
+    for name in names:
+        (tmp_path / name).write_text("half")
+    for name in (names[0], names[2]):
+        os.utime(tmp_path / name, (0, 0))
+    paths.write_atomically(tmp_path / "x", "whole")
+    assert sorted(os.listdir(tmp_path)) == [names[1], ".notes.partial", "x"]
+
+
 def test_a_folder_is_not_written_to(tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="folder"):
