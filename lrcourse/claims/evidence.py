@@ -13,8 +13,18 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lrcourse.claims.samples import columns, float_array, pair, positive, scipy_stats
-from lrcourse.support.checks import COUNT_FROM_1, FLAG, NUMBER, TEXT, check, function
+from lrcourse.claims.samples import SEEDS, columns, float_array, pair, positive, scipy_stats
+from lrcourse.support.checks import (
+    COUNT_FROM_1,
+    FLAG,
+    NUMBER,
+    TEXT,
+    arguments,
+    check,
+    function,
+    one_of,
+    shown,
+)
 
 Interval = tuple[float, float]
 
@@ -46,6 +56,7 @@ class Evidence:
         )  # fmt: skip
 
 
+@arguments(seeds=SEEDS, log=FLAG, method=one_of("t", "sign"))
 def paired(
     a: Any,
     b: Any,
@@ -54,24 +65,28 @@ def paired(
     log: bool = False,
     method: Literal["t", "sign"] = "t",
 ) -> Evidence:
-    """Difference a - b of two arms that ran on the same seeds (``log=True``: their ratio a / b).
+    """Difference a - b of two arms that ran on the same seeds (`log=True`: their ratio a / b).
 
     An arm is one of
       - a mapping seed -> value, or a pandas Series indexed by seed;
-      - a pair ``(values, seeds)``, a tuple;
-      - a plain sequence of values, both arms in the same order; ``seeds`` names them.
+      - a pair `(values, seeds)`, a tuple;
+      - a plain sequence of values, both arms in the same order; `seeds` names them.
 
-    ``method="t"`` is the paired t interval for the mean difference: exact for normal differences,
-    good from some ten seeds for mildly skewed ones. ``method="sign"`` is that of the sign test for
+    `method="t"` is the paired t interval for the mean difference: exact for normal differences,
+    good from some ten seeds for mildly skewed ones. `method="sign"` is that of the sign test for
     the median difference, between two order statistics: valid for any distribution, outliers
-    included, but wider, and it needs 8 seeds at alpha = .01. With ``log=True`` both work on the
+    included, but wider, and it needs 8 seeds at alpha = .01. With `log=True` both work on the
     differences of the logarithms; effect and interval are ratios.
 
-    Raises
-    ------
-    ValueError
-        Fewer than six seeds; arms with different seeds or lengths; a seed twice; NaN or
-        infinite values (a diverged run); with ``log=True``, values that are not positive.
+    Raises:
+        ValueError: Fewer than six seeds; arms with different seeds or lengths; a seed twice; NaN or
+            infinite values (a diverged run); with `log=True`, values that are not positive.
+        TypeError: An arm of another kind.
+
+    >>> from lrcourse.claims import judge, paired
+    >>> warm, cold = {k: 0.95 + k / 1000 for k in range(8)}, {k: 0.91 for k in range(8)}
+    >>> judge("Warmup helps", paired(warm, cold), margin=0.03).verdict
+    'holds'
     """
     first, second = pair(a, b, seeds)
     if log:
@@ -79,15 +94,14 @@ def paired(
     difference = _difference(first, second)
     if method == "t":
         effect, interval, test = _mean(difference), _t_interval(difference), "paired t"
-    elif method == "sign":
+    else:
         effect, interval = float(np.median(difference)), _sign_interval(difference)
         test = "sign test"
-    else:
-        raise ValueError(f"method is {method!r}: use 't' or 'sign'")
     evidence = Evidence(len(difference), "seeds", "difference", effect, test, interval)
     return _as_ratio(evidence, "ratio", f"{test} on logs") if log else evidence
 
 
+@arguments(seeds=SEEDS, log=FLAG, method=one_of("t", "sign"))
 def equivalent(
     a: Any,
     b: Any,
@@ -98,13 +112,19 @@ def equivalent(
 ) -> Evidence:
     """The same as `paired`, for a claim that two arms hardly differ.
 
-    A margin m then means that the difference lies between -m and +m (with ``log=True``, the
+    A margin m then means that the difference lies between -m and +m (with `log=True`, the
     ratio between 1/m and m): two one-sided tests, each at alpha/2.
+
+    >>> from lrcourse.claims import equivalent, judge
+    >>> a, b = [0.91, 0.92, 0.9, 0.93, 0.9, 0.92], [0.92, 0.91, 0.9, 0.92, 0.91, 0.92]
+    >>> judge("They end alike, within 0.05", equivalent(a, b), margin=0.05).verdict
+    'holds'
     """
     evidence = paired(a, b, seeds=seeds, log=log, method=method)
     return replace(evidence, symmetric=True, test=f"{evidence.test}, equivalence")
 
 
+@arguments(seeds=SEEDS)
 def spread(a: Any, b: Any, *, seeds: Sequence[Any] | None = None) -> Evidence:
     """Ratio of the spread of arm a over seeds to that of arm b, arms given as for `paired`.
 
@@ -120,11 +140,15 @@ def spread(a: Any, b: Any, *, seeds: Sequence[Any] | None = None) -> Evidence:
     lognormal samples, a jackknife of the log standard deviations 3 %.
 
     Raises ValueError as `paired` does, and for an arm whose values are all equal.
+
+    >>> from lrcourse.claims import spread
+    >>> round(spread([0.8, 0.9, 1.0, 0.8, 0.9, 1.0], [0.88, 0.9, 0.92, 0.88, 0.9, 0.92]).effect, 6)
+    5.0
     """
     first, second = pair(a, b, seeds)
     n = len(first)
-    away_a, mean_a, variance_a = _absolute_deviation(first, "first")
-    away_b, mean_b, variance_b = _absolute_deviation(second, "second")
+    away_a, mean_a, variance_a = _absolute_deviation(first, "a")
+    away_b, mean_b, variance_b = _absolute_deviation(second, "b")
     # Deviations that are all alike carry no correlation.
     both = math.sqrt(float(away_a.var() * away_b.var()))
     correlation = float(np.mean((away_a - mean_a) * (away_b - mean_b))) / both if both else 0.0
@@ -152,18 +176,20 @@ def slope(x: Any, y: Any) -> Evidence:
 
     Neither interval knows whether the relation is a straight line: draw it first.
 
-    Raises
-    ------
-    ValueError
-        Shapes that do not fit; fewer than three points or six seeds; x all equal; NaN or
-        infinite values.
+    Raises:
+        ValueError: Shapes that do not fit; fewer than three points or six seeds; x all equal; NaN
+            or infinite values.
+
+    >>> from lrcourse.claims import slope
+    >>> round(slope([1, 2, 3, 4], [2.1, 3.9, 6.1, 8.0]).effect, 2)
+    1.99
     """
     at = float_array(x, "x")
     rows, seeded = columns(y)
     if at.ndim != 1 or rows.shape[-1] != len(at):
         raise ValueError(
-            f"x has shape {at.shape} and y {rows.shape}: give x as (points,) and y as (points,) "
-            "or (seeds, points)"
+            f"x is {shown(x)} and y {shown(y)}, of shapes {at.shape} and {rows.shape}: give x as "
+            "(points,) and y as (points,) or (seeds, points)"
         )
     if len(at) < 3 or np.ptp(at) == 0:
         raise ValueError(f"a slope needs three points at different x, not {at.tolist()}")
@@ -187,11 +213,16 @@ def slope(x: Any, y: Any) -> Evidence:
 def exact(found: Any, expected: Any = True) -> Evidence:
     """Cases in which something must come out, one by one: the claim holds without exceptions.
 
-    ``found`` is a sequence or array, or a mapping case -> outcome; ``expected`` is one value for
+    `found` is a sequence or array, or a mapping case -> outcome; `expected` is one value for
     all, or the same kind with the same length (mapping: the same cases).
 
     Raises ValueError for no cases and for lengths or cases that differ.
+
+    >>> from lrcourse.claims import exact
+    >>> exact({"sgd": True, "adam": False}).effect
+    1
     """
+    cases = found
     if isinstance(found, Mapping) and isinstance(expected, Mapping):
         if found.keys() != expected.keys():
             raise ValueError(
@@ -204,8 +235,8 @@ def exact(found: Any, expected: Any = True) -> Evidence:
     outcomes, wanted = np.asarray(found), np.asarray(expected)
     if outcomes.size == 0 or wanted.shape not in ((), outcomes.shape):
         raise ValueError(
-            f"found has shape {outcomes.shape} and expected {wanted.shape}: give at least one "
-            "case, and one expected value for all or for each"
+            f"found is {shown(cases)} and expected {shown(expected)}: give at least one case, and "
+            "one expected value for all or for each"
         )
     exceptions = int(np.sum(outcomes != wanted))
     point = (exceptions, exceptions)
@@ -278,7 +309,7 @@ def _absolute_deviation(values: np.ndarray, which: str) -> tuple[np.ndarray, flo
     mean = float(away.mean())
     if mean == 0:
         raise ValueError(
-            f"all {len(values)} values of the {which} arm equal {middle:g}: a ratio of spreads "
+            f"all {len(values)} values of {which} equal {middle:g}: a ratio of spreads "
             "has no meaning there; claim it with exact(...)"
         )
     skew = (float(values.mean()) - middle) / mean

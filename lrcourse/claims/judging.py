@@ -328,8 +328,8 @@ def _target(
         return -math.inf, 1.0
     if len(stated) != 1:
         raise ValueError(
-            f"{len(stated)} margins stated: give exactly one of margin= (more than), below= "
-            "(less than) and within= (between)"
+            f"{len(stated)} margins stated (margin {margin}, below {below}, within {within}): give "
+            "exactly one of margin= (more than), below= (less than) and within= (between)"
         )
     low, high = within or (-math.inf, math.inf)
     if below is not None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from lrcourse.support.checks import each, optional, shown
+
 FEWEST_SEEDS = 6
 
 _WHAT_TO_DO_WITH_A_DIVERGED_RUN = (
@@ -17,25 +19,35 @@ _WHAT_TO_DO_WITH_A_DIVERGED_RUN = (
 )
 
 
+def _seed(owner: str, name: str, value: object) -> object:
+    """Rule: something that tells one run from another."""
+    if isinstance(value, Hashable) and value is not None:
+        return value
+    raise TypeError(f"{owner}: {name} must be a seed; got {shown(value)}")
+
+
+SEEDS = optional(each(_seed))
+
+
 def pair(a: Any, b: Any, seeds: Sequence[Hashable] | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Two arms as float arrays of shape (seeds,), the same seed at the same place.
 
     The forms of an arm, and what is refused with a ValueError, stand with `evidence.paired`.
     """
-    (values_a, seeds_a), (values_b, seeds_b) = _arm(a, "first"), _arm(b, "second")
+    (values_a, seeds_a), (values_b, seeds_b) = _arm(a, "a"), _arm(b, "b")
     if seeds is not None:
         if seeds_a is not None or seeds_b is not None:
             raise ValueError("the arms name their seeds themselves: leave seeds= out")
         seeds_a = seeds_b = _distinct(list(seeds), "seeds")
-        for values, which in ((values_a, "first"), (values_b, "second")):
-            _fit(values, seeds_a, which)
+        for values, which in ((values_a, "a"), (values_b, "b")):
+            _fit(values, seeds_a, f"seeds is {shown(seeds)}, and {which}")
     if (seeds_a is None) != (seeds_b is None):
         raise ValueError("one arm names its seeds and the other does not: give both in one form")
-    if seeds_a is None:
+    if seeds_a is None or seeds_b is None:
         if len(values_a) != len(values_b):
             raise ValueError(
-                f"the arms have {len(values_a)} and {len(values_b)} values: a paired claim needs "
-                "both arms on the same seeds"
+                f"the arms a and b have {len(values_a)} and {len(values_b)} values: a paired claim "
+                "needs both on the same seeds"
             )
         seeds_a = seeds_b = list(range(len(values_a)))
         named = "position"
@@ -43,18 +55,18 @@ def pair(a: Any, b: Any, seeds: Sequence[Hashable] | None = None) -> tuple[np.nd
         named = "seed"
     if set(seeds_a) != set(seeds_b):
         raise ValueError(
-            "the arms did not run on the same seeds: only the first has "
-            f"{_listed(set(seeds_a) - set(seeds_b))}, only the second "
+            "the arms did not run on the same seeds: only a has "
+            f"{_listed(set(seeds_a) - set(seeds_b))}, only b "
             f"{_listed(set(seeds_b) - set(seeds_a))}"
         )
     enough(len(seeds_a))
     place = {seed: i for i, seed in enumerate(seeds_b)}
     values_b = values_b[[place[seed] for seed in seeds_a]]
-    for values, which in ((values_a, "first"), (values_b, "second")):
+    for values, which in ((values_a, "a"), (values_b, "b")):
         wrong = [f"{values[i]} at {named} {s}" for i, s in enumerate(seeds_a) if not _ok(values[i])]
         if wrong:
             raise ValueError(
-                f"the {which} arm has {', '.join(wrong)}: {_WHAT_TO_DO_WITH_A_DIVERGED_RUN}"
+                f"arm {which} has {', '.join(wrong)}: {_WHAT_TO_DO_WITH_A_DIVERGED_RUN}"
             )
     return values_a, values_b
 
@@ -65,12 +77,17 @@ def columns(y: Any) -> tuple[np.ndarray, bool]:
     Raises ValueError for NaN or infinite values, and for fewer than six seeds.
     """
     if isinstance(y, Mapping):
-        y = list(y.values())
+        rows, y = y, list(y.values())
         if not y or any(np.ndim(row) == 0 for row in y):
-            raise ValueError("y as a mapping is seed -> values at the points, in the order of x")
+            raise ValueError(
+                f"y is {shown(rows)}: as a mapping it is seed -> values at the points, in the "
+                "order of x"
+            )
     values = float_array(y, "y")
     if values.ndim not in (1, 2):
-        raise ValueError(f"y has shape {values.shape}: give (points,) or (seeds, points)")
+        raise ValueError(
+            f"y is {shown(y)}, of shape {values.shape}: give (points,) or (seeds, points)"
+        )
     if values.ndim == 2:
         enough(len(values))
     return values, values.ndim == 2
@@ -87,13 +104,18 @@ def enough(seeds: int) -> None:
 def float_array(values: Any, name: str, *, finite: bool = True) -> np.ndarray:
     """Any nesting of numbers as a float64 array; ValueError for others, and for NaN and inf."""
     try:
+        array = np.asarray(values)
+        if array.dtype.kind in "SU":
+            raise TypeError("numbers, not texts, are compared")
         array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} is not an array of numbers: {error}") from None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(
+            f"{name} is not an array of numbers, but {shown(values)}: {error}"
+        ) from None
     if finite and not np.isfinite(array).all():
         raise ValueError(
-            f"{name} has {int((~np.isfinite(array)).sum())} NaN or infinite values: "
-            f"{_WHAT_TO_DO_WITH_A_DIVERGED_RUN}"
+            f"{name} is {shown(values)}, with {int((~np.isfinite(array)).sum())} NaN or infinite "
+            f"values: {_WHAT_TO_DO_WITH_A_DIVERGED_RUN}"
         )
     return array
 
@@ -127,20 +149,24 @@ def _arm(arm: Any, which: str) -> tuple[np.ndarray, list[Hashable] | None]:
         values, seeds = arm[0], list(np.asarray(arm[1]).tolist())
     else:
         values = arm if hasattr(arm, "__array__") else _listable(arm, which)
-    array = float_array(values, f"the {which} arm", finite=False)
+    array = float_array(values, which, finite=False)
     if array.ndim != 1:
-        raise ValueError(f"the {which} arm has shape {array.shape}: give one value per seed")
+        raise ValueError(
+            f"{which} is {shown(arm)}, of shape {array.shape}: give one value per seed"
+        )
+    if not array.size:
+        raise ValueError(f"{which} is {shown(arm)}: 0 seeds are too few, give one value per seed")
     if seeds is not None:
-        _distinct(seeds, f"the seeds of the {which} arm")
+        _distinct(seeds, f"the seeds of {which}")
         _fit(array, seeds, which)
     return array, seeds
 
 
 def _listable(arm: Any, which: str) -> list[Any]:
-    if isinstance(arm, (str, set, frozenset)) or not isinstance(arm, Iterable):
+    if isinstance(arm, str | bytes | set | frozenset) or not isinstance(arm, Iterable):
         raise TypeError(
-            f"the {which} arm is {arm!r}: give a mapping seed -> value, a pair (values, seeds), "
-            "or a sequence of values"
+            f"{which} is {shown(arm)}: give a mapping seed -> value, a pair (values, seeds), or a "
+            "sequence of values"
         )
     return list(arm)
 
@@ -154,7 +180,7 @@ def _distinct(seeds: list[Hashable], what: str) -> list[Hashable]:
 
 def _fit(values: np.ndarray, seeds: list[Hashable], which: str) -> None:
     if len(values) != len(seeds):
-        raise ValueError(f"the {which} arm has {len(values)} values for {len(seeds)} seeds")
+        raise ValueError(f"{which} has {len(values)} values for {len(seeds)} seeds")
 
 
 def _ok(value: float) -> bool:

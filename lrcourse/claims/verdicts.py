@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from lrcourse.support.checks import TEXT, arguments, each, shown
+
 Outcome = Literal["holds", "fails", "undecided"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 Difference = Literal["no", "weaker", "decided", "opposite"]
@@ -132,8 +134,14 @@ def compare(low: float, high: float, target: tuple[float, float], *, exact: bool
     return "undecided"
 
 
+@arguments(text=TEXT)
 def read_lines(text: str) -> list[dict[str, str]]:
-    """The verdicts in a text that a notebook printed: `differs` and `sentence`, as in a table."""
+    """The verdicts in a text that a notebook printed: `differs` and `sentence`, as in a table.
+
+    >>> from lrcourse.claims import read_lines
+    >>> read_lines("HOLDS | Two and two are four | 1 case, exceptions 0, margin < 1 (exact)")
+    [{'differs': 'no', 'sentence': 'Two and two are four'}]
+    """
     found = []
     for verdict, here, expected, sentence in _LINE.findall(text):
         differs = "opposite" if expected else "no"
@@ -143,6 +151,14 @@ def read_lines(text: str) -> list[dict[str, str]]:
     return found
 
 
+def _row(owner: str, name: str, value: object) -> Mapping[str, str]:
+    """Rule: a row of `claims.csv`, or as `read_lines` gives it."""
+    if isinstance(value, Mapping) and {"differs", "sentence"} <= value.keys():
+        return value
+    raise TypeError(f"{owner}: {name} must have differs and sentence; got {shown(value)}")
+
+
+@arguments(rows=each(_row, least=0))
 def summarise(rows: Iterable[Mapping[str, str]]) -> str:
     """One line on all verdicts of a run: how many differ from those expected, and which.
 

@@ -243,7 +243,12 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "book.preprocess": _book,
     "claims.Evidence": lambda: dict(vars(evidence())),
     "claims.Verdict": lambda: dict(vars(claims.judge("a > b", evidence(), margin=0.1))),
-    "claims.claim": lambda: {"sentence": "a > b", "evidence": evidence(), "margin": 0.1},
+    "claims.claim": lambda: {
+        "sentence": "a > b",
+        "evidence": evidence(),
+        "margin": 0.1,
+        "expect": "undecided",  # of which no margin makes the opposite
+    },
     "claims.equivalent": samples,
     "claims.exact": lambda: {"found": 3, "expected": 3},
     "claims.judge": lambda: {"sentence": "a > b", "evidence": evidence(), "margin": 0.1},

@@ -1,0 +1,80 @@
+"""The chance that fresh seeds turn a claim, against simulation."""
+
+import importlib.util
+import sys
+
+import numpy as np
+import pytest
+from helpers.repository import ROOT
+
+from lrcourse.claims import judge, paired
+
+spec = importlib.util.spec_from_file_location("turning", ROOT / "tools" / "turning.py")
+turning = importlib.util.module_from_spec(spec)
+sys.modules["turning"] = turning  # a dataclass looks its module up
+spec.loader.exec_module(turning)
+
+
+def row(verdict):
+    return {k: "" if v is None else str(v) for k, v in verdict.to_dict().items()}
+
+
+def of_normal(effect, n, expect, log=False, **margin):
+    """A claim whose sample has exactly this mean and a standard deviation of 1."""
+    values = np.random.default_rng(0).normal(size=n)
+    values = effect + (values - values.mean()) / values.std(ddof=1)
+    if log:
+        return judge("x", paired(np.exp(values), np.ones(n), log=True), expect=expect, **margin)
+    return judge("x", paired(values, np.zeros(n)), expect=expect, **margin)
+
+
+@pytest.mark.parametrize(
+    ("effect", "expect", "stated"),
+    [
+        (1.0, "holds", {"margin": 0}),
+        (1.2, "holds", {"margin": 0}),
+        (-1.2, "fails", {"margin": 0}),
+        (1.2, "fails", {"below": 0}),
+        (0.4, "undecided", {"margin": 0}),
+        (0.0, "holds", {"within": (-1.1, 1.1)}),
+    ],
+)
+def test_the_chance_is_that_of_a_fresh_sample(effect, expect, stated):
+    judged = of_normal(effect, 20, expect, **stated)
+    rng, fresh = np.random.default_rng(1), 3000
+    turned = 0
+    for _ in range(fresh):
+        true = effect + rng.normal() / np.sqrt(20)  # what the first sample may have missed by
+        again = judge("x", paired(true + rng.normal(size=20), np.zeros(20)), **stated)
+        turned += again.verdict != expect
+    assert judged.verdict == expect
+    assert turning.turn("page", row(judged)).chance == pytest.approx(turned / fresh, abs=0.04)
+
+
+def test_ratios_are_taken_on_the_logarithm():
+    ratio = of_normal(1.0, 20, "holds", log=True, margin=1)
+    plain = of_normal(1.0, 20, "holds", margin=0)
+    assert turning.turn("p", row(ratio)).chance == pytest.approx(
+        turning.turn("p", row(plain)).chance
+    )
+
+
+def test_a_sure_claim_and_one_without_spread_hardly_turn():
+    assert turning.turn("p", row(of_normal(3.0, 20, "holds", margin=0))).chance < 1e-6
+    same = judge("x", paired([1.0] * 8, [0.0] * 8), margin=0)
+    assert turning.turn("p", row(same)).chance == pytest.approx(0, abs=1e-9)
+
+
+def test_the_opposite_is_told_apart_from_the_weaker():
+    far = turning.turn("p", row(of_normal(1.0, 20, "holds", margin=0)))
+    assert far.opposite < 1e-6 < far.weaker
+
+
+def test_the_table_sums_up_what_is_to_be_expected():
+    turns = turning.read(sorted(ROOT.glob("results/*/tables/claims.csv")))
+    assert len(turns) > 100
+    assert sum(one.chance for one in turns) < 4
+    assert max(one.opposite for one in turns) < 1e-4
+    said = turning.table(turns, above=0.01).splitlines()
+    assert said[-1].endswith("turned round")
+    assert len(said) == 2 + sum(one.chance > 0.01 for one in turns)

@@ -1,0 +1,139 @@
+"""How likely another set of seeds, or another processor, turns each claim: a table.
+
+    python tools/turning.py [--above 0.01] [TABLE ...]
+
+Reads the tables of claims that the chapters leave (default: all of results/). A claim's effect and
+interval give its standard error, on the scale on which it is judged (the logarithm for ratios). A
+fresh set of seeds is another draw: it estimates its effect with the same error, so that the two
+differ by a normal variable of sqrt(2) errors. The chance is the share of such draws whose verdict
+is another one than expected; the error is taken as known. Interval ends between order statistics
+(the sign test) are not symmetric: each side then has the error of its own half, and the chance is
+rather too large.
+
+Exact claims have no error and are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scipy import stats
+
+ROOT = Path(__file__).resolve().parent.parent
+_NEVER = 1e-9  # an interval without length: all seeds alike
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A claim with its chance to come out otherwise on a fresh set of seeds."""
+
+    page: str
+    sentence: str
+    verdict: str
+    weaker: float
+    opposite: float
+
+    @property
+    def chance(self) -> float:
+        """Of any other verdict than the expected one."""
+        return self.weaker + self.opposite
+
+
+def turn(page: str, row: Mapping[str, str]) -> Turn | None:
+    """The chances of a row of `claims.csv`; None for an exact claim."""
+    if not row["alpha"] or row["test"].startswith("exact"):
+        return None
+    ratio = "ratio" in row["quantity"]
+    scale = math.log if ratio else float
+    effect, low, high = (_on(scale, row[name]) for name in ("effect", "low", "high"))
+    least = _on(scale, row["margin_above"], -math.inf)
+    most = _on(scale, row["margin_below"], math.inf)
+    # How far the interval reaches on each side, and the quantile that made it so.
+    below, above = max(effect - low, _NEVER), max(high - effect, _NEVER)
+    quantile = _quantile(row)
+    chances = dict.fromkeys(("holds", "fails", "undecided"), 0.0)
+    # The estimate on a fresh set lies at effect + sqrt(2) error z; its interval moves along.
+    chances["holds"] = max(
+        0.0,
+        _share_below(most - above - effect, below / quantile, above / quantile)
+        - _share_below(least + below - effect, below / quantile, above / quantile),
+    )
+    chances["fails"] = _share_below(least - above - effect, below / quantile, above / quantile) + (
+        1 - _share_below(most + below - effect, below / quantile, above / quantile)
+    )
+    chances["undecided"] = max(0.0, 1 - chances["holds"] - chances["fails"])
+    expected = row["expected"]
+    against = {"holds": "fails", "fails": "holds"}.get(expected)
+    opposite = chances[against] if against else 0.0
+    return Turn(page, row["sentence"], row["verdict"], 1 - chances[expected] - opposite, opposite)
+
+
+def read(paths: Iterable[Path]) -> list[Turn]:
+    """The statistical claims of some tables, the shakiest first."""
+    turns = []
+    for path in paths:
+        with path.open(encoding="utf-8", newline="") as lines:
+            turns += [turn(path.parents[1].name, row) for row in csv.DictReader(lines)]
+    return sorted((one for one in turns if one), key=lambda one: -one.chance)
+
+
+def table(turns: Iterable[Turn], above: float) -> str:
+    """Those with a chance above some number, and what to expect of all together."""
+    turns = list(turns)
+    lines = [
+        f"{one.chance:7.2%}  {one.opposite:7.2%}  {one.verdict:9}  {one.page}: {one.sentence}"
+        for one in turns
+        if one.chance > above
+    ]
+    sums = sum(one.chance for one in turns), sum(one.opposite for one in turns)
+    return "\n".join(
+        [
+            " chance  opposite  verdict    claim",
+            *lines,
+            f"{len(lines)} of {len(turns)} statistical claims above {above:.1%}; expected on a "
+            f"fresh set: {sums[0]:.2f} that differ, {sums[1]:.3f} of them turned round",
+        ]
+    )
+
+
+def _on(scale, text: str, otherwise: float = math.nan) -> float:
+    if not text:
+        return otherwise
+    value = float(text)
+    return -math.inf if value == 0 and scale is math.log else scale(value)
+
+
+def _quantile(row: Mapping[str, str]) -> float:
+    """The quantile by which the interval's half is longer than the standard error."""
+    tail = float(row["alpha"]) / int(row["of"]) / 2
+    if row["test"].startswith("sign"):
+        return float(stats.norm.isf(tail))
+    freedom = int(row["n"]) - (2 if row["counted"] == "points" else 1)
+    return float(stats.t.isf(tail, freedom))
+
+
+def _share_below(distance: float, error_below: float, error_above: float) -> float:
+    """The share of fresh estimates that lie less than so far above this one."""
+    error = error_above if distance > 0 else error_below
+    return float(stats.norm.cdf(distance / (math.sqrt(2) * error)))
+
+
+def main(arguments: list[str]) -> int:
+    """Entry point; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("tables", nargs="*", type=Path, help="default: results/*/tables/claims.csv")
+    parser.add_argument("--above", type=float, default=0.01, help="list claims with more chance")
+    given = parser.parse_args(arguments)
+    paths = given.tables or sorted(ROOT.glob("results/*/tables/claims.csv"))
+    print(table(read(paths), given.above))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
