@@ -5,6 +5,7 @@ imported when they are first named, so that `import lrcourse` costs milliseconds
 """
 
 from importlib import import_module
+from types import ModuleType
 
 __version__ = "0.1.0"
 
@@ -32,7 +33,7 @@ _ROOMS = (
 )
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> ModuleType:
     if name in _ROOMS:
         module = f"{__name__}.{name}"
         try:

@@ -6,11 +6,11 @@ installation does not allow it, 130 interrupted, 141 whoever read the output has
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
 import tempfile
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,15 +38,15 @@ def _run(arguments: Sequence[str] | None) -> int:
     return given.command(given)
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> ArgumentParser:
     """The parser; each subcommand sets `command`, a function of the parsed arguments."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog="lrcourse", description="A course on the learning rate in Jupyter notebooks."
     )
     parser.add_argument("--version", action="version", version=f"lrcourse {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def add(name: str, function: Callable[[argparse.Namespace], int], told: str):
+    def add(name: str, function: Callable[[Namespace], int], told: str) -> ArgumentParser:
         command = commands.add_parser(name, help=told)
         command.set_defaults(command=function)
         return command
@@ -83,7 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def run(given: argparse.Namespace) -> int:
+def run(given: Namespace) -> int:
     """`lrcourse run`."""
     _require("nbclient", "nbformat", "ipykernel")
     from lrcourse.commands import chapters as runner
@@ -98,7 +98,7 @@ def run(given: argparse.Namespace) -> int:
     )
 
 
-def lab(given: argparse.Namespace) -> int:
+def lab(given: Namespace) -> int:
     """`lrcourse lab`."""
     _require("jupyterlab")
     folder = _notebooks(given)
@@ -111,9 +111,9 @@ def lab(given: argparse.Namespace) -> int:
     return subprocess.call(command, cwd=folder)
 
 
-def book(given: argparse.Namespace) -> int:
+def book(given: Namespace) -> int:
     """`lrcourse book`."""
-    _require("latex2mathml", "nbconvert", "nbformat")
+    _require("bs4", "latex2mathml", "markdown_it", "nbconvert", "nbformat", "nh3")
     root = _notebooks(given).parent
     if not (root / "book.toml").is_file():
         raise CommandError(f"{root} has no book.toml: call this in the course's repository")
@@ -123,14 +123,14 @@ def book(given: argparse.Namespace) -> int:
     return book_command.build(root, given.out)
 
 
-def doctor(given: argparse.Namespace) -> int:
+def doctor(given: Namespace) -> int:
     """`lrcourse doctor`."""
     from lrcourse.commands.doctor import examine
 
     return examine()
 
 
-def _add_folders(command: argparse.ArgumentParser) -> None:
+def _add_folders(command: ArgumentParser) -> None:
     command.add_argument(
         "--out",
         type=options.path,
@@ -161,7 +161,7 @@ def _check_surroundings() -> None:
     options.folders()
 
 
-def _notebooks(given: argparse.Namespace) -> Path:
+def _notebooks(given: Namespace) -> Path:
     """The folder of the chapters: as given, else of the checkout, else in the working folder."""
     if given.notebooks is not None:
         if not given.notebooks.is_dir():

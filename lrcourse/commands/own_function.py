@@ -16,7 +16,7 @@ import sys
 import sysconfig
 import textwrap
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -93,7 +93,7 @@ def check_files(*files: Path | None) -> None:
 # -- the function -----------------------------------------------------------------------------
 
 
-def call(name: str) -> Any:
+def call(name: str) -> object:
     """What the function MODULE:FUNCTION returns.
 
     Raises CommandError where there is none, where its module cannot be imported, where it takes
@@ -123,7 +123,7 @@ def call(name: str) -> Any:
 
 def keywords(
     name: str,
-    returned: Any,
+    returned: object,
     needed: tuple[str, ...],
     further: Iterable[str] = (),
     or_else: str = "",
@@ -219,7 +219,7 @@ def _defined(module: ModuleType | None) -> str:
     return f"; {place} defines {told}"
 
 
-def _needed(function: Any) -> list[str]:
+def _needed(function: Callable[..., object]) -> list[str]:
     """The arguments that a function cannot be called without."""
     optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [
