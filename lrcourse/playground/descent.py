@@ -56,29 +56,20 @@ SCHEDULES: dict[str, Callable[[int], s.Schedule]] = {
 LIMIT = 1e9  # a loss above it, or NaN, ends the run
 FIELD = 5.0  # a start lies within this distance of 0 along each axis
 
-RANGES: dict[str, tuple[float, float]] = {
-    "peak_lr": (1e-4, 10.0),
-    "momentum": (0.0, 0.99),
-    "warmup": (0, 2000),
-    "updates": (10, 2000),
-    "noise": (0.0, 3.0),
-    "seed": (0, 2**31 - 1),
-}
-_WHOLE = ("warmup", "updates", "seed")
-_MEANING = {
-    "peak_lr": "the highest learning rate",
-    "momentum": "the share of the last step that is kept (beta 1 in Adam)",
-    "warmup": "the number of updates of the rise",
-    "updates": "the number of updates",
-    "noise": "the standard deviation that a batch adds to each number of the gradient",
-    "seed": "of the noise",
+# Lowest, highest (whole numbers where the setting is one), and what it is.
+RANGES: dict[str, tuple[float, float, str]] = {
+    "peak_lr": (1e-4, 10.0, "the highest learning rate"),
+    "momentum": (0.0, 0.99, "the share of the last step that is kept (beta 1 in Adam)"),
+    "warmup": (0, 2000, "the number of updates of the rise"),
+    "updates": (10, 2000, "the number of updates"),
+    "noise": (0.0, 3.0, "the standard deviation that a batch adds to a number of the gradient"),
+    "seed": (0, 2**31 - 1, "the seed of the noise"),
 }
 
 
-def _number(name: str) -> Rule:
-    low, high = RANGES[name]
-    whole = name in _WHOLE
-    told = f"{_MEANING[name]}, {'a whole number' if whole else 'a number'} from {low:g} to {high:g}"
+def _number(low: float, high: float, meaning: str) -> Rule:
+    whole = isinstance(high, int)
+    told = f"{meaning}, {'a whole number' if whole else 'a number'} from {low:g} to {high:g}"
     rule = Number(told, lambda value: low <= value <= high, whole)
     return rule if whole else lambda *given: float(rule(*given))
 
@@ -97,7 +88,7 @@ RULES: dict[str, Rule] = {
     "start": _start,
     "optimizer": one_of(*OPTIMIZERS),
     "schedule": one_of(*SCHEDULES),
-    **{name: _number(name) for name in RANGES},
+    **{name: _number(*told) for name, told in RANGES.items()},
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -48,10 +47,8 @@ def against(
     with look.sheet(name, {"lines": list(lines)}, (6.8, 3.2)) as (_, (axes,)):
         floor = limits[0] if log_y and limits else None
         for k, (label, rows) in enumerate(lines.items()):
-            options: dict[str, Any] = {"marker": SHAPES[k % len(SHAPES)], "markersize": 4}
-            look.band(
-                axes, x, rows, look.colour(k), look.dash(k), floor=floor, label=label, **options
-            )
+            line = look.band(axes, x, rows, look.colour(k), look.dash(k), floor=floor, label=label)
+            line.set(marker=SHAPES[k % len(SHAPES)], markersize=4)
         axes.set(xlabel=labels[0], ylabel=labels[1])
         if not log_x and all(float(one).is_integer() for one in x):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -101,9 +98,10 @@ def over_updates(
             whole_rows = [_until_it_breaks(axes, np.asarray(row), k, every) for row in values]
             made = min(map(len, whole_rows))
             updates = every * np.arange(1, made + 1)
-            options: dict[str, Any] = {"middle": np.mean, "linewidth": 1.3}
-            rows = [row[:made] for row in whole_rows]
-            look.band(axes, updates, rows, look.colour(k), label=label_of_line, **options)
+            rows, colour = [row[:made] for row in whole_rows], look.colour(k)
+            look.band(
+                axes, updates, rows, colour, middle=np.mean, label=label_of_line, linewidth=1.3
+            )
             if levels and label_of_line in levels:
                 level = levels[label_of_line]
                 axes.axhline(level, color=look.colour(k), linestyle="--", linewidth=1)

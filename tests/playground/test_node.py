@@ -112,7 +112,7 @@ def anywhere():
         warmup=st.integers(0, 600),
         updates=st.integers(10, 500),
         noise=st.sampled_from([0.0, 0.1, 1.0]),
-        seed=st.integers(*RANGES["seed"]),
+        seed=st.integers(*RANGES["seed"][:2]),
     )
 
 
@@ -129,7 +129,7 @@ def test_two_thousand_updates(node):
             assert compare(node, Setting(surface, None, optimizer, "cosine", rate, updates=2000))
 
 
-@given(seed=st.integers(*RANGES["seed"]), updates=st.integers(1, 30))
+@given(seed=st.integers(*RANGES["seed"][:2]), updates=st.integers(1, 30))
 @settings(max_examples=30, deadline=None)
 def test_the_noise_is_the_same_to_the_last_bit(node, seed, updates):
     assert node.ask("normals", [seed, updates]) == normals(seed, updates).ravel().tolist()
