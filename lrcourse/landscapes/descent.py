@@ -110,7 +110,10 @@ def descend(
     rates = [peak * (1.0 if schedule is None else float(schedule(t))) for t in range(updates)]
     path, gradients = [params["w"]], []
     for rate in rates:
-        gradients.append(gradient(params["w"]))
+        told = gradient(params["w"])
+        if not isinstance(told, Tensor):
+            raise TypeError(f"descend: gradient must give a tensor; it gave {shown(told)}")
+        gradients.append(told)
         params, state = optimizer.update(params, {"w": gradients[-1]}, state, rate)
         path.append(params["w"])
     return Descent(torch.stack(path), torch.stack(gradients), torch.stack(rates))

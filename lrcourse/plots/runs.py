@@ -19,17 +19,15 @@ from lrcourse import look
 from lrcourse.plots import arguments as given
 from lrcourse.plots import bands
 from lrcourse.plots.bands import OneOrMore
-from lrcourse.schedules import Schedule
-from lrcourse.support.checks import POSITIVE, kind, one_of
+from lrcourse.schedules.base import SCHEDULE, Schedule
+from lrcourse.support.checks import POSITIVE, one_of
 from lrcourse.training import History
-
-_A_SHAPE = kind("a schedule", Schedule)
 
 
 def _shapes(owner: str, name: str, value: object) -> dict[str, Schedule]:
     """Rule: a schedule, or several by their names."""
     shapes = {repr(value): value} if isinstance(value, Schedule) else value
-    return given.by_name("schedule", _A_SHAPE)(owner, name, shapes)
+    return given.by_name("schedule", SCHEDULE)(owner, name, shapes)
 
 
 @given.drawing(total=given.UPDATES, peak=POSITIVE, when=one_of("epoch", "update"))

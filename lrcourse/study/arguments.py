@@ -7,15 +7,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from lrcourse.data import Data, Split
-from lrcourse.support.checks import COUNT_FROM_1, Shared, arguments, each, function, kind, whole
+from lrcourse.data.sets import DATA, SPLIT
+from lrcourse.support.checks import COUNT_FROM_1, Shared, arguments, each, function, whole
+from lrcourse.support.kinds import NET, OPTIMIZER, TENSOR
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
-NET = kind("a net (nn.Module)", nn.Module)
-SPLIT = kind("a Split of a data set", Split)
-DATA = kind("a data set (Data)", Data)
-OPTIMIZER = kind("a torch optimizer", torch.optim.Optimizer)
 UPDATES = whole(1, 10**7)
 
 # Decorates a measurement: what an argument of this name takes in each.
@@ -35,7 +32,7 @@ measuring = Shared(
 )
 
 
-@arguments(parts=each(kind("a tensor", Tensor)))
+@arguments(parts=each(TENSOR))
 def flat(parts: Sequence[Tensor]) -> Tensor:
     """The numbers of tensors in one row.
 

@@ -25,8 +25,10 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, update_bn
 
 from lrcourse.data import Split
-from lrcourse.study.arguments import NET, SPLIT, measuring
+from lrcourse.data.sets import SPLIT
+from lrcourse.study.arguments import measuring
 from lrcourse.support.checks import COUNT_FROM_1, each, optional
+from lrcourse.support.kinds import NET
 
 AT_ONCE = 250  # images in one forward pass
 

@@ -34,26 +34,25 @@ from lrcourse.support.checks import (
     Number,
     arguments,
     function,
-    kind,
     optional,
     shown,
     whole,
 )
+from lrcourse.support.kinds import TENSOR
 
 MOST = 2000  # weights in a spectrum; the matrix has as many rows and columns
-_TENSOR = kind("a tensor", Tensor)
 _TOLERANCE = Number("a number > 0 and below 1", lambda v: 0 < v < 1)
 
 
 def _row(owner: str, name: str, value: object) -> Tensor:
     """Rule: finite numbers in one row, one at least."""
-    row = _TENSOR(owner, name, value)
+    row = TENSOR(owner, name, value)
     if row.ndim != 1 or not len(row) or not bool(torch.isfinite(row).all()):
         raise ValueError(f"{owner}: {name} must be finite numbers in one row; got {shown(value)}")
     return row
 
 
-@arguments(outputs=_TENSOR, y=_TENSOR)
+@arguments(outputs=TENSOR, y=TENSOR)
 def squared_error(outputs: Tensor, y: Tensor) -> Tensor:
     """Half the squared distance of the outputs from the labels as one-hot rows, image mean.
 

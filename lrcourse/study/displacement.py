@@ -21,8 +21,8 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from lrcourse.recorder import Hooked
-from lrcourse.study.arguments import NET, OPTIMIZER
 from lrcourse.support.checks import TEXT, arguments, kind, optional
+from lrcourse.support.kinds import NET, OPTIMIZER
 from lrcourse.sweeps import Experiment
 
 
