@@ -16,7 +16,7 @@ from pathlib import Path
 
 import nbformat
 
-from lrcourse.commands.execution import tidy
+from lrcourse.commands.execution import parse, tidy
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 
@@ -24,10 +24,9 @@ NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 def problems(text: str) -> list[str]:
     """What is wrong with the text of a notebook; empty where nothing is."""
     try:
-        notebook = nbformat.reads(text, as_version=4)
-        nbformat.validate(notebook)
-    except Exception as error:  # what is no notebook fails in many ways
-        return [f"not a notebook: {str(error).splitlines()[0]}"]
+        notebook = parse(text.encode())
+    except ValueError as error:
+        return [str(error)]
     found = []
     cells = [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
     counts = [cell.execution_count for cell in cells]
@@ -47,7 +46,7 @@ def problems(text: str) -> list[str]:
 
 def tidied(text: str) -> str:
     """The notebook without what a run leaves behind."""
-    notebook = nbformat.reads(text, as_version=4)
+    notebook = parse(text.encode())
     tidy(notebook)
     return nbformat.writes(notebook) + "\n"
 

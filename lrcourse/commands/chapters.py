@@ -16,7 +16,7 @@ import nbformat
 
 from lrcourse.claims import summarise
 from lrcourse.commands import options
-from lrcourse.commands.execution import Failure, execute, tidy
+from lrcourse.commands.execution import Failure, execute, parse, tidy
 from lrcourse.commands.terminal import duration, plain, say
 from lrcourse.support.paths import write_atomically
 
@@ -128,11 +128,11 @@ def _run_chapter(
     source = executed = b""
     try:
         source = chapter.path.read_bytes()
-        notebook = nbformat.reads(source.decode(), as_version=4)
+        notebook = parse(source)
     except OSError as error:
         failure = Failure("the file", str(chapter.path), f"cannot be read: {error.strerror}")
-    except Exception as error:  # JSON that is no notebook makes nbformat fail in many ways
-        failure = Failure("the file", str(chapter.path), f"not a notebook: {error}")
+    except ValueError as error:
+        failure = Failure("the file", str(chapter.path), str(error))
     else:
         environment = _environment(chapter, out, scale)
         failure = execute(notebook, chapter.path.parent, environment, timeout=timeout, on_cell=show)

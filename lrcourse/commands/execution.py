@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import re
 import signal
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
 from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
@@ -30,6 +32,19 @@ class Failure:
     cell: str
     line: str
     error: str
+
+
+def parse(content: bytes) -> NotebookNode:
+    """The notebook that a file holds; ValueError, in one line, where it is none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is mended here, such as an id twice
+            notebook = nbformat.reads(content.decode(), as_version=4)
+            nbformat.validate(notebook)
+    except Exception as error:  # what is no notebook makes nbformat fail in many ways
+        told = str(error).strip().split("\n")[0] or type(error).__name__
+        raise ValueError(f"not a notebook: {told}") from None
+    return notebook
 
 
 def execute(

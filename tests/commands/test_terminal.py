@@ -1,6 +1,7 @@
 """What reaches the terminal, and how a command ends when the system fails it."""
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from helpers.repository import ROOT
 
 from lrcourse.commands import main as cli
 from lrcourse.commands import options
+from lrcourse.commands.execution import parse
 from lrcourse.commands.terminal import CLOSED, ended, plain
 
 MODULE = """
@@ -233,3 +235,34 @@ def test_one_notebook_that_cannot_be_read_does_not_stop_the_others(notebooks, tm
     assert "04-folder.ipynb\n    cannot be read: Is a directory" in told
     executed = nbformat.read(tmp_path / "out" / "notebooks" / "03-red.ipynb", as_version=4)
     assert executed.cells[0].source == "half a pair: \ud800"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "NaN",
+        "[]",
+        "[" * 100_000,
+        '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}}',
+        '{"nbformat": 99, "nbformat_minor": 5, "metadata": {}, "cells": []}',
+        '{"nbformat": 4, "nbformat_minor": 5, "metadata": [], "cells": []}',
+        '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{}]}',
+        '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": '
+        '[{"cell_type": "markdown", "id": "a", "metadata": {}, "source": 5}]}',
+        '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": '
+        '[{"cell_type": "markdown", "id": "a", "metadata": {}, "source": "", "outputs": [0]}]}',
+    ],
+    ids=lambda text: text[:60],
+)
+def test_what_is_no_notebook_is_told_in_one_line(text):
+    with pytest.raises(ValueError, match=r"^not a notebook: .+$") as told:
+        parse(text.encode())
+    assert "\n" not in str(told.value)
+
+
+def test_an_id_that_stands_twice_is_mended(recwarn):
+    cells = [nbformat.v4.new_code_cell("1", id="same") for _ in range(2)]
+    notebook = parse(json.dumps(nbformat.v4.new_notebook() | {"cells": cells}).encode())
+    assert len({cell.id for cell in notebook.cells}) == 2
+    assert not recwarn.list
