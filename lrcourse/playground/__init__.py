@@ -4,6 +4,12 @@ The names are imported when they are first used: the widget needs anywidget, the
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lrcourse.playground.descent import Setting, simulate
+    from lrcourse.playground.sentences import edge, verdict
+    from lrcourse.playground.widget import Playground
 
 _HOMES = {
     "Playground": "widget",

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from lrcourse import __version__
-from lrcourse import look as parts
+from lrcourse import __version__, look
 from lrcourse.tracing.result import Trace
 
 SHOWN_GROUPS = 6
@@ -25,7 +23,7 @@ def trace(trace: Trace, path: str | os.PathLike[str] | None = None, name: str = 
     if not trace.updates:
         raise ValueError("there is no update to draw")
     moving = np.nanmax(np.ptp(trace.momentum, axis=0), initial=0.0) > 0
-    with plt.rc_context(parts.LOOK):
+    with plt.rc_context(look.LOOK):
         figure, grid = plt.subplots(
             2 if moving else 1,
             1,
@@ -53,16 +51,9 @@ def trace(trace: Trace, path: str | os.PathLike[str] | None = None, name: str = 
             grid[1, 0].set_ylabel("momentum")
         grid[-1, 0].set_xlabel("update")
         for axes in grid[:, 0]:
-            parts.name_lines(axes)
+            look.name_lines(axes)
         origin = {"trace": trace.title, "updates": trace.updates, "lrcourse": __version__}
-        if path is None:
-            parts.finish(figure, name, origin)
-            return
-        try:
-            description = {"Description": json.dumps(origin), "Software": "lrcourse"}
-            figure.savefig(path, format="png", metadata=description)
-        finally:
-            plt.close(figure)
+        look.finish(figure, name, origin, path)
 
 
 def _curves(axes: Axes, table: np.ndarray, names: tuple[str, ...]) -> None:
@@ -72,14 +63,8 @@ def _curves(axes: Axes, table: np.ndarray, names: tuple[str, ...]) -> None:
             curves.setdefault(table[:, g].tobytes(), []).append(g)
     for k, groups in enumerate(list(curves.values())[:SHOWN_GROUPS]):
         label = names[groups[0]] if len(groups) == 1 else f"{len(groups)} groups"
-        axes.plot(
-            np.arange(len(table) + 1),
-            np.append(table[:, groups[0]], table[-1, groups[0]]),
-            color=parts.colour(k),
-            linestyle=parts.dash(k),
-            drawstyle="steps-post",
-            label=label if table.shape[1] > 1 else "",
-        )
+        label = label if table.shape[1] > 1 else ""
+        look.steps(axes, table[:, groups[0]], look.dash(k), color=look.colour(k), label=label)
     if len(curves) > SHOWN_GROUPS:
         axes.annotate(
             f"and {len(curves) - SHOWN_GROUPS} more",
