@@ -92,9 +92,8 @@ class plateau(Rule):
     watch: str | None = None
 
     def __post_init__(self) -> None:
-        check(self, factor=_SHARE, patience=COUNT, threshold=_THRESHOLD)
-        check(self, floor=FRACTION, cooldown=COUNT)
-        check(self, mode=one_of("min", "max"))
+        check(self, factor=_SHARE, patience=COUNT, threshold=_THRESHOLD, floor=FRACTION)
+        check(self, cooldown=COUNT, mode=one_of("min", "max"))
         if isinstance(self.watch, str) and self.watch.startswith("test"):
             raise ValueError(
                 f"plateau: watch={self.watch!r}: the test split is never watched, for then it "
