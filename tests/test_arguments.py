@@ -426,3 +426,39 @@ def test_no_entry_is_left_behind():
     ]
     known = {name for _, name in every} | {f"{owner}.{name}" for owner, name in every}
     assert MEANT.keys() - known == set()
+
+
+def test_a_new_name_asks_for_a_valid_call():
+    with pytest.raises(pytest.fail.Exception, match=r'add "room\.new": lambda: {\'rate\': \.\.\.}'):
+        Target("room.new", lambda rate, times=1: None).arguments()
+
+
+@pytest.mark.parametrize(
+    ("call", "end"),
+    [
+        (lambda rate: rate, "silent"),
+        (lambda rate: rate.real.nothing, "unclear"),
+        (lambda rate: [].index(rate), "unclear"),
+        (lambda rate: _refuse("rate must be a number"), "unclear"),
+        (lambda rate: _refuse(f"a number is wanted; got {rate!r}"), "unclear"),
+        (lambda rate: _refuse(f"rate must be a number; got {rate!r}"), "clear"),
+    ],
+)
+def test_an_answer_is_told_for_what_it_is(call, end, monkeypatch):
+    monkeypatch.setitem(CALLS, "room.new", lambda: {"rate": 0.1})
+    assert tried(Target("room.new", call), None, "rate", "nan")[0] == end
+
+
+@pytest.mark.skipif(not hasattr(signal, "ITIMER_PROF"), reason="no such timer here")
+def test_a_call_without_end_is_stopped(monkeypatch):
+    def endless(rate):
+        while rate:
+            with contextlib.suppress(Exception):
+                rate += 0
+
+    monkeypatch.setitem(CALLS, "room.new", lambda: {"rate": 0})
+    assert tried(Target("room.new", endless), None, "rate", "2**63")[0] == "hang"
+
+
+def _refuse(told: str) -> None:
+    raise ValueError(told)
