@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MAIN, PEERS = "requirements.lock", "requirements-peers.lock"
+EXTRAS = {MAIN: ("course", "book", "test"), PEERS: ("peers", "browser")}
 OPTIONS = [
     "--universal",
     "--generate-hashes",
@@ -50,9 +51,10 @@ def beyond(lock: str, known: str) -> str:
     return "\n".join(kept) + "\n"
 
 
-def compile_lock(uv: str, output: Path, *arguments: str) -> str:
+def compile_lock(uv: str, output: Path, extras: tuple[str, ...], *arguments: str) -> str:
     """Run uv for some extras; returns the text of the lock that it wrote."""
-    command = [uv, "pip", "compile", *OPTIONS, *arguments, "pyproject.toml", "-o", str(output)]
+    wanted = [*(f"--extra={extra}" for extra in extras), *arguments]
+    command = [uv, "pip", "compile", *OPTIONS, *wanted, "pyproject.toml", "-o", str(output)]
     subprocess.run(command, cwd=ROOT, check=True)
     return output.read_text(encoding="utf-8")
 
@@ -69,21 +71,9 @@ def main(arguments: list[str]) -> int:
             if (ROOT / name).exists():
                 shutil.copyfile(ROOT / name, draft)
         try:
-            main_lock = compile_lock(
-                uv,
-                drafts[MAIN],
-                "--extra",
-                "course",
-                "--extra",
-                "book",
-                "--extra",
-                "test",
-                *arguments,
-            )
-            constraint = ("--constraint", str(drafts[MAIN]))
-            with_peers = compile_lock(
-                uv, drafts[PEERS], "--extra", "peers", "--extra", "browser", *constraint, *arguments
-            )
+            main_lock = compile_lock(uv, drafts[MAIN], EXTRAS[MAIN], *arguments)
+            constraint = f"--constraint={drafts[MAIN]}"
+            with_peers = compile_lock(uv, drafts[PEERS], EXTRAS[PEERS], constraint, *arguments)
         except subprocess.CalledProcessError as error:
             print("lock: uv failed; the locks are as they were", file=sys.stderr)
             return error.returncode
