@@ -110,6 +110,19 @@ def test_hooks_and_workflow_call_what_is_there():
             assert (ROOT / script).exists(), command
 
 
+def test_lint_is_silent_or_tells_what_each_tool_said(capsys):
+    lint = tool("lint")
+    good = {"good": ["-c", "print('all is well')"]}
+    assert lint.main(good) == 0
+    assert capsys.readouterr() == ("", "")
+    bad = {name: ["-c", f"print('{name} says no'); raise SystemExit(3)"] for name in ("one", "two")}
+    assert lint.main(good | bad) == 1
+    told = capsys.readouterr().err
+    assert "lint: one\none says no" in told and "lint: two\ntwo says no" in told
+    assert "all is well" not in told
+    assert {"ruff check", "ruff format", "pyright", "import-linter"} == lint.COMMANDS.keys()
+
+
 # -- notebooks ----------------------------------------------------------------------------------
 
 

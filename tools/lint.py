@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,7 +23,7 @@ COMMANDS = {
 }
 
 
-def main() -> int:
+def main(commands: Mapping[str, Sequence[str]] = COMMANDS) -> int:
     """Entry point; returns the exit code."""
     started = {
         name: subprocess.Popen(
@@ -34,7 +35,7 @@ def main() -> int:
             encoding="utf-8",
             errors="replace",
         )
-        for name, words in COMMANDS.items()
+        for name, words in commands.items()
     }
     told = {name: process.communicate()[0] for name, process in started.items()}
     failed = [name for name, process in started.items() if process.returncode != 0]
