@@ -33,7 +33,7 @@ SEEDS = {
     "03-warmup": r"\b(3[0-4]\d\d)\b",
     "04-cyclical": r"\b(4[0-8]\d\d)\b",
     "05-optimizers": r"FIRST = (5000)",
-    "more-claims": r"\b(3[0-4]\d\d|4[0-8]\d\d)\b",
+    "more-claims": r"\b(3[0-5]\d\d|4[0-8]\d\d)\b",
     "own-model": r"seeds(?: =|=)\s?range\(([\d, ]+)\)",
 }
 CLAIMS_FIRST = r"FIRST = (2000) "
