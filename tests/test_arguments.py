@@ -233,7 +233,7 @@ def targets(package: str) -> Iterator[Target]:
         if not isinstance(value, type):
             yield Target(f"{package}.{name}", value)
         elif not issubclass(value, Exception):
-            if not inspect.isabstract(value):
+            if not (inspect.isabstract(value) or getattr(value, "_is_protocol", False)):
                 yield Target(f"{package}.{name}", value)
             for own, kind in vars(value).items():
                 if own.startswith("_"):
