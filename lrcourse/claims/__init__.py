@@ -1,17 +1,8 @@
 """Sentences as tests: evidence over seeds, a margin, and a verdict on one line."""
 
 from lrcourse.claims.evidence import Evidence, equivalent, exact, paired, slope, spread
-from lrcourse.claims.judging import (
-    CHANCE,
-    FALSE_ALARM,
-    ClaimError,
-    claim,
-    judge,
-    made,
-    most_that_differ,
-    page,
-    several,
-)
+from lrcourse.claims.judging import ClaimError, claim, judge
+from lrcourse.claims.pages import CHANCE, FALSE_ALARM, made, most_that_differ, page, several
 from lrcourse.claims.verdicts import SANITIZE, Verdict, read_lines, summarise
 
 __all__ = [
