@@ -7,8 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lrcourse.recorder import momentum_of
-from lrcourse.tracing.anatomy import TORCH, leaves
+from lrcourse.recorder import groups_of, momentum_of, stepping
+from lrcourse.tracing.anatomy import TORCH, inside_of, leaves
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +27,11 @@ class Condition:
 
     stale: tuple[tuple[int, float, float], ...] = ()  # group, its LR, what the scheduler says
     rewritten: tuple[tuple[int, float, float, str], ...] = ()  # group, base, initial_lr, by whom
+    bases: tuple[float, ...] = ()  # the LR that each group starts from
+    known_groups: tuple[str, int] | None = None  # by whom, how many groups; where it is another
+    parted: tuple[str, str] | None = None  # what the scheduler writes to, what makes the updates
+    loaded: tuple[float, float] | None = None  # the LR built with, and the one that it holds
+    overwritten: tuple[tuple[str, ...], str] | None = None  # who has no effect, and through whom
     flattened: str = ""  # the scheduler that gave all groups one LR
     unused: bool = False  # the optimizer has made no update that left a state
     stateful: bool = False  # it would have left one
@@ -36,19 +41,75 @@ class Condition:
 
 def condition(optimizer: torch.optim.Optimizer, scheduler: Any) -> Condition:
     """Read the state of both, changing neither."""
-    groups = optimizer.param_groups
+    groups = groups_of(optimizer)
+    scheduler = inside_of(scheduler)
+    defaults, state = getattr(optimizer, "defaults", {}), getattr(optimizer, "state", {})
+    unused = not getattr(optimizer, "_opt_called", False) and not any(state.values())
     inside = [leaf for leaf in leaves(scheduler) if type(leaf).__module__ == TORCH]
     rewriters = [leaf for leaf in inside if type(leaf).__name__ in _REWRITERS]
-    built = momentum_of(optimizer.defaults)
+    built = momentum_of(defaults)
     return Condition(
+        bases=tuple(float(group.get("initial_lr", group["lr"])) for group in groups),
+        known_groups=_known_groups(scheduler, groups),
+        parted=_parted(optimizer, scheduler, groups),
+        loaded=None if rewriters else _loaded(optimizer, scheduler, groups),
+        overwritten=_overwritten(scheduler),
         stale=_stale(scheduler, groups),
         rewritten=_rewritten(inside, rewriters, groups),
         flattened=_flattened(inside, rewriters, groups),
-        unused=not getattr(optimizer, "_opt_called", False) and not any(optimizer.state.values()),
+        unused=unused,
         stateful=type(optimizer).__name__ != "SGD" or any(map(momentum_of, groups)),
         built_momentum=built,
         cycled=tuple(_cycle(leaf, groups) for leaf in rewriters if leaf.cycle_momentum),
     )
+
+
+def _known_groups(scheduler: Any, groups: list[dict]) -> tuple[str, int] | None:
+    for leaf in leaves(scheduler):
+        bases = getattr(leaf, "base_lrs", None) or getattr(leaf, "base_values", None)
+        if isinstance(bases, list | tuple) and len(bases) not in (0, len(groups)):
+            return type(leaf).__name__, len(bases)
+    return None
+
+
+def _parted(optimizer: Any, scheduler: Any, groups: list[dict]) -> tuple[str, str] | None:
+    written = getattr(getattr(scheduler, "optimizer", None), "param_groups", groups)
+    used = {id(group) for group in groups}
+    if any(id(group) in used for group in written):
+        return None
+    inside = ", ".join(type(each.optimizer).__name__ for each in stepping(optimizer, "trace"))
+    return type(scheduler.optimizer).__name__, inside
+
+
+def _loaded(optimizer: Any, scheduler: Any, groups: list[dict]) -> tuple[float, float] | None:
+    """The LR that the optimizer was built with, and another one that a checkpoint has put there.
+
+    It has a state and has not been stepped since the scheduler was built, which begins anew.
+    """
+    built, state = getattr(optimizer, "defaults", {}).get("lr"), getattr(optimizer, "state", {})
+    fresh = getattr(scheduler, "last_epoch", 0) == 0
+    if built is None or not fresh or getattr(optimizer, "_opt_called", False):
+        return None
+    held = {float(group.get("initial_lr", group["lr"])) for group in groups}
+    if len(held) != 1 or not any(state.values()) or math.isclose(*held, float(built)):
+        return None
+    return float(built), *held
+
+
+# They compute the LR from its base at every step, whatever others have made of it.
+_FROM_THE_BASE = ("CosineAnnealingWarmRestarts", "CyclicLR", "LambdaLR", "OneCycleLR")
+
+
+def _overwritten(scheduler: Any) -> tuple[tuple[str, ...], str] | None:
+    if type(scheduler).__name__ != "ChainedScheduler" or not _is_torch(scheduler):
+        return None
+    names = [type(each).__name__ for each in scheduler._schedulers]
+    by = [name for name in names if name in _FROM_THE_BASE]
+    if len(names) < 2 or not by:
+        return None
+    others = list(names)
+    others.remove(by[-1])
+    return tuple(others), by[-1]
 
 
 def _stale(scheduler: Any, groups: list[dict]) -> tuple:

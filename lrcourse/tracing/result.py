@@ -46,6 +46,7 @@ class Trace:
     asked: int = 0
     every: int = 1
     title: str = ""
+    changes_at: int | None = None  # for rates that never change: when they would have
     anatomy: Anatomy = field(default_factory=lambda: Anatomy("", ()))
     condition: Condition = field(default_factory=Condition)
 

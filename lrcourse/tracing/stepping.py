@@ -3,37 +3,134 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import random
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from lrcourse.recorder import momentum_of
+from lrcourse.recorder import groups_of, is_schedule_free, momentum_of, rate_used
 from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.rules import plateau
+from lrcourse.tracing.anatomy import inside_of
 from lrcourse.tracing.twin import CannotCopy
 
 
 def run(
-    optimizer: Any, advance: Callable[[int], None], updates: int
+    optimizer: Any, advance: Callable[[int], None], updates: int, clock: Clock | None = None
 ) -> tuple[np.ndarray, np.ndarray, str | None]:
     """LR and momentum of each update, shape (updates, groups), and the error that ended it."""
     lr, momentum, error = [], [], None
+    groups = groups_of(optimizer)
+    schedule_free = any(map(is_schedule_free, groups))
     for made in range(1, updates + 1):
-        lr.append([float(group["lr"]) for group in optimizer.param_groups])
-        momentum.append([momentum_of(group) for group in optimizer.param_groups])
+        lr.append([float(group["lr"]) for group in groups])
+        momentum.append([momentum_of(group) for group in groups])
         try:
             optimizer.step()
+            if schedule_free:
+                lr[-1] = [
+                    rate_used(group) if is_schedule_free(group) else float(group["lr"])
+                    for group in groups
+                ]
             advance(made)
+            if clock is not None:
+                clock.tick()
         except CannotCopy as problem:
             raise TypeError(f"trace: {problem}") from None
         except Exception as problem:  # a foreign scheduler may raise anything
             error = f"{type(problem).__name__}: {problem}"
             break
-    return np.array(lr, np.float64), np.array(momentum, np.float64), error
+    return _table(lr), _table(momentum), error
+
+
+def _table(rows: list[list[float]]) -> np.ndarray:
+    """The rows as an array; a group that a scheduler adds on the way is NaN before."""
+    table = np.full((len(rows), max(map(len, rows))), np.nan)
+    for t, row in enumerate(rows):
+        table[t, : len(row)] = row
+    return table
+
+
+class Clock:
+    """The position of a scheduler inside a wrapper, after each update."""
+
+    def __init__(self, scheduler: Any) -> None:
+        self._scheduler = scheduler
+        self._read = [float(getattr(scheduler, "last_epoch", 0))]
+
+    def tick(self) -> None:
+        """Read it once more. A fraction of an epoch counts where it is kept."""
+        whole = float(getattr(self._scheduler, "last_epoch", 0))
+        self._read.append(whole)
+
+    def read(self, every: int) -> list[float]:
+        """The positions, one for each step of the wrapper."""
+        return self._read[::every]
+
+
+MOST_LOOKED_FOR = 2_000  # further steps
+
+
+def first_change(scheduler: Any, optimizer: Any, steps: int) -> int | None:
+    """The step at which rates that held still for ``steps`` steps change; None where they do not.
+
+    A function is asked for later and later t; any other scheduler is stepped on. Both are copies.
+    """
+    functions = getattr(scheduler, "lr_lambdas", None)
+    with contextlib.suppress(Exception):  # a foreign scheduler may raise anything
+        if isinstance(scheduler, Schedule | plateau) or metric_of(scheduler) is not None:
+            return None
+        if functions and not hasattr(type(scheduler), "_get_closed_form_lr"):
+            before = [float(function(scheduler.last_epoch)) for function in functions]
+            if type(scheduler).__name__ == "MultiplicativeLR":
+                before = [1.0] * len(functions)
+            for t in (scheduler.last_epoch + int(steps * 1.25**k) for k in range(80)):
+                if [float(function(t)) for function in functions] != before:
+                    return t
+            return None
+        groups = groups_of(optimizer)
+        before = [float(group["lr"]) for group in groups]
+        for k in range(min(9 * steps, MOST_LOOKED_FOR)):
+            scheduler.step()
+            if [float(group["lr"]) for group in groups] != before:
+                return steps + k
+    return None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a scheduler takes the metric that it watches."""
+
+    keyword: str | None = None  # None: as the first argument
+    optional: bool = False
+
+
+def metric_of(scheduler: Any) -> Metric | None:
+    """How ``step`` takes a metric; None where the scheduler watches none."""
+    if isinstance(scheduler, Schedule | plateau):
+        return Metric() if isinstance(scheduler, plateau) else None
+    if hasattr(scheduler, "step_update"):
+        return Metric() if type(scheduler).__name__.startswith("Plateau") else None
+    try:
+        parameters = list(inspect.signature(scheduler.step).parameters.values())
+    except (TypeError, ValueError):
+        return None
+    passes_on = any(each.kind is each.VAR_POSITIONAL for each in parameters)
+    if passes_on and inside_of(scheduler) is not scheduler:
+        return metric_of(inside_of(scheduler))
+    first = parameters[0] if parameters else None
+    named = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if first is not None and first.default is first.empty and first.kind in named:
+        return Metric()
+    for each in parameters:
+        if any(word in each.name.lower() for word in ("metric", "loss", "score")):
+            return Metric(each.name, optional=each.default is not each.empty)
+    return None
 
 
 def advance_of(
@@ -45,9 +142,17 @@ def advance_of(
     if hasattr(scheduler, "step_update"):
         return _timm_stepper(scheduler, when, every, metrics)
 
+    metric = metric_of(scheduler)
+
     def step(made: int) -> None:
-        if made % every == 0:
-            scheduler.step(*([] if metrics is None else [metrics[made // every - 1]]))
+        if made % every:
+            return
+        if metrics is None or metric is None:
+            scheduler.step()
+        elif metric.keyword is None:
+            scheduler.step(metrics[made // every - 1])
+        else:
+            scheduler.step(**{metric.keyword: metrics[made // every - 1]})
 
     return step, every
 

@@ -15,28 +15,29 @@ Optimizer and scheduler stay as they are, bit for bit: copies of them are steppe
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import torch
 
-from lrcourse.recorder import Recorder, group_names
+from lrcourse.recorder import Recorder, group_names, groups_of, share_groups, stepping
 from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.rules import plateau
-from lrcourse.support.checks import Number
-from lrcourse.tracing.anatomy import Anatomy, anatomy
+from lrcourse.support.checks import whole
+from lrcourse.tracing.anatomy import Anatomy, anatomy, inside_of, on_clock
 from lrcourse.tracing.checks import examine
-from lrcourse.tracing.condition import condition
+from lrcourse.tracing.condition import Condition, condition
 from lrcourse.tracing.findings import Finding, Findings
 from lrcourse.tracing.log import Log
 from lrcourse.tracing.result import Trace
-from lrcourse.tracing.stepping import advance_of, run, undisturbed
+from lrcourse.tracing.stepping import Clock, advance_of, first_change, metric_of, run, undisturbed
 from lrcourse.tracing.twin import twins
 
 __all__ = ["Finding", "Findings", "Trace", "lint", "record", "trace"]
 
-_COUNT = Number("a whole number >= 1", lambda v: v >= 1, whole=True)
+MOST_UPDATES = 10_000_000  # more take minutes and gigabytes
+_COUNT = whole(1, MOST_UPDATES)
 
 
 def trace(
@@ -77,25 +78,34 @@ def trace(
     _check(optimizer, scheduler)
     updates = _COUNT("trace", "updates", updates)
     every = _updates_per_step(when, updates_per_epoch)
-    built = anatomy(scheduler, optimizer.param_groups), condition(optimizer, scheduler)
-    names = group_names(optimizer.param_groups)
+    groups, inside = groups_of(optimizer), inside_of(scheduler)
+    built, state = anatomy(scheduler, groups), condition(optimizer, scheduler)
+    names = group_names(groups)
     with undisturbed() as notes:
-        copied, scheduler_copy = twins(optimizer, scheduler)
+        copied, scheduler_copy, inside_copy = twins(optimizer, scheduler, inside)
         with_metrics = _metrics(scheduler, metrics, updates // every)
         advance, every = advance_of(copied, scheduler_copy, when, every, with_metrics)
-        lr, momentum, error = run(copied, advance, updates)
+        clock = None if inside is scheduler else Clock(inside_copy)
+        lr, momentum, error = run(copied, advance, updates, clock)
+        told = tuple(dict.fromkeys(notes))
+        still = error is None and len(lr) > 1 and bool((lr == lr[0]).all())
+        changes_at = first_change(scheduler_copy, copied, -(-updates // every)) if still else None
+    if clock is not None:
+        name = type(scheduler).__name__
+        built = on_clock(built, clock.read(every), name)
     return Trace(
         lr=lr,
         momentum=momentum,
         names=names,
         stopped_at=None if error is None else len(lr),
         error=error,
-        notes=tuple(dict.fromkeys(notes)),
+        notes=told,
         asked=updates,
         every=every,
-        title=f"{built[0].name} on {type(optimizer).__name__}",
-        anatomy=built[0],
-        condition=built[1],
+        title=f"{built.name} on {type(optimizer).__name__}",
+        changes_at=changes_at,
+        anatomy=built,
+        condition=state,
     )
 
 
@@ -154,6 +164,7 @@ def _as_trace(log: Recorder, every: int) -> Trace:
         every=every,
         title="record",
         anatomy=Anatomy("the schedule", ()),
+        condition=Condition(bases=getattr(log, "bases", ())),
     )
 
 
@@ -161,11 +172,7 @@ def _as_trace(log: Recorder, every: int) -> Trace:
 
 
 def _check(optimizer: Any, scheduler: Any) -> None:
-    if not isinstance(optimizer, torch.optim.Optimizer):
-        raise TypeError(
-            f"trace takes a torch optimizer and then its scheduler; the optimizer given is a "
-            f"{type(optimizer).__name__}"
-        )
+    stepping(optimizer, "trace")
     if isinstance(scheduler, Schedule | plateau):
         return
     if isinstance(scheduler, type) or not callable(getattr(scheduler, "step", None)):
@@ -174,7 +181,7 @@ def _check(optimizer: Any, scheduler: Any) -> None:
             f"from lrcourse.schedules; got {scheduler!r}, a {type(scheduler).__name__}"
         )
     owner = getattr(scheduler, "optimizer", optimizer)
-    if owner is not optimizer and getattr(optimizer, "optimizer", None) is not owner:
+    if hasattr(owner, "param_groups") and not share_groups(owner, optimizer):
         raise ValueError(
             f"this {type(scheduler).__name__} belongs to another optimizer and changes nothing "
             f"here; give the optimizer that it was built on"
@@ -197,7 +204,8 @@ def _updates_per_step(when: str, updates_per_epoch: int | None) -> int:
 def _metrics(scheduler: Any, metrics: Iterable[float] | None, steps: int) -> list[float] | None:
     """The metrics as a list, if the scheduler watches any; None if it does not."""
     try:
-        values = None if metrics is None else [float(value) for value in metrics]
+        # As many as are needed: they may come from what has no end.
+        values = None if metrics is None else [float(value) for value in islice(metrics, steps)]
     except (TypeError, ValueError):
         raise TypeError(
             f"metrics is a list of numbers, one for each step of the scheduler; got {metrics!r}"
@@ -207,7 +215,8 @@ def _metrics(scheduler: Any, metrics: Iterable[float] | None, steps: int) -> lis
             f"metrics has {len(values)} values, and the scheduler makes {steps} steps; give one "
             f"for each step"
         )
-    if not _watches(scheduler):
+    metric = metric_of(scheduler)
+    if metric is None or (metric.optional and values is None):
         if values is not None:
             raise ValueError(f"{type(scheduler).__name__} watches no metric; leave metrics out")
         return None
@@ -218,16 +227,3 @@ def _metrics(scheduler: Any, metrics: Iterable[float] | None, steps: int) -> lis
             f"validation losses of an earlier run"
         )
     return values
-
-
-def _watches(scheduler: Any) -> bool:
-    if isinstance(scheduler, Schedule | plateau):
-        return isinstance(scheduler, plateau)
-    if hasattr(scheduler, "step_update"):
-        return type(scheduler).__name__.startswith("Plateau")
-    try:
-        first = next(iter(inspect.signature(scheduler.step).parameters.values()), None)
-    except (TypeError, ValueError):
-        return False
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return first is not None and first.default is first.empty and first.kind in positional

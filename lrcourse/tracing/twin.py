@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import enum
 import functools
+import inspect
 import io
 import types
 import weakref
@@ -19,6 +20,8 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from lrcourse.recorder import is_schedule_free
 
 # A schedule reads a table of this many numbers at most; what is larger is somebody's data set.
 LARGEST_COPIED = 2**20
@@ -53,15 +56,15 @@ class CannotCopy(Exception):
     """The schedule draws on something that cannot be copied."""
 
 
-def twins(optimizer: torch.optim.Optimizer, scheduler: Any) -> tuple[Any, Any]:
-    """Copies of both that know each other, and whose optimizer's `step` does nothing.
+def twins(*originals: Any) -> list[Any]:
+    """Copies of all that know each other; the `step` of an optimizer among them does nothing.
 
     The copied parameters share the memory of the originals and have no gradient. No hook is
     copied. Out of reach, and so shared: global variables, caches of `functools.lru_cache`, open
     files, objects with a `__del__`, tensors and arrays of more than a million numbers.
     """
     copier = _Copier()
-    return copier(optimizer), copier(scheduler)
+    return [copier(each) for each in originals]
 
 
 class _Copier:
@@ -127,7 +130,16 @@ class _Copier:
             elif name != "step":
                 made.__dict__[name] = self(value)
 
+        scaled = [group for group in _own_groups(made) if is_schedule_free(group)]
+        for group in scaled:  # it scales its LR inside the step: let it, on a parameter of no use
+            dummy = torch.nn.Parameter(torch.zeros(1))
+            dummy.grad = torch.zeros(1)
+            group.update(params=[dummy], train_mode=True)
+
         def step(*_: Any, **__: Any) -> None:
+            if scaled:
+                with torch.no_grad():
+                    inspect.unwrap(type(x).step)(made)
             made._opt_called = True  # torch's schedulers look whether step() came before theirs
 
         if hasattr(x.step, "_wrapped_by_lr_sched"):
@@ -209,6 +221,10 @@ class _Copier:
         except Exception:  # whatever a class raises that refuses to be copied
             is_iterator = hasattr(type(x), "__next__") and not isinstance(x, io.IOBase)
             return SingleUse(x) if is_iterator else x
+
+
+def _own_groups(optimizer: Any) -> list[dict[str, Any]]:
+    return optimizer.__dict__.get("param_groups", [])
 
 
 def _copied_numbers(x: Any) -> Any:

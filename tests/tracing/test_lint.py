@@ -372,9 +372,12 @@ def test_gradient_accumulation_doubles_the_length():
     finding = only(lint(s.cosine(2 * N), updates=N))
     assert finding.code == "ends-late"
     assert "gradient accumulation" in finding.mend
-    assert lint(s.cosine(1.9 * N), updates=N) == ()
+    assert only(lint(s.cosine(1.3 * N), updates=N)).code == "ends-late"
+    assert lint(s.cosine(1.2 * N), updates=N) == ()
     assert only(lint(s.cosine(N), updates=2 * N)).code == "ends-early"
-    assert lint(s.cosine(N), updates=int(1.9 * N)) == ()
+    assert only(lint(s.cosine(N), updates=int(1.2 * N))).code == "ends-early"  # 0 for a sixth
+    assert lint(s.cosine(N, floor=0.01), updates=int(1.9 * N)) == ()  # trains on at its floor
+    assert lint(s.cosine(N), updates=int(1.1 * N)) == ()
 
 
 # -- the state before the first update ----------------------------------------------------------

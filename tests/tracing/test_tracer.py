@@ -155,14 +155,15 @@ def test_timm_plateau():
 @pytest.mark.parametrize(
     "change, error, told",
     [
-        ({"updates": 0}, ValueError, "updates must be a whole number >= 1; got 0"),
-        ({"updates": 2.5}, ValueError, "updates must be a whole number >= 1; got 2.5"),
+        ({"updates": 0}, ValueError, "updates must be a whole number from 1 to 10000000; got 0"),
+        ({"updates": 2.5}, ValueError, "from 1 to 10000000; got 2.5"),
+        ({"updates": 1e308}, ValueError, "from 1 to 10000000; got 1e\\+308"),
         ({"updates": "9"}, TypeError, "got '9', a str"),
         ({"when": "batch"}, ValueError, '"update" or "epoch", not \'batch\''),
         ({"when": "epoch"}, ValueError, "needs updates_per_epoch"),
         ({"scheduler": lambda t: t}, TypeError, "an object with step"),
         ({"scheduler": ls.StepLR}, TypeError, "an object with step"),
-        ({"optimizer": [1]}, TypeError, "the optimizer given is a list"),
+        ({"optimizer": [1]}, TypeError, "must be a torch optimizer, or a wrapper .* a list"),
     ],
 )
 def test_arguments_that_cannot_be_meant(change, error, told):

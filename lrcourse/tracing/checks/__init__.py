@@ -1,7 +1,7 @@
 """What looks wrong in a trace of a schedule.
 
 Each check is a function from a ``Trace`` to findings. The codes, and from which size on (the
-numbers in capitals stand in ``lint_rates`` and ``lint_lengths``):
+numbers in capitals stand in `checks.rates`, `checks.lengths` and `checks.meanings`):
 
     no-updates        a record holds no update
     error             the scheduler raises an error
@@ -13,15 +13,25 @@ numbers in capitals stand in ``lint_rates`` and ``lint_lengths``):
     peak-missed       the LR stays more than PEAK_TOLERANCE below the peak that a warmup leads to
     rise-after-end    the LR rises, by more than RISE of the peak, after its schedule has ended
     ends-early        the schedule is over, or its LR has VANISHED, before LONG of the training
-                      (milestones: before LONG_MILESTONES of it)
-    ends-late         the schedule, or its first change, takes 1 / LONG times the training or more
+                      (milestones: before LONG_MILESTONES of it), or the LR is exactly 0 for
+                      more than ZERO of it
+    ends-late         the schedule, or its first change, takes more than LATE times the training
+    ends-high         the training ends just after a restart, or its decay has hardly begun
+    above-peak        the LR rises above the rate that its schedule starts from or leads to
+    never-changes     a schedule that is to move the LR does not
+    milestones        milestones that are no whole numbers, which no step is equal to
+    small-factor      the function of a LambdaLR seems to return an LR and no factor
+    groups-added      the scheduler knows another number of groups than the optimizer has
+    groups-parted     the scheduler writes into other groups than the updates use
+    loaded-lr         a checkpoint has replaced the LR that the optimizer was built with
+    no-effect         a part of a ChainedScheduler is overwritten at each step
     momentum          a cyclic scheduler writes another momentum than the optimizer was given
-    groups-flattened  a scheduler gave one LR to groups that were to differ
+    groups-flattened  groups that were to differ have one LR
     base-rewritten    one scheduler changed the rate from which another one starts
     stale-lr          the groups hold another LR than the scheduler says
     stepped-before    the scheduler has been stepped, and the optimizer has not
 
-and from comparing a record (``lrcourse.tracing.drift``): lag, scale, differs, length.
+and from comparing a record (`lrcourse.tracing.log`): lag, scale, skipped, differs, length.
 
 What a known scheduler does by design is no finding: restarts, cycles, milestones, a warmup of any
 length, a 1cycle that moves the momentum around the one given. Jumps are looked for where one
@@ -30,13 +40,11 @@ scheduler hands over to another and in functions whose design is not known.
 
 from __future__ import annotations
 
-from lrcourse.tracing.checks import condition as lint_condition
-from lrcourse.tracing.checks import lengths as lint_lengths
-from lrcourse.tracing.checks import rates as lint_rates
+from lrcourse.tracing.checks import condition, lengths, meanings, rates
 from lrcourse.tracing.findings import Findings
 from lrcourse.tracing.result import Trace
 
-CHECKS = (*lint_rates.CHECKS, *lint_lengths.CHECKS, *lint_condition.CHECKS)
+CHECKS = (*rates.CHECKS, *meanings.CHECKS, *lengths.CHECKS, *condition.CHECKS)
 
 
 def examine(trace: Trace) -> Findings:

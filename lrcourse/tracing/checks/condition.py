@@ -99,4 +99,97 @@ def momentum(trace: Trace) -> Iterator[Finding]:
         yield Finding("momentum", t, g, value, message, mend)
 
 
-CHECKS = (stale, rewritten, flattened, stepped, momentum)
+def groups_unknown(trace: Trace) -> Iterator[Finding]:
+    if trace.condition.known_groups is None:
+        return
+    by, known = trace.condition.known_groups
+    g = min(known, len(trace.names) - 1)
+    value = float(trace.lr[0, g]) if trace.updates else math.nan
+    message = (
+        f"the optimizer has {len(trace.names)} groups and {by} knows {known}: a group that was "
+        f"added after it was built is not scheduled, and newer versions of torch fail at the step"
+    )
+    mend = "add every group before building the scheduler, or build it anew afterwards"
+    yield Finding("groups-added", 0, g, value, message, mend)
+
+
+def parted(trace: Trace) -> Iterator[Finding]:
+    if trace.condition.parted is None or not trace.updates:
+        return
+    written, used = trace.condition.parted
+    value = float(trace.lr[0, 0])
+    message = (
+        f"the scheduler writes into the groups of {written}, and the updates are made by {used}, "
+        f"whose groups are others: they stay at {value:.4g}"
+    )
+    mend = (
+        "load_state_dict of a wrapper may replace the inner groups: build the scheduler on the "
+        "optimizer inside, or set wrapper.param_groups = inner.param_groups again"
+    )
+    yield Finding("groups-parted", 0, 0, value, message, mend)
+
+
+def loaded(trace: Trace) -> Iterator[Finding]:
+    if trace.condition.loaded is None or not trace.updates:
+        return
+    built, held = trace.condition.loaded
+    message = (
+        f"the optimizer was built with an LR of {built:.4g} and holds {held:.4g}, and the "
+        f"scheduler begins anew: load_state_dict puts the checkpoint's LR into the groups"
+    )
+    mend = (
+        "if the new LR is meant, set group['lr'] and drop group['initial_lr'] after loading and "
+        "before building the scheduler"
+    )
+    yield Finding("loaded-lr", 0, 0, float(trace.lr[0, 0]), message, mend)
+
+
+def overwritten(trace: Trace) -> Iterator[Finding]:
+    if trace.condition.overwritten is None or not trace.updates:
+        return
+    others, by = trace.condition.overwritten
+    message = (
+        f"{by} computes the LR from its base at every step, so that {', '.join(others)} beside it "
+        f"in the ChainedScheduler has no lasting effect"
+    )
+    mend = (
+        "chain only schedulers that go on from the present LR, or multiply shapes: "
+        "lrcourse.schedules, restarts(50) * multistep([30, 60], 0.1)"
+    )
+    yield Finding("no-effect", 0, None, math.nan, message, mend)
+
+
+def one_rate(trace: Trace) -> Iterator[Finding]:
+    """Groups whose base rates differ, and whose rates do not, from the first step on."""
+    bases, steps = np.array(trace.condition.bases), trace.lr[trace.every :]
+    if trace.condition.flattened or len(bases) != trace.lr.shape[1] or len(steps) < 2:
+        return
+    moving = bases > 0
+    some = steps[:, moving]
+    if moving.sum() < 2 or np.ptp(bases[moving]) <= 1e-6 * bases.max() or not (some > 0).any():
+        return
+    if not np.allclose(some, some[:, :1], rtol=1e-6, atol=0):
+        return
+    g = int(np.flatnonzero(moving)[1])
+    value = float(trace.lr[trace.every, g])
+    told = ", ".join(f"{base:.4g}" for base in bases[:4])
+    message = (
+        f"the groups start from different rates ({told}), and all have one LR ({value:.4g} at "
+        f"update {trace.every})"
+    )
+    mend = "let the schedule multiply each group's own base rate instead of setting one LR for all"
+    yield Finding("groups-flattened", trace.every, g, value, message, mend)
+
+
+CHECKS = (
+    groups_unknown,
+    parted,
+    loaded,
+    overwritten,
+    one_rate,
+    stale,
+    rewritten,
+    flattened,
+    stepped,
+    momentum,
+)

@@ -7,19 +7,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lrcourse.tracing.checks.rates import by_step
+from lrcourse.tracing.checks.rates import by_step, total_steps
 from lrcourse.tracing.findings import Finding
 from lrcourse.tracing.result import Trace
 
 LONG = 0.5  # of the training
+ZERO = 0.1  # of the training, at a rate of exactly 0
+LATE = 1.2  # times the training
 LONG_MILESTONES = 0.1  # of the training: the last rate of a staircase is often held for long
 VANISHED = 1e-6  # of the peak
 FEWEST_STEPS = 4  # with fewer there is nothing to say about lengths
-
-
-def _total(trace: Trace) -> int:
-    """Steps of the scheduler in the whole training, those made before the trace included."""
-    return trace.anatomy.position + -(-trace.asked // trace.every)
 
 
 def nothing(trace: Trace) -> Iterator[Finding]:
@@ -30,16 +27,19 @@ def nothing(trace: Trace) -> Iterator[Finding]:
 
 
 def ends_early(trace: Trace) -> Iterator[Finding]:
-    steps, total = by_step(trace), _total(trace)
+    steps, total = by_step(trace), total_steps(trace)
     length, position = trace.anatomy.length, trace.anatomy.position
-    if total < FEWEST_STEPS or len(steps) < 2 or not trace.anatomy.parts:
+    if total < FEWEST_STEPS or len(steps) < 2:
         return
-    if length is None:
+    if length is None or not trace.anatomy.parts:
         yield from _vanishes(trace, steps, total)
         return
     last = [part for part in trace.anatomy.parts if part.stop == math.inf]
     share = LONG_MILESTONES if all(part.stepwise for part in last) else LONG
     falls = (steps[-1] < 0.999 * steps.max(0)).any() or any(part.rebounds for part in last)
+    zero = len(steps) == total - position and (steps[max(math.ceil(length) - position, 0) :] == 0)
+    zero = zero is not False and zero.size > 0 and bool(zero.all())
+    share = 1 - max(ZERO, 1.5 / total) if zero else share
     if not falls or not position < length <= share * total:
         return
     k = min(math.ceil(length) - position, len(steps) - 1)
@@ -58,7 +58,9 @@ def _vanishes(trace: Trace, steps: np.ndarray, total: int) -> Iterator[Finding]:
     if not gone.any():
         return
     k = int(gone.argmax())
-    if trace.anatomy.position + k > LONG * total or len(steps) < total - trace.anatomy.position:
+    late = trace.anatomy.position + k
+    dead = bool((steps[k:] == 0).any(1).all()) and late <= (1 - max(ZERO, 1.5 / total)) * total
+    if not (dead or late <= LONG * total) or len(steps) < total - trace.anatomy.position:
         return
     g = int((steps[k] <= VANISHED * steps.max(0)).argmax())
     t, value = k * trace.every, float(steps[k, g])
@@ -79,18 +81,19 @@ def _mend_early(trace: Trace) -> str:
 
 
 def ends_late(trace: Trace) -> Iterator[Finding]:
-    total, length = _total(trace), trace.anatomy.length
+    total, length = total_steps(trace), trace.anatomy.length
     if total < FEWEST_STEPS or not trace.updates or trace.error is not None:
         return
     last = [part for part in trace.anatomy.parts if part.stop == math.inf]
     waits = [part.start + part.first for part in last if part.first is not None]
-    if last and length is not None and any(part.top != part.length for part in last):
+    timed = any(part.top != part.length and part.timed for part in last)
+    if last and length is not None and timed:
         long, does = length, f"takes {length:g} steps"
     elif length is None and waits:
         long, does = min(waits), f"first changes the LR (or restarts) after {min(waits):g} steps"
     else:
         return
-    if long < total / LONG:
+    if long <= LATE * total:
         return
     t, value = trace.updates - 1, float(trace.lr[-1, 0])
     message = (

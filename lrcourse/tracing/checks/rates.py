@@ -22,6 +22,11 @@ def by_step(trace: Trace) -> np.ndarray:
     return trace.lr[:: trace.every]
 
 
+def total_steps(trace: Trace) -> int:
+    """Steps of the scheduler in the whole training, those made before the trace included."""
+    return trace.anatomy.position + -(-trace.asked // trace.every)
+
+
 def where(trace: Trace, update: int) -> str:
     """An update in words, with its epoch where the scheduler counts epochs."""
     if trace.every == 1:
@@ -46,7 +51,7 @@ def error(trace: Trace) -> Iterator[Finding]:
     mend = "see what the error asks for; the updates after it cannot be made"
     if any(part.name == "OneCycleLR" for part in trace.anatomy.parts):
         mend = (
-            f"give OneCycleLR total_steps={-(-trace.asked // trace.every)} and step it as often, "
+            f"give OneCycleLR total_steps={total_steps(trace)} and step it as often, "
             f"or use lrcourse.schedules.one_cycle, which holds its last value"
         )
     stop = trace.stopped_at
@@ -148,6 +153,8 @@ def peaks(trace: Trace) -> Iterator[Finding]:
     for part in trace.anatomy.parts:
         if part.top is None or not part.alone or position > part.start or not len(steps):
             continue
+        if part.flat and part.stop == math.inf and len(steps) <= part.top:
+            continue  # a factor for the whole training
         if len(part.peaks) != steps.shape[1] or part.start >= position + len(steps):
             continue
         expected = np.array(part.peaks)
