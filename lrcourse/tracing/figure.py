@@ -9,20 +9,30 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from lrcourse import __version__, look
-from lrcourse.tracing.result import Trace
 
 SHOWN_GROUPS = 6
 
 
-def trace(trace: Trace, path: str | os.PathLike[str] | None = None, name: str = "trace") -> None:
-    """Draw a trace; with ``path`` save it as PNG, else show it (and keep it in a headless run).
+def draw(
+    lr: np.ndarray,
+    momentum: np.ndarray,
+    names: tuple[str, ...],
+    title: str,
+    *,
+    stopped_at: int | None = None,
+    path: str | os.PathLike[str] | None = None,
+    name: str = "trace",
+) -> None:
+    """Draw LR and momentum, each of shape (updates, groups), and where an error has ended them.
+
+    With `path` it is saved as PNG, else shown (and kept in a headless run).
 
     Groups whose curves are equal share a line. A log axis is used where a fifth of the rates lie
     below a thousandth of the peak, and none is 0.
     """
-    if not trace.updates:
+    if not len(lr):
         raise ValueError("there is no update to draw")
-    moving = np.nanmax(np.ptp(trace.momentum, axis=0), initial=0.0) > 0
+    moving = np.nanmax(np.ptp(momentum, axis=0), initial=0.0) > 0
     with plt.rc_context(look.LOOK):
         figure, grid = plt.subplots(
             2 if moving else 1,
@@ -33,26 +43,26 @@ def trace(trace: Trace, path: str | os.PathLike[str] | None = None, name: str = 
             height_ratios=(2, 1) if moving else None,
         )
         top = grid[0, 0]
-        _curves(top, trace.lr, trace.names)
-        top.set_title(trace.title, wrap=True)
+        _curves(top, lr, names)
+        top.set_title(title, wrap=True)
         top.set_ylabel("learning rate")
-        _scale(top, trace.lr)
-        if trace.stopped_at is not None and trace.stopped_at < trace.asked:
-            top.axvline(trace.stopped_at, color="#888888", linestyle=":", linewidth=1.2)
+        _scale(top, lr)
+        if stopped_at is not None:
+            top.axvline(stopped_at, color="#888888", linestyle=":", linewidth=1.2)
             top.annotate(
                 " error",
-                (trace.stopped_at, 1),
+                (stopped_at, 1),
                 xycoords=top.get_xaxis_transform(),
                 va="top",
                 fontsize=8,
             )
         if moving:
-            _curves(grid[1, 0], trace.momentum, trace.names)
+            _curves(grid[1, 0], momentum, names)
             grid[1, 0].set_ylabel("momentum")
         grid[-1, 0].set_xlabel("update")
         for axes in grid[:, 0]:
             look.name_lines(axes)
-        origin = {"trace": trace.title, "updates": trace.updates, "lrcourse": __version__}
+        origin = {"trace": title, "updates": len(lr), "lrcourse": __version__}
         look.finish(figure, name, origin, path)
 
 

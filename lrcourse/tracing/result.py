@@ -14,8 +14,6 @@ from lrcourse.tracing.condition import Condition
 if TYPE_CHECKING:
     import os
 
-    import pandas as pd
-
 SHOWN_GROUPS = 5
 FIRST_ROWS = 3
 
@@ -61,20 +59,17 @@ class Trace:
         table = np.hstack([self.lr, self.momentum]).tolist()
         return [{"update": t, **dict(zip(keys, row, strict=True))} for t, row in enumerate(table)]
 
-    def to_frame(self) -> pd.DataFrame:
-        """A pandas table with a row for each update, see ``rows``."""
-        import pandas as pd
-
-        return pd.DataFrame(self.rows()).set_index("update")
-
     def plot(self, path: str | os.PathLike[str] | None = None, *, name: str = "trace") -> None:
         """Draw LR and momentum over the updates; with a path, save that PNG instead of showing.
 
         ``name`` is the figure's, where a headless run keeps it.
         """
-        from lrcourse.tracing import figure as plot_trace
+        from lrcourse.tracing.figure import draw  # matplotlib takes its time
 
-        plot_trace.trace(self, path, name)
+        before_the_end = self.stopped_at is not None and self.stopped_at < self.asked
+        stopped_at = self.stopped_at if before_the_end else None
+        arrays = self.lr, self.momentum, self.names
+        draw(*arrays, self.title, stopped_at=stopped_at, path=path, name=name)
 
     def __repr__(self) -> str:
         return f"<Trace: {self.title}, {self.updates} updates, {len(self.names)} groups>"

@@ -115,3 +115,16 @@ def test_updates_are_needed_and_positive(folder, capsys):
         with pytest.raises(SystemExit) as end:
             cli.main(["trace", "mine:build", *words])
         assert end.value.code == 2
+
+
+def test_more_updates_than_can_be_traced_are_refused_at_once(folder, capsys):
+    assert cli.main(["trace", "mine:build", "--updates", "1000000000000"]) == 2
+    assert "updates must be a whole number from 1 to 10000000" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("updates", ["1e12", str(2**63)])
+def test_updates_in_another_notation_are_told(folder, updates, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["trace", "mine:build", "--updates", updates])
+    assert end.value.code == 2
+    assert f"'{updates}' is not a whole number from 1 on" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """Traces: the values, the peers, the arguments, the table; and what a record is compared with."""
 
 import math
+import time
 import warnings
 
 import matplotlib
@@ -192,13 +193,13 @@ def test_the_table_shows_first_peak_and_last():
     assert lines[-1].split() == ["99", "4e-06", "0.95", "last"]
 
 
-def test_a_frame_and_rows():
-    pytest.importorskip("pandas")
+def test_rows():
     optimizer = sgd(1.0, momentum=0.9)
-    frame = tracing.trace(optimizer, ls.ExponentialLR(optimizer, 0.5), 2).to_frame()
-    assert frame.index.name == "update"
-    assert frame["lr group 0"].tolist() == [1.0, 0.5]
-    assert frame["momentum group 0"].tolist() == [0.9, 0.9]
+    rows = tracing.trace(optimizer, ls.ExponentialLR(optimizer, 0.5), 2).rows()
+    assert rows == [
+        {"update": 0, "lr group 0": 1.0, "momentum group 0": 0.9},
+        {"update": 1, "lr group 0": 0.5, "momentum group 0": 0.9},
+    ]
 
 
 def test_the_figure_draws_the_trace(tmp_path, monkeypatch):
@@ -337,3 +338,46 @@ def test_lint_of_a_record():
     assert set(found) == {"zero-start", "jump", "bad-lr"}
     assert (found["jump"].update, found["jump"].value) == (4, 1.0)
     assert found["bad-lr"].update == 6
+
+
+# -- speed ------------------------------------------------------------------------------------
+
+
+def quickest(function, times=7):
+    """The least processor time in seconds: what else runs here can only add to it."""
+    taken = []
+    for _ in range(times):
+        begin = time.process_time()
+        function()
+        taken.append(time.process_time() - begin)
+    return min(taken)
+
+
+def test_a_trace_and_a_lint_take_milliseconds():
+    optimizer = sgd(0.1, momentum=0.9)
+    scheduler = ls.CosineAnnealingLR(optimizer, 1000)
+    assert quickest(lambda: tracing.trace(optimizer, scheduler, 1000)) < 0.015
+    assert quickest(lambda: tracing.lint(optimizer, scheduler, 1000)) < 0.05
+
+
+def test_a_record_adds_next_to_nothing_to_an_update():
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(
+        torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Linear(64, 64), torch.nn.Linear(64, 10)
+    )
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+    x, y = torch.randn(128, 64), torch.randint(0, 10, (128,))
+
+    def train():
+        for _ in range(100):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(net(x), y).backward()
+            optimizer.step()
+
+    def recorded():
+        with tracing.record(optimizer):
+            train()
+
+    train()
+    ratios = [quickest(recorded, 5) / quickest(train, 5) for _ in range(5)]
+    assert min(ratios) < 1.02
