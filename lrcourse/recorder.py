@@ -126,13 +126,13 @@ class Recorder(Hooked):
                 read = _uncompiled(partial(self._read_again, k, each))
                 yield each.optimizer.register_step_post_hook(read)
 
-    def _read(self, k: int, stepper: Stepper, *_: object) -> None:
+    def _read(self, k: int, stepper: _Stepper, *_: object) -> None:
         # Several optimizers in a wrapper make one update between them, each once.
         if not self._rows or k in self._rows[-1]:
             self._rows.append({})
         self._rows[-1][k] = [(float(group["lr"]), momentum_of(group)) for group in stepper.groups]
 
-    def _read_again(self, k: int, stepper: Stepper, *_: object) -> None:
+    def _read_again(self, k: int, stepper: _Stepper, *_: object) -> None:
         self._rows[-1][k] = [(rate_used(group), momentum_of(group)) for group in stepper.groups]
 
     def __len__(self) -> int:
@@ -212,11 +212,11 @@ def _uncompiled(hook: Callable[..., None]) -> Callable[..., None]:
 
 
 @dataclass(frozen=True)
-class Stepper:
+class _Stepper:
     """An optimizer that makes updates; `inside` are those that step a part of its groups for it."""
 
     optimizer: torch.optim.Optimizer
-    inside: tuple[Stepper, ...] = ()
+    inside: tuple[_Stepper, ...] = ()
 
     @property
     def groups(self) -> list[Group]:
@@ -228,7 +228,7 @@ class Stepper:
         return [group for group in groups if theirs.isdisjoint(map(id, group["params"]))]
 
 
-def stepping(optimizer: object, owner: str) -> list[Stepper]:
+def stepping(optimizer: object, owner: str) -> list[_Stepper]:
     """The optimizers that make the updates: itself, or those inside where it is a wrapper.
 
     Inside a wrapper are the optimizers in its attributes (in their lists and dictionaries, too)
@@ -238,7 +238,7 @@ def stepping(optimizer: object, owner: str) -> list[Stepper]:
     Raises:
         TypeError: where there is none, or one without torch's hooks.
     """
-    if isinstance(optimizer, type) or not _is_optimizer(optimizer):
+    if not is_optimizer(optimizer):
         raise TypeError(
             f"{owner}: optimizer must be a torch optimizer, or a wrapper around one that has its "
             f"param_groups; got {shown(optimizer)}, a {type(optimizer).__name__}"
@@ -267,13 +267,13 @@ def share_groups(one: object, other: object) -> bool:
     return any(not a.isdisjoint(b) for a, b in zip(_ids(one), _ids(other), strict=True))
 
 
-def _steppers(optimizer: Any, seen: set[int]) -> Iterator[Stepper]:
+def _steppers(optimizer: Any, seen: set[int]) -> Iterator[_Stepper]:
     seen.add(id(optimizer))
-    found: list[Stepper] = []
+    found: list[_Stepper] = []
     for each in _held(optimizer):
         if id(each) not in seen and share_groups(optimizer, each):
             found += _steppers(each, seen)
-    itself = Stepper(optimizer, tuple(found))
+    itself = _Stepper(optimizer, tuple(found))
     if not found or itself.groups:
         yield itself
     yield from found
@@ -285,12 +285,13 @@ def _held(owner: object) -> Iterator[object]:
             continue
         several = isinstance(value, list | tuple | dict)
         inside = list(value.values()) if isinstance(value, dict) else value if several else [value]
-        yield from filter(_is_optimizer, inside)
+        yield from filter(is_optimizer, inside)
 
 
-def _is_optimizer(thing: object) -> bool:
+def is_optimizer(thing: object) -> bool:
+    """Whether it has parameter groups and steps them."""
     # The class first: to ask an object for what it lacks may start something.
-    if not callable(getattr(type(thing), "step", None)):
+    if isinstance(thing, type) or not callable(getattr(type(thing), "step", None)):
         return False
     groups = getattr(thing, "param_groups", None)
     return isinstance(groups, list) and all(isinstance(group, dict) for group in groups)

@@ -47,11 +47,10 @@ PACKAGES = (
     "training",
 )
 NOT_MENDED = {
+    "recorder",
     "book",
     "rangetest",
-    "recorder",
     "sweeps",
-    "tracing",
     "training",
 }
 

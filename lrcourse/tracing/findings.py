@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lrcourse.support.checks import each, kind
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -45,7 +47,8 @@ class Findings(tuple[Finding, ...]):
     __slots__ = ()
 
     def __new__(cls, findings: Iterable[Finding] = ()) -> Findings:
-        return super().__new__(cls, sorted(findings, key=lambda each: each.update))
+        checked = each(kind("a Finding", Finding), least=0)("Findings", "findings", findings)
+        return super().__new__(cls, sorted(checked, key=lambda one: one.update))
 
     @property
     def codes(self) -> tuple[str, ...]:

@@ -21,10 +21,10 @@ from typing import Any
 
 import torch
 
-from lrcourse.recorder import Recorder, group_names, groups_of, share_groups, stepping
+from lrcourse.recorder import Recorder, group_names, groups_of, is_optimizer, share_groups, stepping
 from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.rules import plateau
-from lrcourse.support.checks import whole
+from lrcourse.support.checks import shown, whole
 from lrcourse.tracing.anatomy import Anatomy, anatomy, inside_of, on_clock
 from lrcourse.tracing.checks import examine
 from lrcourse.tracing.condition import Condition, condition
@@ -130,6 +130,11 @@ def lint(
         return examine(subject)
     if isinstance(subject, Recorder):
         return examine(_as_trace(subject, _updates_per_step(when, updates_per_epoch)))
+    if not isinstance(subject, Schedule | plateau) and not is_optimizer(subject):
+        raise TypeError(
+            f"lint: subject must be an optimizer, a shape, a Trace or a record; got "
+            f"{shown(subject)}, a {type(subject).__name__}"
+        )
     if updates is None:
         raise ValueError(
             "lint needs updates, the number of updates of the training, to see whether the "
@@ -191,6 +196,8 @@ def _check(optimizer: Any, scheduler: Any) -> None:
 def _updates_per_step(when: str, updates_per_epoch: int | None) -> int:
     if when not in ("update", "epoch"):
         raise ValueError(f'when says what the scheduler counts: "update" or "epoch", not {when!r}')
+    if updates_per_epoch is not None:
+        updates_per_epoch = _COUNT("trace", "updates_per_epoch", updates_per_epoch)
     if when == "update":
         return 1
     if updates_per_epoch is None:
@@ -198,7 +205,7 @@ def _updates_per_step(when: str, updates_per_epoch: int | None) -> int:
             'when="epoch" needs updates_per_epoch=..., such as len(loader); 1 gives a trace in '
             "epochs"
         )
-    return _COUNT("trace", "updates_per_epoch", updates_per_epoch)
+    return updates_per_epoch
 
 
 def _metrics(scheduler: Any, metrics: Iterable[float] | None, steps: int) -> list[float] | None:
@@ -212,8 +219,8 @@ def _metrics(scheduler: Any, metrics: Iterable[float] | None, steps: int) -> lis
         ) from None
     if values is not None and len(values) < steps:
         raise ValueError(
-            f"metrics has {len(values)} values, and the scheduler makes {steps} steps; give one "
-            f"for each step"
+            f"trace: metrics has {len(values)} values, and the scheduler makes {steps} steps; it "
+            f"must have one for each step; got {shown(metrics)}"
         )
     metric = metric_of(scheduler)
     if metric is None or (metric.optional and values is None):
