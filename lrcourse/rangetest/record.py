@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,7 @@ class Part:
 
     loss: torch.Tensor  # its share
     answers: Answers | None
-    total: torch.Tensor | None  # of the batch itself: no number where the batch holds one
+    total: Callable[[], torch.Tensor | None]  # of the batch: no number where it holds none
 
 
 class Record:
@@ -37,7 +37,7 @@ class Record:
         self._updates, self._check_every, self._watch = updates, check_every, watch
         self._measures = measures
         self._pending: list[torch.Tensor] = []
-        self._totals: list[torch.Tensor | None] = []  # of the batches, as long as _pending
+        self._totals: dict[int, list[Callable[[], torch.Tensor | None]]] = {}  # of the last batches
         self._answers: list[Answers | None] = []
         self._loss: list[float] = []
         self.not_called: dict[int, list[float]] = {}
@@ -45,7 +45,6 @@ class Record:
         self.held_out: dict[int, tuple[float, float]] = {}
         self._why: str | None = None
         self._diverged_at: int | None = None
-        self._first_bad: int | None = None
         self._bad_batch: int | None = None
         self._passed_over = self._in_a_row = 0
 
@@ -69,12 +68,11 @@ class Record:
         self._in_a_row = 0
         if t == len(self._answers):
             self._pending.append(part.loss)
-            self._totals.append(part.total)
+            self._totals[t] = [part.total]
             self._answers.append(part.answers)
             return
         self._pending[-1] = self._pending[-1] + part.loss
-        if (total := self._totals[-1]) is not None and part.total is not None:
-            self._totals[-1] = total + part.total
+        self._totals[t].append(part.total)
         before, now = self._answers[-1], part.answers
         self._answers[-1] = (
             None if before is None or now is None else (before[0] + now[0], before[1] + now[1])
@@ -88,8 +86,8 @@ class Record:
                 f"of them; give more"
             )
         if len(self._answers) > t:
-            for parts in (self._pending, self._totals, self._answers):
-                parts.pop()
+            self._pending.pop()
+            self._answers.pop()
         self.check("out of batches")
 
     def is_due(self, t: int) -> bool:
@@ -98,29 +96,38 @@ class Record:
 
     def check(self, otherwise: str | None = None) -> bool:
         """Look at the losses since the last look; whether one of them has diverged."""
-        new = numbers_of(self._pending)
-        known = iter(numbers_of([total for total in self._totals if total is not None]))
-        totals = [None if total is None else next(known) for total in self._totals]
+        if len(self._pending) == 1:
+            new = [self._pending[0].item()]
+        else:
+            new = torch.stack(self._pending).tolist() if self._pending else []
         # Small tensors that outlive an update scatter the next one's activations over the memory.
         for t in range(len(self._loss), len(self._answers)):
             if (answers := self._answers[t]) is not None:
                 self._answers[t] = int(answers[0]), answers[1]
-        self._pending, self._totals = [], []
-        for loss, total in zip(new, totals, strict=True):
+        self._pending = []
+        for loss in new:
             self._loss.append(loss)
-            t = len(self._loss) - 1
-            if self._first_bad is None and total is not None and not math.isfinite(total):
-                self._first_bad = t
             self._why = self._watch.add(loss)
             if self._why is not None:
-                self._diverged_at = t
-                # A batch may spoil the weights and not its own loss. Infinities in all batches,
-                # as some masks have them, are none of it.
-                if self._why != "rose" and self._first_bad in (t - 1, t):
-                    self._bad_batch = self._first_bad
+                self._diverged_at = len(self._loss) - 1
+                self._bad_batch = None if self._why == "rose" else self._blamed(self._diverged_at)
                 return True
+        for old in [t for t in self._totals if t < len(self._loss) - 2]:
+            del self._totals[old]
         self._why = otherwise
         return False
+
+    def _blamed(self, t: int) -> int | None:
+        """The update whose batch spoilt the loss of update t: this one, or that of the weights.
+
+        Infinities in all batches, as some masks have them, spoil nothing.
+        """
+
+        def is_bad(k: int) -> bool:
+            totals = [total() for total in self._totals.get(k, ())]
+            return any(total is not None and not math.isfinite(total) for total in totals)
+
+        return next((k for k in (t - 1, t) if is_bad(k) and not is_bad(k - 1)), None)
 
     def curve(self, lr: np.ndarray, seed: int) -> Curve:
         """What has been recorded; `lr` are the rates of the updates that were made."""
@@ -162,10 +169,3 @@ class Record:
 def checks_every(device: torch.device | None) -> int:
     """After how many updates the losses are looked at; the curve is the same either way."""
     return DEVICE_CHECKS_EVERY if device is not None and device.type != "cpu" else 1
-
-
-def numbers_of(tensors: Sequence[torch.Tensor]) -> list[float]:
-    """The numbers in tensors, read from their device at once."""
-    if len(tensors) == 1:
-        return [float(tensors[0].item())]
-    return torch.stack(list(tensors)).tolist() if tensors else []

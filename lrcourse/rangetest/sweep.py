@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -67,12 +68,15 @@ def sweep(
     scaler = torch.amp.GradScaler(device.type if device else "cpu", enabled=scaled)
     watch = DivergenceWatch(plan.diverged, plan.smoothing)
     record = Record(len(plan.rates), checks_every(device), watch, plan.held_out is not None)
+    rarely = checks_every(device) > 1
     used: list[Any] = []
 
     def part_of(batch: Any) -> Part | None:
         """The gradient of one batch is added up; None where the step passes it over."""
         fresh = moved(batch, device)
-        total = total_of(fresh)  # before the step, which may work on the batch in place
+        # A sum on the device costs little and holds no batch; it comes before the step, which may
+        # work on the batch in place. Without a device it is made where somebody asks.
+        total = partial(_itself, total_of(fresh)) if rarely else partial(total_of, batch)
         with precision(device, plan.autocast):
             given = plan.step(net, fresh)
             if given is None:
@@ -170,6 +174,10 @@ def _set_rate(group: dict[str, Any], rate: float) -> None:
         group["lr"].fill_(rate)
     else:
         group["lr"] = rate
+
+
+def _itself(value: torch.Tensor | None) -> torch.Tensor | None:
+    return value
 
 
 def _have_gradients(groups: list[dict[str, Any]]) -> bool:
