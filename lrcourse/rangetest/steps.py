@@ -147,8 +147,8 @@ def taken_apart(given: Any) -> tuple[torch.Tensor, Any, Any]:
     return loss, outputs, targets
 
 
-def right_answers(outputs: Any, targets: Any) -> tuple[torch.Tensor | int, int] | None:
-    """(right answers, on a GPU as a tensor, and answers), or None where there is no accuracy.
+def right_answers(outputs: Any, targets: Any) -> tuple[torch.Tensor, int] | None:
+    """(right answers, on the device, and answers), or None where there is no accuracy.
 
     There is one where the outputs are (N, C), C > 1, and the targets N whole numbers. A target
     that is no class, as cross_entropy's ignore_index, counts as a wrong answer.
@@ -159,11 +159,7 @@ def right_answers(outputs: Any, targets: Any) -> tuple[torch.Tensor | int, int] 
         return None
     if targets.shape != outputs.shape[:1] or len(targets) == 0:
         return None
-    outputs = outputs.detach()
-    if outputs.device.type == targets.device.type == "cpu" and outputs.dtype is torch.float32:
-        # A few numbers, counted in a fifth of the time.
-        return int((outputs.numpy().argmax(1) == targets.numpy()).sum()), len(targets)
-    return (outputs.argmax(1) == targets).sum(), len(targets)
+    return (outputs.detach().argmax(1) == targets).sum(), len(targets)
 
 
 def size_of(batch: Any, targets: Any) -> int:
