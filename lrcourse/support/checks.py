@@ -105,7 +105,12 @@ def shown(value: object) -> str:
     try:
         return _short.repr(value) if isinstance(value, str | bytes | int) else _cut(repr(value))
     except Exception:
-        return f"a {type(value).__name__}"
+        return _of_kind(value)
+
+
+def _of_kind(value: object) -> str:
+    kind = type(value).__name__
+    return f"{'an' if kind[0] in 'aeiouAEIO' else 'a'} {kind}"
 
 
 def _cut(text: str) -> str:
@@ -125,7 +130,7 @@ class Number:
         number = plain_number(value)
         problem = f"{owner}: {name} must be {self.wanted}; got {shown(value)}"
         if number is None:
-            raise TypeError(f"{problem}, a {type(value).__name__}")
+            raise TypeError(f"{problem}, {_of_kind(value)}")
         if not (math.isfinite(number) and self.accepts(number)):
             raise ValueError(problem)
         if not self.whole:
@@ -185,7 +190,7 @@ class Kind:
         if isinstance(value, self.types):
             return value
         raise TypeError(
-            f"{owner}: {name} must be {self.wanted}; got {shown(value)}, a {type(value).__name__}"
+            f"{owner}: {name} must be {self.wanted}; got {shown(value)}, {_of_kind(value)}"
         )
 
 

@@ -234,7 +234,7 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path):
     unbroken = sweeps.run(points, records=tmp_path / "unbroken", jobs=1)
     script = textwrap.dedent(
         f"""
-        from lrcourse import reading, sweeps
+        from lrcourse import sweeps
         base = sweeps.Experiment(
             images=640, model="mlp", model_options={{"depth": 2, "width": 8}},
             epochs=3, evaluate="end",
@@ -250,6 +250,7 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path):
         while len(store.keys()) < wanted and child.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.002)
+        assert child.poll() is None, "the sweep ended before it could be killed"
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
         assert kept <= store.keys()
