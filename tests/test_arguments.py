@@ -49,7 +49,6 @@ PACKAGES = (
 NOT_MENDED = {
     "recorder",
     "book",
-    "rangetest",
     "sweeps",
     "training",
 }

@@ -15,9 +15,10 @@ from lrcourse.recorder import groups_of
 from lrcourse.support.checks import FLAG, POSITIVE, Number, one_of, optional, shown, whole
 
 DTYPES = (torch.float16, torch.bfloat16)
+RATE = Number("a finite number > 0, up to 1e38", lambda v: 0 < v <= 1e38)  # float32 ends there
 RULES: dict[str, Any] = {
-    "start": POSITIVE,
-    "end": POSITIVE,
+    "start": RATE,
+    "end": RATE,
     "updates": whole(2, 10**7),  # the sweep has two ends
     "scale": one_of("log", "linear"),
     "held_out_every": whole(1),
@@ -37,8 +38,8 @@ def rates_of(start: float, end: float, updates: int, scale: str) -> np.ndarray:
     """The rates of the sweep, both ends exact."""
     if start >= end:
         raise ValueError(
-            f"range_test: end must be above start, for the rate rises; got start {start:g} and "
-            f"end {end:g}"
+            f"range_test: end must be above start, for the rate rises; got start {start:.3g} and "
+            f"end {end:.3g}"
         )
     return (np.geomspace if scale == "log" else np.linspace)(float(start), float(end), updates)
 

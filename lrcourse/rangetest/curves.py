@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from lrcourse.support.checks import arguments, one_of
+
 QUANTITIES = ("loss", "accuracy", "held_out_loss", "held_out_accuracy")
 
 
@@ -117,10 +119,9 @@ class Curves:
         """Updates made, by all repeats together."""
         return sum(map(len, self.curves))
 
+    @arguments(quantity=one_of(*QUANTITIES))
     def table(self, quantity: str) -> np.ndarray | None:
         """One of "loss", "accuracy", "held_out_loss", "held_out_accuracy" of all repeats."""
-        if quantity not in QUANTITIES:
-            raise ValueError(f"no quantity {quantity!r}; there are {', '.join(QUANTITIES)}")
         rows = [getattr(curve, quantity) for curve in self.curves]
         if any(row is None for row in rows):
             return None

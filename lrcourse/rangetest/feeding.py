@@ -129,7 +129,9 @@ def _data(batches: Any, batch_size: int | None, name: str) -> tuple[torch.Tensor
             )
         if isinstance(batches, Dataset) and not hasattr(batches, "__iter__"):
             raise TypeError(f"{name} is a data set; wrap it: DataLoader({name}, batch_size=...)")
-        if not isinstance(batches, Iterable) or isinstance(batches, str | bytes | Mapping):
+        no_rows = isinstance(batches, np.ndarray) and batches.ndim == 0
+        is_none = not isinstance(batches, Iterable) or isinstance(batches, str | bytes | Mapping)
+        if is_none or no_rows:
             call = f". It can be called: give {name}=what it returns" if callable(batches) else ""
             raise TypeError(
                 f"{name} gives batches: a DataLoader, a list, an iterator or a tuple (X, y) of "

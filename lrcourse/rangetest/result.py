@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from lrcourse.rangetest.calibration import Calibration, calibrate
 from lrcourse.rangetest.curves import Curves
-from lrcourse.rangetest.suggestion import Suggestion, suggest
+from lrcourse.rangetest.suggestion import SIDE, Suggestion, suggest
+from lrcourse.support.checks import PATH, TEXT, arguments, optional
 
 if TYPE_CHECKING:
     from lrcourse.sweeps import BestRate
@@ -30,14 +31,17 @@ class RangeTest(Curves):
         Use 0.14 (steepest fall in log LR, the middle one of 3 rules within a factor 5; ...).
     """
 
+    @arguments(on=SIDE)
     def suggest(self, on: str = "training") -> Suggestion:
         """Every rule side by side, and whether to trust them; `on` "training" or "held_out"."""
         return suggest(self, on)
 
+    @arguments(on=SIDE)
     def calibrate(self, best: float | BestRate, on: str = "training") -> Calibration:
         """How far each rule is from the best rate of a real sweep; see `Calibration`."""
         return calibrate(self, best, on)
 
+    @arguments(title=TEXT, name=TEXT, path=optional(PATH))
     def plot(
         self, title: str = "", name: str = "range-test", path: str | Path | None = None
     ) -> None:

@@ -7,7 +7,7 @@ its suggestion can be trusted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
@@ -34,11 +34,9 @@ from lrcourse.rangetest.snapshot import Snapshot
 from lrcourse.rangetest.steps import LossFunction, Step, default_step
 from lrcourse.rangetest.sweep import NeedsClosure, Plan, sweep
 from lrcourse.support import provenance
-from lrcourse.support.checks import arguments
+from lrcourse.support.checks import arguments, kind, optional
+from lrcourse.sweeps.experiment import Experiment, load_data
 from lrcourse.training.loop import EVALUATION_BATCH
-
-if TYPE_CHECKING:
-    from lrcourse.sweeps import Experiment
 
 
 @arguments(**RULES)
@@ -208,6 +206,10 @@ def range_test(
     )
 
 
+@arguments(
+    experiment=kind("a sweeps.Experiment", Experiment),
+    device=optional(kind('a device, such as "cpu"', str, torch.device)),
+)
 def range_test_of(experiment: Experiment, device: str | None = None, **options: Any) -> RangeTest:
     """The range test of an `Experiment`: its data, model, optimizer and batch size.
 
@@ -229,7 +231,6 @@ def range_test_of(experiment: Experiment, device: str | None = None, **options: 
         40
     """
     from lrcourse import optimizers
-    from lrcourse.sweeps.experiment import load_data
 
     data = load_data(experiment.data, experiment.valid, experiment.images, device)
 

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from lrcourse.support.checks import shown
+
 Step = Callable[[nn.Module, Any], Any]
 LossFunction = Callable[..., torch.Tensor]
 WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
@@ -95,7 +97,8 @@ def default_step(loss_fn: LossFunction | None) -> Step:
             return _part(given, "loss", batch), _part(given, "logits", batch), batch.get("labels")
         if not isinstance(batch, Sequence) or isinstance(batch, str | bytes) or len(batch) < 2:
             raise UnfitBatch(
-                f"a batch is (X, y), or a mapping for net(**batch), not {described(batch)}. "
+                f"a batch, in batches and held_out, is (X, y) or a mapping for net(**batch), not "
+                f"{described(batch)}. "
                 f"{advice(batch)}"
             )
         *inputs, targets = batch
@@ -197,6 +200,8 @@ def tensors_in(batch: Any, depth: int = 4) -> Iterator[torch.Tensor]:
 def described(thing: Any) -> str:
     """A value in a message, by its kind and size."""
     kind = type(thing).__name__
+    if isinstance(thing, str | bytes):
+        return f"the {kind} {shown(thing)}"
     if isinstance(thing, torch.Tensor):
         return f"a {kind} of shape {tuple(thing.shape)}"
     if isinstance(thing, Mapping):

@@ -12,7 +12,9 @@ import numpy as np
 from lrcourse.rangetest import rules
 from lrcourse.rangetest.curves import Curve, Curves
 from lrcourse.rangetest.rules import RULES
+from lrcourse.support.checks import one_of
 
+SIDE = one_of("training", "held_out")
 RATE_RULES = ("steepest", "valley", "minimum_10")
 DISAGREE = 10.0  # rules or repeats further apart than this factor are not trusted
 FLAT = 2.0  # a fall of fewer times the noise from batch to batch is none
@@ -89,8 +91,6 @@ class Suggestion:
 
 def suggest(test: Curves, on: str = "training") -> Suggestion:
     """Apply every rule to every repeat and judge them; `RangeTest.suggest` is the way in."""
-    if on not in ("training", "held_out"):
-        raise ValueError(f'suggest looks at "training" or "held_out", not {on!r}')
     if on == "held_out" and test.table("held_out_loss") is None:
         raise ValueError("this test has no held-out curve: range_test(..., held_out=...)")
     readings = [_read(test, curve, on) for curve in test.curves]
