@@ -52,7 +52,7 @@ def test_a_default_stands_as_it_is():
         ({"lr": np.array(3.0)}, TypeError, r"got array\(3\.\), a ndarray"),
         ({"lr": 1, "updates": 2.5}, ValueError, "updates must be a whole number >= 1; got 2.5"),
         ({"lr": 1, "updates": 2**63}, ValueError, "updates must be a whole number >= 1; got 9"),
-        ({"lr": 1, "on": 1}, TypeError, "train: on must be True or False; got 1, a int"),
+        ({"lr": 1, "on": 1}, TypeError, "train: on must be True or False; got 1, an int"),
         ({}, TypeError, "train: missing a required argument: 'lr'"),
     ],
 )
