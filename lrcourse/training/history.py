@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from lrcourse.support.paths import write_atomically
-
-if TYPE_CHECKING:
-    import pandas
+from lrcourse.support.checks import (
+    COUNT,
+    COUNT_FROM_1,
+    FLAG,
+    MAPPING,
+    NUMBER,
+    TEXT,
+    Rule,
+    optional,
+    shown,
+)
 
 FORMAT = 1  # of the JSON; a reader refuses what it does not know
 
@@ -26,10 +31,10 @@ class History:
             one parameter group, (updates, groups) for several. Read inside the update.
         loss: training loss of each update's batch, measured just before the update, float32,
             shape (updates,).
-        epochs: one value per finished epoch in each column; arrays of shape (epochs,). ``update``
-            counts the updates made so far. ``train_loss`` and ``train_acc`` are means over the
-            epoch while the net was changing (as D2L has them), ``valid_*`` and ``test_*`` are
-            measured at the end of the epoch (NaN where ``evaluate`` left it out), ``norm`` is the
+        epochs: one value per finished epoch in each column; arrays of shape (epochs,). `update`
+            counts the updates made so far. `train_loss` and `train_acc` are means over the
+            epoch while the net was changing (as D2L has them), `valid_*` and `test_*` are
+            measured at the end of the epoch (NaN where `evaluate` left it out), `norm` is the
             Euclidean norm of all parameters then.
         diverged_at: the update whose loss was the first NaN or infinity, or None. A run stops
             there: it is a result, not an error.
@@ -49,7 +54,7 @@ class History:
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> np.ndarray:
-        """Columns of ``epochs`` read as attributes: ``history.test_acc``."""
+        """Columns of `epochs` read as attributes: `history.test_acc`."""
         epochs = self.__dict__.get("epochs", {})
         if name in epochs:
             return epochs[name]
@@ -61,9 +66,11 @@ class History:
         return len(self.loss)
 
     def final(self, column: str) -> float:
-        """The last measured value of a column of ``epochs``; NaN if there is none."""
-        if column not in self.epochs:
-            raise KeyError(f"no column {column!r}; there are {', '.join(self.epochs)}")
+        """The last measured value of a column of `epochs`; NaN if there is none.
+
+        ValueError for a column that there is not.
+        """
+        known_column("final", "column", column, self)
         if self.diverged_at is not None and column.endswith("_loss"):
             return float("nan")
         values = self.epochs[column]
@@ -101,48 +108,79 @@ class History:
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> History:
-        """The inverse of ``to_dict``. ValueError for another format."""
-        if record.get("format") != FORMAT:
-            raise ValueError(
-                f"this record has format {record.get('format')!r}, and this version of lrcourse "
-                f"reads format {FORMAT}; run the experiment again"
-            )
-        return cls(
-            lr=np.array(record["lr"], dtype=np.float64),
-            loss=np.array(record["loss"], dtype=np.float32),
-            epochs={k: np.array(v, dtype=np.float64) for k, v in record["epochs"].items()},
-            batches_per_epoch=record["batches_per_epoch"],
-            diverged_at=record["diverged_at"],
-            interrupted=record["interrupted"],
-            seconds=record["seconds"],
-            provenance=record["provenance"],
-        )
+        """The inverse of `to_dict`.
 
-    def to_json(self, path: str | Path) -> None:
-        """Write the record to ``path``, whole or not at all."""
-        write_atomically(Path(path), json.dumps(self.to_dict(), allow_nan=False))
-
-    @classmethod
-    def from_json(cls, path: str | Path) -> History:
-        """Read what ``to_json`` wrote."""
-        return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
-
-    def to_frame(self, each: str = "epoch") -> pandas.DataFrame:
-        """A table with one row per epoch, or per update with ``each="update"``."""
-        import pandas
-
-        if each == "epoch":
-            return pandas.DataFrame(self.epochs)
-        if each == "update":
-            table = {"update": np.arange(self.updates), "loss": self.loss}
-            groups = self.lr.reshape(self.updates, -1)
-            for g in range(groups.shape[1]):
-                table["lr" if self.lr.ndim == 1 else f"lr_{g}"] = groups[:, g]
-            return pandas.DataFrame(table)
-        raise ValueError(f'each is "epoch" or "update", not {each!r}')
+        Raises:
+            NewerFormat: written by a later version of lrcourse.
+            ValueError: another format, or a value that no run leaves; it names which.
+            TypeError: no dictionary.
+        """
+        MAPPING("History.from_dict", "record", record)
+        if (given := record.get("format")) != FORMAT:
+            told = f"this record has format {shown(given)}, and this version of lrcourse reads "
+            if isinstance(given, int) and given > FORMAT:
+                raise NewerFormat(f"{told}format {FORMAT}: a newer lrcourse wrote it; update yours")
+            raise ValueError(f"{told}format {FORMAT}: record is of no use here")
+        read: dict[str, Any] = {}
+        for name, rule in _FIELDS.items():
+            if name not in record:
+                raise ValueError(f"History.from_dict: record has no {name!r}")
+            try:
+                read[name] = rule("History.from_dict", name, record[name])
+            except TypeError as problem:
+                raise ValueError(str(problem)) from None
+        history = cls(**read)
+        if len(history.lr) != len(history.loss) or len(set(map(len, history.epochs.values()))) > 1:
+            raise ValueError("History.from_dict: record has columns of unequal lengths")
+        return history
 
 
-def _plain(array: np.ndarray) -> list:
+def known_column(owner: str, name: str, column: object, history: History) -> str:
+    """The name of a column; ValueError that lists those that there are, TypeError for no string."""
+    if TEXT(owner, name, column) not in history.epochs:
+        there = ", ".join(history.epochs)
+        raise ValueError(f"{owner}: {name} must be one of {there}; there is no {column!r}")
+    return str(column)
+
+
+class NewerFormat(ValueError):
+    """A record that a later version of lrcourse wrote."""
+
+
+def _numbers(kind: type[np.floating], *dimensions: int) -> Rule:
+    """Rule: lists of numbers as an array; NaN and infinities may be the strings of `to_dict`."""
+
+    def checked(owner: str, name: str, value: object) -> np.ndarray:
+        try:
+            array = np.array(value, dtype=kind)
+        except (TypeError, ValueError, OverflowError) as problem:
+            raise ValueError(f"{owner}: {name} must be numbers ({problem})") from None
+        if not isinstance(value, list) or array.ndim not in dimensions:
+            raise ValueError(f"{owner}: {name} must be a list of numbers; got {shown(value)}")
+        return array
+
+    return checked
+
+
+def _columns(owner: str, name: str, value: object) -> dict[str, np.ndarray]:
+    given = MAPPING(owner, name, value)
+    column = _numbers(np.float64, 1)
+    return {str(key): column(owner, f"{name}[{key!r}]", row) for key, row in given.items()}
+
+
+_FIELDS: dict[str, Rule] = {
+    "lr": _numbers(np.float64, 1, 2),
+    "loss": _numbers(np.float32, 1),
+    "epochs": _columns,
+    "batches_per_epoch": COUNT_FROM_1,
+    "diverged_at": optional(COUNT),
+    "interrupted": FLAG,
+    "seconds": NUMBER,
+    "provenance": MAPPING,
+}
+
+
+def _plain(array: np.ndarray) -> list[Any]:
     """An array as nested lists of numbers, in the fewest digits that give the same bits back."""
     if array.ndim > 1:
         return [_plain(row) for row in array]

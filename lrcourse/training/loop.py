@@ -6,40 +6,68 @@ optimizer inside each update, so that a figure of a run's LR shows what the run 
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
+from lrcourse.data.sets import DATA, Data, Split
+from lrcourse.models import parameters
 from lrcourse.recorder import Recorder
-from lrcourse.schedules.base import Schedule
-from lrcourse.schedules.rules import Rule
 from lrcourse.support import progress as bars
 from lrcourse.support import provenance
-from lrcourse.training.arguments import check_arguments, check_clip_norm
+from lrcourse.support.checks import (
+    COUNT,
+    COUNT_FROM_1,
+    FLAG,
+    POSITIVE,
+    arguments,
+    function,
+    one_of,
+    optional,
+)
+from lrcourse.support.kinds import NET, OPTIMIZER
+from lrcourse.training.arguments import (
+    SPLIT,
+    check_together,
+    evaluate_rule,
+    schedule_rule,
+)
 from lrcourse.training.history import History
-from lrcourse.training.pacing import Pace, ScheduleWarning, TorchScheduler, describe
+from lrcourse.training.pacing import AnySchedule, Pace, describe
 
-if TYPE_CHECKING:
-    from lrcourse.data.sets import Data, Split
-
-__all__ = ["ScheduleWarning", "evaluate_on", "fit"]
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 EVALUATION_BATCH = 2000
 EVALUATION_BATCH_ON_CPU = 250  # the activations of a few hundred images stay in its cache
 CUDA_CHECKS_EVERY = 50  # updates; reading the loss back from the device each time would stall it
 
 
+@arguments(
+    net=NET,
+    data=DATA,
+    optimizer=OPTIMIZER,
+    schedule=schedule_rule,
+    epochs=COUNT_FROM_1,
+    batch_size=COUNT_FROM_1,
+    seed=COUNT,
+    when=one_of("update", "epoch"),
+    evaluate=evaluate_rule,
+    progress=optional(FLAG),
+    loss_fn=function,
+    clip_norm=optional(POSITIVE),
+)
 def fit(
     net: nn.Module,
     data: Data,
     optimizer: torch.optim.Optimizer,
-    schedule: Schedule | Rule | TorchScheduler | None = None,
+    schedule: AnySchedule | None = None,
     *,
     epochs: int,
     batch_size: int = 256,
@@ -47,18 +75,18 @@ def fit(
     when: str = "update",
     evaluate: str | int | None = "epoch",
     progress: bool | None = None,
-    loss_fn: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = functional.cross_entropy,
+    loss_fn: Loss = functional.cross_entropy,
     clip_norm: float | None = None,
 ) -> History:
-    """Train ``net`` in place and return the record of the run.
+    """Train `net` in place and return the record of the run.
 
     Args:
-        net: any classifier; its parameters must be on the device of ``data``.
-        data: what ``lrcourse.data.load`` gives: the whole set in memory on the device.
-        optimizer: any torch optimizer over ``net``. The ``lr`` of each of its parameter groups is
+        net: any classifier; its parameters must be on the device of `data`.
+        data: what `lrcourse.data.load` gives: the whole set in memory on the device.
+        optimizer: any torch optimizer over `net`. The `lr` of each of its parameter groups is
             that group's peak LR; it has the same value again after the run.
-        schedule: a shape from ``lrcourse.schedules``, which multiplies each group's peak LR by
-            ``schedule(t)``; a rule, ``plateau`` or ``warm_until``; a torch scheduler, which is
+        schedule: a shape from `lrcourse.schedules`, which multiplies each group's peak LR by
+            `schedule(t)`; a rule, `plateau` or `warm_until`; a torch scheduler, which is
             stepped as torch asks, after the update or the epoch; or None for a constant LR.
         epochs: passes over the training images.
         batch_size: images in a batch; the last batch of an epoch may be smaller.
@@ -68,31 +96,41 @@ def fit(
             already made, so that the first has t = 0.
         evaluate: "epoch" measures validation and test data after each epoch, a number k after
             every k-th, "end" after the last only, None never.
-        progress: a bar for people; None decides by itself (see ``lrcourse.support.progress``).
+        progress: a bar for people; None decides by itself (see `lrcourse.support.progress`).
         loss_fn: from (logits (batch, classes), labels (batch,)) to a mean, as cross_entropy.
         clip_norm: where the gradient of all parameters together is longer than this, it is
             shortened to it before the update, keeping its direction; None never.
 
     Returns:
-        A ``History``. A run whose loss becomes NaN or infinite stops and says so in
-        ``diverged_at``. A run that is interrupted (Ctrl-C, Stop in Jupyter) returns what was
+        A `History`. A run whose loss becomes NaN or infinite stops and says so in
+        `diverged_at`. A run that is interrupted (Ctrl-C, Stop in Jupyter) returns what was
         recorded until then. On the CPU one seed gives the same bits twice.
 
     Raises:
-        ValueError: for arguments that cannot be meant, saying what would be right.
+        ValueError, TypeError: for arguments that cannot be meant, saying what would be right.
+
+    Example:
+        >>> import torch
+        >>> from lrcourse import data, models, training
+        >>> from lrcourse import schedules as s
+        >>> digits = data.load("digits", device="cpu", progress=False).subset(320)
+        >>> net = models.mlp(2, 16)
+        >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        >>> history = training.fit(net, digits, optimizer, s.cosine(20), epochs=2, batch_size=32)
+        >>> history.updates, float(history.lr[0])
+        (20, 0.1)
     """
-    check_arguments(net, data, optimizer, schedule, epochs, batch_size, when, evaluate)
-    check_clip_norm(clip_norm)
+    check_together(net, data, optimizer, schedule, batch_size, when, evaluate)
     device = data.train.X.device
     samples = len(data.train.X)
     per_epoch = math.ceil(samples / batch_size)
     pace = Pace(schedule, optimizer, data, when, epochs, per_epoch)
     order = torch.Generator().manual_seed(seed)
     losses = torch.zeros(epochs * per_epoch, device=device)
-    right = torch.zeros(epochs * per_epoch, device=device, dtype=torch.int64)
+    predicted = torch.empty(samples, dtype=torch.int64, device=device)
     rows: list[dict[str, float]] = []
     diverged_at, interrupted, was_training = None, False, net.training
-    check_every = CUDA_CHECKS_EVERY if device.type == "cuda" else 1
+    check_every = updates_between_checks(device)
     started = time.perf_counter()
 
     with Recorder(optimizer) as log, _own_random_state(seed, device):
@@ -100,11 +138,14 @@ def fit(
             for epoch in bars.bar(range(epochs), total=epochs, label="epoch", progress=progress):
                 net.train()
                 shuffled = torch.randperm(samples, generator=order).to(device)
-                first = epoch * per_epoch
-                for t, batch in enumerate(shuffled.split(batch_size), start=first):
+                labels = data.train.y.index_select(0, shuffled)
+                first = t = epoch * per_epoch
+                last = first + per_epoch - 1
+                for batch, y, guess in zip(
+                    *(each.split(batch_size) for each in (shuffled, labels, predicted)), strict=True
+                ):
                     pace.before_update(t, epoch)
-                    X, y = data.train.X[batch], data.train.y[batch]
-                    logits = net(X)
+                    logits = net(data.train.X.index_select(0, batch))
                     loss = loss_fn(logits, y)
                     optimizer.zero_grad(set_to_none=True)
                     loss.backward()
@@ -113,17 +154,19 @@ def fit(
                     losses[t] = loss.detach()  # before the step: an interruption may come in it
                     optimizer.step()
                     pace.after_update()
-                    right[t] = (logits.argmax(1) == y).sum()
-                    if (t + 1) % check_every == 0 or t + 1 == first + per_epoch:
-                        diverged_at = _first_not_finite(losses, t + 1 - check_every, t + 1)
+                    torch.argmax(logits.detach(), 1, out=guess)
+                    t += 1
+                    if t % check_every == 0 or t > last:
+                        diverged_at = first_not_finite(losses, t - check_every, t)
                         if diverged_at is not None:
                             break
+                made = t if diverged_at is None else diverged_at + 1
+                seen = min((made - first) * batch_size, samples)
+                right = (predicted[:seen] == labels[:seen]).sum()
+                train = means_of_epoch(losses[first:made].cpu(), right, batch_size, samples)
+                row: dict[str, float] = {"epoch": epoch + 1, "update": made}
+                row["train_loss"], row["train_acc"] = train
                 done = diverged_at is not None or epoch + 1 == epochs
-                made = t + 1 if diverged_at is None else diverged_at + 1
-                so_far = losses[first:made].cpu(), right[first:made].cpu()
-                train_loss, train_acc = means_of_epoch(*so_far, batch_size, samples)
-                row = {"epoch": epoch + 1, "update": made}
-                row |= {"train_loss": train_loss, "train_acc": train_acc}
                 row |= _measure(net, data, loss_fn, is_due(evaluate, epoch, done))
                 rows.append(row)
                 if diverged_at is not None:
@@ -137,6 +180,10 @@ def fit(
 
     made = len(log) if diverged_at is None else diverged_at + 1
     lr = log.lr[:made]
+    about = about_run(
+        net, data, schedule, device, when=when, epochs=epochs, batch_size=batch_size, seed=seed
+    )
+    about |= {"optimizer": type(optimizer).__name__, "peak_lr": pace.peaks}
     return History(
         lr=lr[:, 0] if lr.shape[1] == 1 else lr,
         loss=losses[:made].cpu().numpy(),
@@ -145,31 +192,44 @@ def fit(
         diverged_at=diverged_at,
         interrupted=interrupted,
         seconds=time.perf_counter() - started,
-        provenance={
-            "net": type(net).__name__,
-            "parameters": sum(p.numel() for p in net.parameters()),
-            "data": data.name,
-            "data_fingerprint": data.fingerprint,
-            "optimizer": type(optimizer).__name__,
-            "peak_lr": pace.peaks,
-            "schedule": describe(schedule),
-            "when": when,
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "seed": seed,
-            **({} if clip_norm is None else {"clip_norm": clip_norm}),
-            "finished": provenance.now(),
-            **provenance.machine(device),
-        },
+        provenance=about if clip_norm is None else about | {"clip_norm": clip_norm},
     )
 
 
+def about_run(
+    net: nn.Module,
+    data: Data,
+    schedule: AnySchedule | None,
+    device: torch.device,
+    **told: str | int,
+) -> dict[str, Any]:
+    """What a record says of any training: `told`, and what follows from the arguments."""
+    return provenance.run_provenance(
+        device,
+        net=type(net).__name__,
+        parameters=parameters(net),
+        data=data.name,
+        data_fingerprint=data.fingerprint,
+        schedule=describe(schedule),
+        **told,
+    )
+
+
+@arguments(net=NET, split=SPLIT, loss_fn=function)
 def evaluate_on(
     net: nn.Module,
     split: Split,
-    loss_fn: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = functional.cross_entropy,
+    loss_fn: Loss = functional.cross_entropy,
 ) -> tuple[float, float]:
-    """Mean loss and accuracy of ``net`` on a split, in eval mode; the net's mode is kept."""
+    """Mean loss and accuracy of `net` on a split, in eval mode; the net's mode is kept.
+
+    Example:
+        >>> from lrcourse import data, models, training
+        >>> digits = data.load("digits", device="cpu", progress=False)
+        >>> loss, accuracy = training.evaluate_on(models.mlp(2, 16), digits.test)
+        >>> 0 < accuracy < 1
+        True
+    """
     was_training = net.training
     net.eval()
     total = torch.zeros(2, device=split.X.device, dtype=torch.float64)
@@ -189,21 +249,27 @@ def measured_at_once(split: Split) -> int:
     return EVALUATION_BATCH_ON_CPU if split.X.device.type == "cpu" else EVALUATION_BATCH
 
 
-def _first_not_finite(losses: torch.Tensor, start: int, stop: int) -> int | None:
+def updates_between_checks(device: torch.device) -> int:
+    """After how many updates the losses are looked at for one that is not finite."""
+    return CUDA_CHECKS_EVERY if device.type == "cuda" else 1
+
+
+def first_not_finite(losses: torch.Tensor, start: int, stop: int) -> int | None:
+    """The first of the updates from `start` to before `stop` whose loss is NaN or infinite."""
     start = max(start, 0)
-    chosen = losses[start:stop]
-    if math.isfinite(chosen.sum()):  # the quickest look, and nearly always the last
-        return None
-    broken = ~torch.isfinite(chosen)
+    if stop - start == 1:  # on the CPU: the quickest look
+        return None if math.isfinite(losses[start]) else start
+    broken = ~torch.isfinite(losses[start:stop])
     return start + int(broken.int().argmax()) if bool(broken.any()) else None
 
 
 def means_of_epoch(
     losses: torch.Tensor, right: torch.Tensor, batch_size: int, samples: int
 ) -> tuple[float, float]:
-    """Training loss and accuracy over an epoch, or over its first batches, of ``samples`` images.
+    """Training loss and accuracy over an epoch, or over its first batches, of `samples` images.
 
-    Of each batch, on the CPU: its mean loss, and how many of its images were classified correctly.
+    Of each batch, on the CPU: its mean loss; of each, or of all together: how many of its images
+    were classified correctly.
     """
     sizes = torch.full(losses.shape, batch_size)
     sizes[math.ceil(samples / batch_size) - 1 :] = samples % batch_size or batch_size
@@ -218,9 +284,8 @@ def is_due(evaluate: str | int | None, epoch: int, last: bool) -> bool:
     """Whether to measure after this epoch (counted from 0)."""
     if evaluate is None:
         return False
-    if evaluate == "end":
-        return last
-    return last or (epoch + 1) % (1 if evaluate == "epoch" else evaluate) == 0
+    every = 1 if evaluate == "epoch" else evaluate
+    return last or (isinstance(every, int) and (epoch + 1) % every == 0)
 
 
 def _columns(data: Data) -> list[str]:
@@ -231,7 +296,7 @@ def _columns(data: Data) -> list[str]:
     return [*names, "norm"]
 
 
-def _measure(net: nn.Module, data: Data, loss_fn: Callable, due: bool) -> dict[str, float]:
+def _measure(net: nn.Module, data: Data, loss_fn: Loss, due: bool) -> dict[str, float]:
     row: dict[str, float] = {}
     for name, split in (("valid", data.valid), ("test", data.test)):
         if split is not None:
@@ -242,22 +307,14 @@ def _measure(net: nn.Module, data: Data, loss_fn: Callable, due: bool) -> dict[s
     return row
 
 
-class _own_random_state:
-    """Random layers draw from ``seed``; the global random state comes back afterwards."""
-
-    def __init__(self, seed: int, device: torch.device):
-        self._device = device
-        cuda = [device] if device.type == "cuda" else []
-        self._fork = torch.random.fork_rng(devices=cuda)
-        self._seed = seed
-
-    def __enter__(self):
-        self._fork.__enter__()
+@contextlib.contextmanager
+def _own_random_state(seed: int, device: torch.device) -> Iterator[None]:
+    """Random layers draw from `seed`; the global random state comes back afterwards."""
+    on_gpu = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if on_gpu else []):
         # torch.manual_seed would also reseed every other GPU, and nothing would restore them
-        torch.default_generator.manual_seed(self._seed)
-        if self._device.type == "cuda":
-            with torch.cuda.device(self._device):
-                torch.cuda.manual_seed(self._seed)
-
-    def __exit__(self, *error):
-        self._fork.__exit__(*error)
+        torch.default_generator.manual_seed(seed)
+        if on_gpu:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 
 from lrcourse.recorder import peak_of
 from lrcourse.schedules.base import Schedule
-from lrcourse.schedules.rules import Rule
+from lrcourse.schedules.rules import Rule, RuleState
 
 if TYPE_CHECKING:
     from lrcourse.data.sets import Data
 
 TorchScheduler = torch.optim.lr_scheduler.LRScheduler
+AnySchedule = Schedule | Rule | TorchScheduler
 
 
 class ScheduleWarning(UserWarning):
     """A schedule whose length does not fit the training."""
+
+
+class HasGroups(Protocol):
+    """An optimizer, as far as a schedule writes to it."""
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The parameter groups, each a dictionary with its `lr`."""
+        ...
 
 
 class Pace:
@@ -27,8 +37,8 @@ class Pace:
 
     def __init__(
         self,
-        schedule: Schedule | Rule | TorchScheduler | None,
-        optimizer: torch.optim.Optimizer,
+        schedule: AnySchedule | None,
+        optimizer: HasGroups,
         data: Data,
         when: str,
         epochs: int,
@@ -37,17 +47,19 @@ class Pace:
         self.groups = optimizer.param_groups
         self.when = when
         self.peaks = base_rates(optimizer, schedule)
-        self.factors = self.state = self.torch = None
+        self.factors: np.ndarray | None = None
+        self.state: RuleState | None = None
+        self.torch: TorchScheduler | None = None
         if isinstance(schedule, Schedule):
             self.factors = schedule(np.arange(epochs * (per_epoch if when == "update" else 1)))
             _warn_of_length(schedule, self.factors, when, epochs, per_epoch)
         elif isinstance(schedule, Rule):
             self.state = schedule.start()
-            self.watch = watched(schedule, data)
-        elif schedule is not None:
+            self.watch = watched(schedule, data.valid is not None)
+        elif isinstance(schedule, TorchScheduler):
             self.torch = schedule
             if isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
-                self.watch = watched(schedule, data)
+                self.watch = watched(schedule, data.valid is not None)
 
     def before_update(self, t: int, epoch: int) -> None:
         if self.factors is not None:
@@ -78,28 +90,24 @@ class Pace:
             self._write(1.0)
 
 
-def base_rates(
-    optimizer: torch.optim.Optimizer, schedule: Schedule | Rule | TorchScheduler | None
-) -> list[float]:
+def base_rates(optimizer: HasGroups, schedule: AnySchedule | None) -> list[float]:
     """What the schedule scales, for each group: its LR, or with a torch scheduler its peak.
 
     A torch scheduler has already written its first LR, often 0, into the groups. It keeps the rate
-    that it was built on in ``initial_lr``, and OneCycleLR its peak in ``max_lr``.
+    that it was built on in `initial_lr`, and OneCycleLR its peak in `max_lr`.
     """
     if not isinstance(schedule, TorchScheduler):
         return [float(group["lr"]) for group in optimizer.param_groups]
     return [peak_of(group) for group in optimizer.param_groups]
 
 
-def watched(rule: Rule | TorchScheduler, data: Data) -> str:
+def watched(rule: Rule | TorchScheduler, has_valid: bool) -> str:
     """The column that a rule looks at. ValueError where it needs validation data."""
-    if getattr(rule, "watch", None):
-        column = rule.watch
-    elif rule.mode == "max":
-        column = "valid_acc"
-    else:
-        column = "train_loss" if data.valid is None else "valid_loss"
-    if column.startswith("valid") and data.valid is None:
+    column = getattr(rule, "watch", None)
+    if not isinstance(column, str):
+        usual = "valid_loss" if has_valid else "train_loss"
+        column = "valid_acc" if getattr(rule, "mode", "min") == "max" else usual
+    if column.startswith("valid") and not has_valid:
         raise ValueError(f"the plateau watches {column}, which needs data.load(..., valid=0.1)")
     return column
 
@@ -127,11 +135,11 @@ def _warn_of_length(
         f"({epochs} epochs of {per_epoch} updates). Its t counts {unit}: is that the unit meant? "
         f'fit(..., when="epoch"|"update") says it.',
         ScheduleWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
 
 
-def describe(schedule: Any) -> str | None:
+def describe(schedule: AnySchedule | None) -> str | None:
     """A schedule as text for the record."""
     if schedule is None:
         return None
