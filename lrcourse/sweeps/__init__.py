@@ -1,7 +1,8 @@
 """Many runs: a frozen spec for each, a record for each, and what can be read off them."""
 
+from lrcourse.sweeps.arms import OnTheEdge
 from lrcourse.sweeps.experiment import Experiment
-from lrcourse.sweeps.fairness import Comparison, OnTheEdge, fair
+from lrcourse.sweeps.fairness import Comparison, fair
 from lrcourse.sweeps.reaching import race, updates_by_seed, updates_until
 from lrcourse.sweeps.reading import (
     BestRate,
@@ -13,7 +14,9 @@ from lrcourse.sweeps.reading import (
     width_by_seed,
 )
 from lrcourse.sweeps.records import Records, RecordWarning
-from lrcourse.sweeps.running import Run, Runs, downward, grid, load, log_space, run, run_arms
+from lrcourse.sweeps.running import RunFailed, downward, grid, log_space, run, run_arms
+from lrcourse.sweeps.runs import Run, Runs, load
+from lrcourse.sweeps.user_code import StaleCode
 from lrcourse.sweeps.workers import over_seeds
 
 __all__ = [
@@ -24,7 +27,9 @@ __all__ = [
     "RecordWarning",
     "Records",
     "Run",
+    "RunFailed",
     "Runs",
+    "StaleCode",
     "best_by_seed",
     "best_rate",
     "breaks_by_seed",

@@ -4,41 +4,142 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
-import inspect
-import math
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
+from torch import nn
+
+from lrcourse import models, optimizers, training
+from lrcourse.data import sets
+from lrcourse.data.sets import DATA, NAMES, Data
 from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.rules import Rule
-from lrcourse.support import provenance
-from lrcourse.support.names import find_function
+from lrcourse.support import checks, provenance
+from lrcourse.support.checks import (
+    COUNT,
+    COUNT_FROM_1,
+    FLAG,
+    NOT_NEGATIVE,
+    NUMBER,
+    POSITIVE,
+    TEXT,
+    Number,
+    arguments,
+    one_of,
+    optional,
+    shown,
+)
+from lrcourse.support.kinds import NET, OPTIMIZER
+from lrcourse.sweeps import user_code
 from lrcourse.sweeps.records import key_of
+from lrcourse.training.arguments import check_watch, evaluate_rule
 from lrcourse.training.history import History
 
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
 
-    from lrcourse.data.sets import Data
-
-
-class Options(dict):
+class Options(Mapping[str, Any]):
     """A small dictionary that can stand in a frozen, hashable spec; it is never changed."""
 
-    def __hash__(self) -> int:
-        return hash(tuple(sorted(self.items())))
+    def __init__(self, given: Mapping[str, Any] | None = None) -> None:
+        self._items = dict(given or {})
 
-    def _refuse(self, *_: Any, **__: Any) -> None:
+    def __getitem__(self, key: str) -> Any:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(tuple(sorted(self._items.items())))
+
+    def __repr__(self) -> str:
+        return repr(self._items)
+
+    def __setitem__(self, *_: object) -> None:
         raise TypeError("the options of an experiment do not change; use experiment.but(...)")
 
-    __setitem__ = __delitem__ = update = pop = popitem = clear = setdefault = __ior__ = _refuse
+    __delitem__ = __setitem__
 
-    def __reduce__(self) -> tuple:
-        return Options, (dict(self),)
+
+def plain_value(owner: str, name: str, value: object) -> Any:
+    """Rule: what a record can hold: None, a flag, a finite number, a string, or a list of these."""
+    if hasattr(value, "item") and not hasattr(value, "__len__"):
+        value = value.item()  # pyright: ignore  # a number of NumPy, as it comes out of grids
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, list | tuple):
+        return tuple(plain_value(owner, name, one) for one in value)
+    return NUMBER(owner, name, value)
+
+
+def options_rule(owner: str, name: str, value: object) -> Options:
+    """Rule: options by their names, each a plain value."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{owner}: {name} must be a dictionary of options; got {shown(value)}")
+    return Options(
+        {
+            TEXT(owner, name, key): plain_value(owner, f"{name}[{key!r}]", value[key])
+            for key in value
+        }
+    )
+
+
+def value_rule(owner: str, name: str, value: object) -> Schedule | Rule | None:
+    """Rule: a schedule that is a value, so that a spec can be named by its content."""
+    if value is not None and not isinstance(value, Schedule | Rule):
+        raise TypeError(
+            f"{owner}: {name} of an experiment is a value (a shape, a rule or None); "
+            f"got {shown(value)}, a {type(value).__name__}"
+        )
+    written = repr(value)
+    if "<" in written or "__main__:" in written or user_code.in_main(value):
+        raise ValueError(
+            f"{owner}: {name} {written} uses a function or class that cannot be named by its "
+            "content: put it into a module of its own and give it as 'module:function'"
+        )
+    return value
+
+
+def evaluate_kind(owner: str, name: str, value: object) -> Any:
+    """Rule: the kind of what `evaluate` may be; `Experiment.check` looks at its value."""
+    return value if value is None or isinstance(value, str) else INTEGER(owner, name, value)
+
+
+def device_rule(owner: str, name: str, value: object) -> torch.device:
+    """Rule: the name of a device; whether it is here shows where the data are put there."""
+    if not isinstance(value, str | torch.device):
+        raise TypeError(f"{owner}: {name} must be 'cpu', 'cuda' or so; got {shown(value)}")
+    try:
+        return torch.device(value)
+    except RuntimeError:
+        raise ValueError(f"{owner}: {name} must be 'cpu', 'cuda' or so; got {value!r}") from None
+
+
+RATE = Number(
+    "a finite number > 0, and no larger than float32 holds (3.4e38)", lambda v: 0 < v <= 3.4e38
+)
+INTEGER = Number("a whole number", lambda v: True, whole=True)
+SPEC: dict[str, checks.Rule] = {
+    "data": TEXT,
+    "images": optional(INTEGER),
+    "valid": NOT_NEGATIVE,
+    "model": TEXT,
+    "model_options": options_rule,
+    "optimizer": TEXT,
+    "optimizer_options": options_rule,
+    "lr": RATE,
+    "schedule": value_rule,
+    "when": TEXT,
+    "epochs": INTEGER,
+    "batch_size": INTEGER,
+    "evaluate": evaluate_kind,
+    "seed": COUNT,
+    "clip_norm": optional(POSITIVE),
+}
 
 
 @dataclass(frozen=True)
@@ -46,14 +147,14 @@ class Experiment:
     """What is to be run. Equal specs are one experiment and have one record.
 
     Attributes:
-        data: a name that ``lrcourse.data.load`` knows; ``images`` takes that many of its training
-            images (None: all), ``valid`` sets that many (or that fraction) aside for validation.
-        model, model_options: a name and options for ``lrcourse.models.build``.
+        data: a name that `lrcourse.data.load` knows; `images` takes that many of its training
+            images (None: all), `valid` sets that many (or that fraction) aside for validation.
+        model, model_options: a name and options for `lrcourse.models.build`.
         optimizer, optimizer_options: a name and options for
-            ``lrcourse.optimizers.torch_optimizer``.
+            `lrcourse.optimizers.torch_optimizer`.
         lr: the peak LR.
-        schedule, when: as in ``lrcourse.training.fit``; a shape or a rule, or None.
-        epochs, batch_size, evaluate, clip_norm: as in ``fit``.
+        schedule, when: as in `lrcourse.training.fit`; a shape or a rule, or None.
+        epochs, batch_size, evaluate, clip_norm: as in `fit`.
         seed: of the initial weights and of the data order.
     """
 
@@ -74,45 +175,41 @@ class Experiment:
     clip_norm: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("model_options", "optimizer_options"):
-            options = {key: _plain(value) for key, value in getattr(self, name).items()}
-            object.__setattr__(self, name, Options(options))
-        for field in dataclasses.fields(self):
-            object.__setattr__(self, field.name, _plain(getattr(self, field.name)))
+        checks.check(self, **SPEC)
+        object.__setattr__(self, "lr", float(self.lr))
+        if self.clip_norm is not None:
+            object.__setattr__(self, "clip_norm", float(self.clip_norm))
         if self.valid == 0:
             object.__setattr__(self, "valid", 0)
-        if isinstance(self.lr, int) and not isinstance(self.lr, bool):
-            object.__setattr__(self, "lr", float(self.lr))
-        if not (isinstance(self.lr, float) and math.isfinite(self.lr) and self.lr > 0):
-            raise ValueError(f"lr is a number above 0, not {self.lr!r}")
-        if not isinstance(self.seed, int) or self.seed < 0:
-            raise ValueError(f"seed is a whole number from 0 on, not {self.seed!r}")
-        if self.schedule is not None and not isinstance(self.schedule, Schedule | Rule):
-            raise TypeError(
-                f"the schedule of an experiment is a value (a shape, a rule or None), "
-                f"not {type(self.schedule).__name__}"
-            )
-        if isinstance(self.clip_norm, int) and not isinstance(self.clip_norm, bool):
-            object.__setattr__(self, "clip_norm", float(self.clip_norm))
-        if self.clip_norm is not None and not (
-            isinstance(self.clip_norm, float) and 0 < self.clip_norm < math.inf
-        ):
-            raise ValueError(f"clip_norm is a number above 0 or None, not {self.clip_norm!r}")
-        written = repr(self.schedule)
-        if "<" in written or "__main__:" in written:
-            raise ValueError(
-                f"the schedule {written} uses a function that cannot be named by its content: "
-                f"put it into a module of its own and give it as 'module:function'"
-            )
+
+    def check(self) -> None:
+        """See whether this can be run, as far as that shows without the data and any training.
+
+        ValueError or TypeError with the experiment and what would be right: an unknown name of a
+        set, a model, an optimizer or of their options, a number that cannot be.
+        """
+        try:
+            one_of(*NAMES)("Experiment", "data", self.data)
+            optional(COUNT_FROM_1)("Experiment", "images", self.images)
+            COUNT_FROM_1("Experiment", "epochs", self.epochs)
+            COUNT_FROM_1("Experiment", "batch_size", self.batch_size)
+            one_of("update", "epoch")("Experiment", "when", self.when)
+            evaluate_rule("Experiment", "evaluate", self.evaluate)
+            check_watch(self.schedule, bool(self.valid), self.evaluate)
+            options = Options(self.model_options), Options(self.optimizer_options)
+            _built(self.model, options[0], self.optimizer, options[1])
+        except (TypeError, ValueError) as problem:
+            raise type(problem)(f"{problem} (in {self.short()})") from None
+
+    def short(self) -> str:
+        """The spec in one line: what differs from the defaults, and the seed."""
+        fields = dataclasses.fields(self)
+        told = [f for f in fields if f.name == "seed" or getattr(self, f.name) != f.default]
+        return f"Experiment({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in told)})"
 
     def but(self, **changes: Any) -> Experiment:
         """This experiment with some fields changed. TypeError for an unknown field."""
-        known = [field.name for field in dataclasses.fields(self)]
-        unknown = sorted(set(changes) - set(known))
-        if unknown:
-            raise TypeError(
-                f"an Experiment has no {', '.join(unknown)}; its fields are {', '.join(known)}"
-            )
+        check_fields("but", changes)
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -121,7 +218,7 @@ class Experiment:
         spec["model_options"] = dict(self.model_options)
         spec["optimizer_options"] = dict(self.optimizer_options)
         spec["schedule"] = None if self.schedule is None else repr(self.schedule)
-        if functions := _sources(repr(self.schedule)):
+        if functions := user_code.of_schedule(self.schedule):
             spec["functions"] = functions
         if spec["clip_norm"] is None:
             del spec["clip_norm"]  # as in the specs, and so the keys, of before there was clipping
@@ -132,11 +229,14 @@ class Experiment:
         """The name of its record: a digest of the spec and of the package's numerics."""
         return key_of(self.to_dict())
 
-    def build(self, device: str | None = None) -> tuple[nn.Module, torch.optim.Optimizer, Data]:
+    @arguments(device=optional(device_rule))
+    def build(
+        self, device: str | torch.device | None = None
+    ) -> tuple[nn.Module, torch.optim.Optimizer, Data]:
         """Fresh initial weights, their optimizer, and the data, all on the device."""
-        from lrcourse import models, optimizers
-
-        data = load_data(self.data, self.valid, self.images, device)
+        data = load_data(
+            self.data, self.valid, self.images, None if device is None else str(device)
+        )
         net = models.build(self.model, seed=self.seed, data=data, **self.model_options)
         net.to(data.device)
         optimizer = optimizers.torch_optimizer(
@@ -144,6 +244,7 @@ class Experiment:
         )
         return net, optimizer, data
 
+    @arguments(net=NET, optimizer=OPTIMIZER, data=DATA, progress=optional(FLAG))
     def train(
         self,
         net: nn.Module,
@@ -151,13 +252,12 @@ class Experiment:
         data: Data,
         progress: bool | None = False,
     ) -> History:
-        """Train what ``build`` gave, once, from the first update on, and return the record.
+        """Train what `build` gave, once, from the first update on, and return the record.
 
         Between the two calls there is room for something that watches: `Displacement`, a
-        `Recorder`, ``averaging.collect``.
+        `Recorder`, `averaging.collect`.
         """
-        from lrcourse import training
-
+        spec = self.to_dict()  # of what is about to run, whatever is edited meanwhile
         history = training.fit(
             net,
             data,
@@ -171,33 +271,40 @@ class Experiment:
             progress=progress,
             clip_norm=self.clip_norm,
         )
-        history.provenance["spec"] = self.to_dict()
+        if "functions" in spec and self.to_dict() != spec:
+            raise ValueError(
+                f"{', '.join(spec['functions'])} changed what it reads while it ran: the run "
+                "cannot be named by its spec; a schedule's function must leave its globals alone"
+            )
+        history.provenance["spec"] = spec
         return history
 
-    def run(self, device: str | None = None, progress: bool | None = False) -> History:
+    @arguments(device=optional(device_rule), progress=optional(FLAG))
+    def run(
+        self, device: str | torch.device | None = None, progress: bool | None = False
+    ) -> History:
         """Train once, from fresh weights, and return the record."""
         return self.train(*self.build(device), progress=progress)
 
 
-def _plain(value: Any) -> Any:
-    """A numpy number, as it comes out of grids, as Python's own."""
-    is_number = hasattr(value, "item") and not hasattr(value, "__len__")
-    return value.item() if is_number else value
+def check_fields(owner: str, given: Mapping[str, object]) -> None:
+    """TypeError unless each name is that of a field of an experiment; `owner` begins it."""
+    known = [field.name for field in dataclasses.fields(Experiment)]
+    if unknown := sorted(set(given) - set(known)):
+        raise TypeError(
+            f"{owner}: an Experiment has no {', '.join(unknown)}; its fields are {', '.join(known)}"
+        )
 
 
-def _sources(written: str) -> dict[str, str]:
-    """Digests of the users' functions that a schedule names: another body, another experiment."""
-    names = re.findall(r"'([\w.]+:[\w.]+)'", written)
-    return {
-        name: hashlib.sha256(inspect.getsource(find_function(name)).encode()).hexdigest()[:16]
-        for name in names
-    }
+@functools.lru_cache(maxsize=64)
+def _built(model: str, options: Options, optimizer: str, optimizer_options: Options) -> None:
+    """Build a net of the usual size and its optimizer once, for the errors that this raises."""
+    net = models.build(model, **options)
+    optimizers.torch_optimizer(optimizer, net.parameters(), lr=0.1, **optimizer_options)
 
 
 @functools.lru_cache(maxsize=4)
 def load_data(name: str, valid: int | float, images: int | None, device: str | None) -> Data:
     """The tensors of a data set, read once in a process."""
-    from lrcourse.data import sets as data
-
-    loaded = data.load(name, device=device, valid=valid, progress=False)
+    loaded = sets.load(name, device=device, valid=valid, progress=False)
     return loaded if images is None else loaded.subset(images)

@@ -16,16 +16,29 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lrcourse.sweeps.experiment import Experiment
+from lrcourse.support.checks import FLAG, MAPPING, TEXT, arguments, optional, plain_number, shown
+from lrcourse.sweeps.arms import (
+    SEEDS,
+    Rates,
+    check_arms,
+    check_tuning,
+    rates_of_each,
+    rates_rule,
+    refuse_edges,
+)
+from lrcourse.sweeps.experiment import RATE, Experiment
 from lrcourse.sweeps.reading import BestRate, best_rate
-from lrcourse.sweeps.running import Runs, run_arms
-from lrcourse.sweeps.running import run as run_sweep
-
-Rates = Iterable[float] | Mapping[str, Iterable[float]]
+from lrcourse.sweeps.running import arms_rule, grid, run_arms, run_parts
+from lrcourse.sweeps.runs import Runs
 
 
-class OnTheEdge(ValueError):
-    """An arm's best rate is the first or last of its grid: it has not been tuned."""
+def a_number(owner: str, name: str, value: object) -> float:
+    """Rule: a number, NaN and infinities among them."""
+    if (number := plain_number(value)) is None:
+        raise TypeError(f"{owner}: {name} must be a number; got {shown(value)}")
+    if isinstance(value, int) and math.isinf(number):
+        raise ValueError(f"{owner}: {name} must be a number that a float holds; got {shown(value)}")
+    return float(number)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,10 +64,13 @@ class Comparison(Mapping[str, dict[int, float]]):
         column: what was measured by the runs that judge.
     """
 
+    @arguments(arms=MAPPING, column=TEXT)
     def __init__(self, arms: Mapping[str, Arm], column: str) -> None:
         self.arms, self.column = dict(arms), column
 
     def __getitem__(self, name: str) -> dict[int, float]:
+        if name not in self.arms:
+            raise KeyError(f"no arm {name!r}; there are {', '.join(self.arms)}")
         return self.values_of(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -63,15 +79,16 @@ class Comparison(Mapping[str, dict[int, float]]):
     def __len__(self) -> int:
         return len(self.arms)
 
+    @arguments(name=TEXT, column=optional(TEXT), diverged=a_number)
     def values_of(
         self, name: str, column: str | None = None, diverged: float = math.nan
     ) -> dict[int, float]:
         """Seed -> last value of a column (default: the one judged) for one arm.
 
-        A run that diverged gets the value ``diverged``; a claim refuses the default, NaN.
+        A run that diverged gets the value `diverged`; a claim refuses the default, NaN.
         """
         if name not in self.arms:
-            raise KeyError(f"no arm {name!r}; there are {', '.join(self.arms)}")
+            raise ValueError(f"values_of: name must be one of {', '.join(self.arms)}; got {name!r}")
         runs = self.arms[name].runs
         values = runs.values(column or self.column)
         broken = {run.experiment.seed for run in runs if run.history.diverged_at is not None}
@@ -82,6 +99,16 @@ class Comparison(Mapping[str, dict[int, float]]):
         return "\n".join(f"{name:<{width}}  {_said(arm)}" for name, arm in self.arms.items())
 
 
+@arguments(
+    arms=arms_rule,
+    rates=optional(rates_rule),
+    shared_rate=optional(RATE),
+    tuning_seeds=SEEDS,
+    seeds=SEEDS,
+    choose=TEXT,
+    column=TEXT,
+    allow_edge=FLAG,
+)
 def fair(
     arms: Mapping[str, Experiment],
     *,
@@ -98,39 +125,41 @@ def fair(
 
     Every arm runs at as many rates, over the same tuning seeds; the rate with the best mean on the
     validation split is its own, and fresh seeds judge it on the test split. To compare at one rate
-    for all instead, say so: ``shared_rate=0.1``.
+    for all instead, say so: `shared_rate=0.1`.
 
     Args:
-        arms: name -> experiment, with images set aside for validation (``valid=0.2``); its lr and
+        arms: name -> experiment, with images set aside for validation (`valid=0.2`); its lr and
             seed are replaced. All read the same data and make as many updates.
         rates: peak LRs to try, for all arms or per name (as many for each).
-        shared_rate: the one peak LR of all arms, instead of ``rates``; nothing is tuned then.
+        shared_rate: the one peak LR of all arms, instead of `rates`; nothing is tuned then.
         tuning_seeds, seeds: that choose, and that judge. No seed may do both.
         choose: the column that chooses, of the validation (or training) split.
         column: the column that judges.
         allow_edge: accept an arm whose best rate is the first or last of its grid.
-        options: for ``lrcourse.sweeps.run``.
+        options: for `lrcourse.sweeps.run`.
 
     Raises:
-        ValueError: neither or both of ``rates`` and ``shared_rate``, unequal budgets, seeds that
+        ValueError: neither or both of `rates` and `shared_rate`, unequal budgets, seeds that
             would both choose and judge, a choice by test data, or a split that is missing.
         OnTheEdge: a best rate at the end of its grid.
     """
     arms, seeds, tuning_seeds = dict(arms), list(seeds), list(tuning_seeds)
-    _check_arms(arms)
-    if (rates is None) == (shared_rate is None):
+    check_arms(arms)
+    if rates is None and shared_rate is not None:
+        tunings: Mapping[str, BestRate | None] = dict.fromkeys(arms)
+        chosen = dict.fromkeys(arms, shared_rate)
+    elif rates is not None and shared_rate is None:
+        check_tuning(arms, tuning_seeds, seeds, choose)
+        of_each = rates_of_each(rates, arms)
+        found = _tune(arms, of_each, tuning_seeds, choose, options)
+        tunings, chosen = found, {name: tuning.lr for name, tuning in found.items()}
+        if not allow_edge:
+            refuse_edges(chosen, of_each, "best")
+    else:
         raise ValueError(
             "give the rates that each arm may choose from (rates=...), or say that all are "
             "compared at one (shared_rate=...)"
         )
-    if shared_rate is not None:
-        chosen, tunings = dict.fromkeys(arms, shared_rate), dict.fromkeys(arms)
-    else:
-        _check_tuning(arms, tuning_seeds, seeds, choose)
-        tunings = _tune(arms, _per_arm(rates, arms), tuning_seeds, choose, options)
-        if not allow_edge:
-            _refuse_edges(tunings)
-        chosen = {name: tuning.lr for name, tuning in tunings.items()}
     at_their_best = {name: arm.but(lr=chosen[name]) for name, arm in arms.items()}
     judged = run_arms(at_their_best, seeds=seeds, **options)
     return Comparison(
@@ -145,73 +174,9 @@ def _tune(
     choose: str,
     options: Mapping[str, Any],
 ) -> dict[str, BestRate]:
-    points = {
-        name: [arm.but(lr=lr, seed=seed) for lr in rates[name] for seed in seeds]
-        for name, arm in arms.items()
-    }
-    done = iter(run_sweep([point for arm in points.values() for point in arm], **options))
-    return {
-        name: best_rate([next(done) for _ in arm], column=choose) for name, arm in points.items()
-    }
-
-
-def _check_arms(arms: Mapping[str, Experiment]) -> None:
-    if len(arms) < 2:
-        raise ValueError(f"a comparison needs two arms or more, not {len(arms)}")
-    for name, arm in arms.items():
-        if not isinstance(arm, Experiment):
-            raise TypeError(f"the arm {name!r} is a {type(arm).__name__}: give an Experiment")
-    for field in ("data", "images", "valid", "epochs", "batch_size"):
-        values = {name: getattr(arm, field) for name, arm in arms.items()}
-        if len(set(values.values())) > 1:
-            told = ", ".join(f"{name}: {value!r}" for name, value in values.items())
-            raise ValueError(f"the arms have unequal {field} ({told}): give each the same budget")
-
-
-def _check_tuning(
-    arms: Mapping[str, Experiment], tuning_seeds: list[int], seeds: list[int], choose: str
-) -> None:
-    if both := sorted(set(tuning_seeds) & set(seeds)):
-        raise ValueError(f"the seeds {both} would choose the rate and judge it: use fresh ones")
-    if not tuning_seeds:
-        raise ValueError("no tuning seeds: give one at least, better three")
-    if choose.startswith("test_"):
-        raise ValueError(f"choose is {choose!r}: test data judge; choose by 'valid_acc', say")
-    if choose.startswith("valid_") and not next(iter(arms.values())).valid:
-        raise ValueError(
-            f"{choose!r} needs images set aside for validation: give the arms valid=0.2, say"
-        )
-
-
-def _per_arm(rates: Rates, arms: Mapping[str, Experiment]) -> dict[str, list[float]]:
-    if isinstance(rates, Mapping):
-        if set(rates) != set(arms):
-            raise ValueError(
-                f"rates are given for {', '.join(map(str, rates))}, the arms are {', '.join(arms)}"
-            )
-        each = {name: [float(lr) for lr in rates[name]] for name in arms}
-    else:
-        shared = [float(lr) for lr in rates]
-        each = {name: shared for name in arms}
-    counts = {name: len(set(those)) for name, those in each.items()}
-    if len(set(counts.values())) > 1:
-        told = ", ".join(f"{name}: {count}" for name, count in counts.items())
-        raise ValueError(f"unequal numbers of rates ({told}): give each arm the same budget")
-    if min(counts.values()) < 3:
-        raise ValueError(
-            f"{min(counts.values())} rates an arm cannot show a best one between others: give 3 "
-            "or more"
-        )
-    return each
-
-
-def _refuse_edges(tunings: Mapping[str, BestRate]) -> None:
-    edges = [f"{name} at its {t.on_edge}, {t.lr:g}" for name, t in tunings.items() if t.on_edge]
-    if edges:
-        raise OnTheEdge(
-            f"the best rate lies on the edge of the grid ({'; '.join(edges)}): widen it, or accept "
-            "that with allow_edge=True"
-        )
+    points = {name: grid(arm, lr=rates[name], seed=seeds) for name, arm in arms.items()}
+    done = run_parts(points, **options)
+    return {name: best_rate(runs, column=choose) for name, runs in done.items()}
 
 
 def _said(arm: Arm) -> str:

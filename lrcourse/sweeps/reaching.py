@@ -17,41 +17,58 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from lrcourse.support.checks import FLAG, NUMBER, TEXT, arguments, kind
+from lrcourse.sweeps.arms import (
+    SEEDS,
+    Rates,
+    check_arms,
+    check_tuning,
+    rates_of_each,
+    rates_rule,
+    refuse_edges,
+)
 from lrcourse.sweeps.experiment import Experiment
-from lrcourse.sweeps.fairness import OnTheEdge
-from lrcourse.sweeps.running import Run, Runs, grid, run_arms
+from lrcourse.sweeps.fairness import a_number
+from lrcourse.sweeps.running import arms_rule, grid, run_arms
 from lrcourse.sweeps.running import run as run_sweep
-from lrcourse.training.history import History
+from lrcourse.sweeps.runs import ANY_RUNS, Run, Runs
+from lrcourse.training.history import History, known_column
 
 
+@arguments(history=kind("a History", History), column=TEXT, level=NUMBER)
 def updates_until(history: History, column: str, level: float) -> int | None:
-    """Updates made at the end of the first epoch whose ``column`` is as good as ``level``.
+    """Updates made at the end of the first epoch whose `column` is as good as `level`.
 
-    A loss is as good where it is at most ``level``, everything else where it is at least
-    ``level``. None where that never was. An epoch that was not measured (NaN) counts as not good.
-    KeyError for a column that there is not.
+    A loss is as good where it is at most `level`, everything else where it is at least
+    `level`. None where that never was. An epoch that was not measured (NaN) counts as not good.
+    ValueError for a column that there is not.
+
+    Example:
+        >>> import numpy as np
+        >>> from lrcourse import sweeps, training
+        >>> epochs = {"update": np.array([10.0, 20.0]), "test_acc": np.array([0.5, 0.9])}
+        >>> history = training.History(np.zeros(20), np.zeros(20, np.float32), epochs, 10)
+        >>> sweeps.updates_until(history, "test_acc", 0.8)
+        20
     """
-    if column not in history.epochs:
-        raise KeyError(f"no column {column!r}; there are {', '.join(history.epochs)}")
-    values = history.epochs[column]
+    values = history.epochs[known_column("updates_until", "column", column, history)]
     good = values <= level if column.endswith("_loss") else values >= level
     return int(history.epochs["update"][good.argmax()]) if good.any() else None
 
 
+@arguments(runs=ANY_RUNS, column=TEXT, level=NUMBER, missing=a_number)
 def updates_by_seed(
     runs: Iterable[Run], column: str, level: float, missing: float = math.nan
 ) -> dict[int, float]:
-    """Seed -> `updates_until`, and ``missing`` for a run that never gets there.
+    """Seed -> `updates_until`, and `missing` for a run that never gets there.
 
     ValueError if a seed occurs twice.
     """
-    found: dict[int, float] = {}
-    for run in runs:
-        if run.experiment.seed in found:
-            raise ValueError("a seed occurs more than once: choose one arm with where(...) first")
-        until = updates_until(run.history, column, level)
-        found[run.experiment.seed] = missing if until is None else float(until)
-    return found
+    until = {
+        seed: updates_until(run.history, column, level)
+        for seed, run in Runs(runs).by_seed().items()
+    }
+    return {seed: missing if made is None else float(made) for seed, made in until.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +104,21 @@ class Race:
         return "\n".join(lines)
 
 
+@arguments(
+    arms=arms_rule,
+    level=NUMBER,
+    rates=rates_rule,
+    tuning_seeds=SEEDS,
+    seeds=SEEDS,
+    choose=TEXT,
+    column=TEXT,
+    allow_edge=FLAG,
+)
 def race(
     arms: Mapping[str, Experiment],
     *,
     level: float,
-    rates: Iterable[float] | Mapping[str, Iterable[float]],
+    rates: Rates,
     tuning_seeds: Iterable[int],
     seeds: Iterable[int],
     choose: str = "valid_acc",
@@ -104,11 +131,11 @@ def race(
     Args:
         arms: name -> experiment, measured after each epoch; lr and seed are replaced. All read
             the same data and make as many updates.
-        level: to be reached in ``choose`` while tuning and in ``column`` when judged.
+        level: to be reached in `choose` while tuning and in `column` when judged.
         rates: peak LRs to try, for all arms or per name, as many for each.
         tuning_seeds, seeds: that choose, and that judge. No seed may do both.
         allow_edge: accept an arm whose quickest rate is the first or last of its grid.
-        options: for ``lrcourse.sweeps.run``.
+        options: for `lrcourse.sweeps.run`.
 
     Raises:
         ValueError: unequal budgets, too few arms, seeds that would both choose and judge, a
@@ -116,18 +143,18 @@ def race(
         OnTheEdge: a quickest rate at the end of its grid.
     """
     arms, tuning_seeds, seeds = dict(arms), list(tuning_seeds), list(seeds)
-    each = _checked_rates(arms, rates)
-    _check(arms, tuning_seeds, seeds, choose)
+    check_arms(arms)
+    of_each = rates_of_each(rates, arms)
+    if any(arm.evaluate not in ("epoch", 1) for arm in arms.values()):
+        raise ValueError('a race looks at each epoch: give the arms evaluate="epoch"')
+    check_tuning(arms, tuning_seeds, seeds, choose)
     chosen = {}
     for name, arm in arms.items():
-        runs = run_sweep(grid(arm, lr=each[name], seed=tuning_seeds), **options)
-        late = {lr: _mean_late(runs.where(lr=lr), choose, level) for lr in each[name]}
-        chosen[name] = min(sorted(each[name]), key=late.get)
-        if not allow_edge and chosen[name] in (min(each[name]), max(each[name])):
-            raise OnTheEdge(
-                f"the quickest rate of {name} lies on the edge of its grid, at "
-                f"{chosen[name]:g}: widen it, or accept that with allow_edge=True"
-            )
+        runs = run_sweep(grid(arm, lr=of_each[name], seed=tuning_seeds), **options)
+        late = {lr: _mean_late(runs.where(lr=lr), choose, level) for lr in of_each[name]}
+        chosen[name] = min(of_each[name], key=lambda lr, late=late: late[lr])
+    if not allow_edge:
+        refuse_edges(chosen, of_each, "quickest")
     judged = run_arms({n: arm.but(lr=chosen[n]) for n, arm in arms.items()}, seeds=seeds, **options)
     raw = {name: updates_by_seed(runs, column, level) for name, runs in judged.items()}
     return Race(
@@ -152,40 +179,3 @@ def _mean_late(runs: Runs, column: str, level: float) -> float:
 def _budget_and_more(runs: Runs) -> float:
     longest = max(runs, key=lambda run: run.experiment.epochs)
     return float((longest.experiment.epochs + 1) * longest.history.batches_per_epoch)
-
-
-def _checked_rates(
-    arms: Mapping[str, Experiment], rates: Iterable[float] | Mapping[str, Iterable[float]]
-) -> dict[str, list[float]]:
-    shared = [] if isinstance(rates, Mapping) else list(rates)
-    given = rates if isinstance(rates, Mapping) else {name: shared for name in arms}
-    if set(given) != set(arms):
-        raise ValueError(f"rates are given for {', '.join(given)}, the arms are {', '.join(arms)}")
-    each = {name: sorted({float(lr) for lr in given[name]}) for name in arms}
-    counts = {len(those) for those in each.values()}
-    if len(counts) != 1 or min(counts) < 3:
-        raise ValueError(
-            f"the arms have {sorted(counts)} different rates: give each as many, 3 or more"
-        )
-    return each
-
-
-def _check(
-    arms: Mapping[str, Experiment], tuning: list[int], seeds: list[int], choose: str
-) -> None:
-    if len(arms) < 2:
-        raise ValueError(f"a race needs two arms or more, not {len(arms)}")
-    for field in ("data", "images", "valid", "epochs", "batch_size"):
-        if len({getattr(arm, field) for arm in arms.values()}) > 1:
-            raise ValueError(f"the arms have unequal {field}: give each the same budget")
-    one = next(iter(arms.values()))
-    if any(arm.evaluate not in ("epoch", 1) for arm in arms.values()):
-        raise ValueError('a race looks at each epoch: give the arms evaluate="epoch"')
-    if choose.startswith("test_"):
-        raise ValueError(f"choose is {choose!r}: test data judge; choose by 'valid_acc', say")
-    if choose.startswith("valid_") and not one.valid:
-        raise ValueError(f"{choose!r} needs images set aside: give the arms valid=0.2, say")
-    if both := sorted(set(tuning) & set(seeds)):
-        raise ValueError(f"the seeds {both} would choose the rate and judge it: use fresh ones")
-    if not tuning or not seeds:
-        raise ValueError("a race needs tuning seeds and judging seeds: give both")

@@ -7,7 +7,8 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lrcourse.sweeps.running import Run
+from lrcourse.support.checks import FLAG, NOT_NEGATIVE, NUMBER, TEXT, arguments, kind, optional
+from lrcourse.sweeps.runs import RUNS, Run
 from lrcourse.training.history import History
 
 
@@ -89,6 +90,7 @@ class BestRate:
         return " ".join(said)
 
 
+@arguments(runs=RUNS, column=TEXT, higher=optional(FLAG))
 def best_rate(
     runs: Iterable[Run], column: str = "valid_acc", higher: bool | None = None
 ) -> BestRate:
@@ -98,9 +100,9 @@ def best_rate(
     seed is beaten by every rate that loses none.
 
     Args:
-        runs: what ``sweeps.run`` gives, of experiments that differ in lr and seed only, with the
+        runs: what `sweeps.run` gives, of experiments that differ in lr and seed only, with the
             same seeds at each rate.
-        column: of the history; its last measured value counts. Choose on ``valid_*``: a rate that
+        column: of the history; its last measured value counts. Choose on `valid_*`: a rate that
             was chosen on the test data has seen them.
         higher: whether higher is better; default: unless the column is a loss.
 
@@ -120,7 +122,11 @@ def best_rate(
         higher=higher,
         rates=rates,
         best=best,
-        good=_good(rates, best),
+        good=_interval(
+            [rate.lr for rate in rates],
+            [abs(rate.mean - best.mean) <= best.sd for rate in rates],
+            rates.index(best),
+        ),
         divergence_edge=(max(unbroken, default=None), min(broken, default=None)),
         cost=sum(run.history.updates for run in runs),
     )
@@ -131,7 +137,7 @@ def _by_rate(runs: list[Run], column: str, whole: bool = True) -> dict[float, li
     for run in runs:
         groups.setdefault(run.experiment.lr, []).append(run)
     if len(groups) < 2:
-        raise ValueError(f"a best rate is one of several; these runs have {len(groups)}")
+        raise ValueError(f"a best rate is one of several; these runs have {len(groups)} rates")
     if len({run.experiment.but(lr=1.0, seed=0).key for run in runs}) > 1:
         raise ValueError(
             "these runs differ in more than lr and seed: choose one arm with runs.where(...) first"
@@ -172,16 +178,17 @@ def _final(history: History, column: str, lr: float) -> float:
     return value
 
 
-def _good(rates: tuple[Rate, ...], best: Rate) -> tuple[float, float]:
-    low = high = rates.index(best)
-    within = [abs(rate.mean - best.mean) <= best.sd for rate in rates]
-    while low > 0 and within[low - 1]:
+def _interval(rates: list[float], good: list[bool], best: int) -> tuple[float, float]:
+    """(lowest, highest) of the good rates around the best one, without a gap."""
+    low = high = best
+    while low > 0 and good[low - 1]:
         low -= 1
-    while high + 1 < len(rates) and within[high + 1]:
+    while high + 1 < len(rates) and good[high + 1]:
         high += 1
-    return rates[low].lr, rates[high].lr
+    return rates[low], rates[high]
 
 
+@arguments(runs=RUNS, column=TEXT, higher=optional(FLAG))
 def best_by_seed(
     runs: Iterable[Run], column: str = "valid_loss", higher: bool | None = None
 ) -> dict[int, float]:
@@ -193,47 +200,48 @@ def best_by_seed(
     higher = not column.endswith("_loss") if higher is None else higher
     best = {}
     for seed, row in _by_seed(list(runs), column).items():
-        trained = _trained(row, column)
-        if not trained:
-            raise ValueError(f"seed {seed} diverged at every rate: sweep lower ones")
-        best[seed] = (max if higher else min)(trained, key=trained.get)
+        trained = _some_trained(seed, row, column)
+        best[seed] = (max if higher else min)(trained, key=lambda lr: trained[lr])
     return best
 
 
+@arguments(runs=RUNS, column=TEXT, least=NUMBER)
 def breaks_by_seed(
     runs: Iterable[Run], column: str = "train_acc", least: float = 0.5
 ) -> dict[int, float]:
     """Each seed's divergence edge: the lowest rate above its best one at which it fails to train.
 
-    A run fails if it diverged or if its ``column``, of which more is better, ends below ``least``.
-    The best rate is that with the highest ``column``. ValueError for a seed that never fails above
+    A run fails if it diverged or if its `column`, of which more is better, ends below `least`.
+    The best rate is that with the highest `column`. ValueError for a seed that never fails above
     its best rate: the sweep does not reach its edge.
     """
     edges = {}
     for seed, row in _by_seed(list(runs), column).items():
-        passing = _passing(row, column, least)
-        if not passing:
-            raise ValueError(f"seed {seed} trains at no rate: sweep lower ones, or ask for less")
-        best = max(passing, key=passing.get)
+        passing = _some_passing(seed, row, column, least)
+        best = max(passing, key=lambda lr: passing[lr])
         failing = [lr for lr in row if lr > best and lr not in passing]
         if not failing:
-            raise ValueError(f"seed {seed} trains up to the highest rate, {max(row):g}: sweep on")
+            raise ValueError(
+                f"seed {seed} trains (least={least}) up to the highest rate, {max(row):g}: sweep on"
+            )
         edges[seed] = min(failing)
     return edges
 
 
+@arguments(run=kind("a Run", Run), column=TEXT, least=NUMBER)
 def trains(run: Run, column: str = "train_acc", least: float = 0.5) -> bool:
-    """Did a run end without divergence, and with ``column`` at ``least`` or above?"""
+    """Did a run end without divergence, and with `column` at `least` or above?"""
     return bool(_passing({run.experiment.lr: run}, column, least))
 
 
+@arguments(runs=RUNS, column=TEXT, least=NUMBER)
 def largest_by_seed(
     runs: Iterable[Run], column: str = "train_acc", least: float = 0.5
 ) -> dict[int, float]:
-    """Each seed's largest rate that trains: without divergence, and ``column`` at ``least`` or up.
+    """Each seed's largest rate that trains: without divergence, and `column` at `least` or up.
 
     Of each seed only the highest rates are needed, down to the first that trains: see
-    ``sweeps.downward``. ValueError for a seed that trains at no rate, or at the highest one of the
+    `sweeps.downward`. ValueError for a seed that trains at no rate, or at the highest one of the
     sweep.
     """
     rows, largest = _by_seed(list(runs), column, whole=False), {}
@@ -241,37 +249,32 @@ def largest_by_seed(
     for seed, row in rows.items():
         if gaps := [lr for lr in rates if lr > min(row) and lr not in row]:
             raise ValueError(f"seed {seed} has no run at the rate {gaps[-1]:g}, but at a lower one")
-        passing = _passing(row, column, least)
-        if not passing:
-            raise ValueError(f"seed {seed} trains at no rate: sweep lower ones, or ask for less")
+        passing = _some_passing(seed, row, column, least)
         if max(passing) == max(row):
-            raise ValueError(f"seed {seed} trains at the highest rate, {max(row):g}: sweep on")
+            raise ValueError(
+                f"seed {seed} trains (least={least}) at the highest rate, {max(row):g}: sweep on"
+            )
         largest[seed] = max(passing)
     return largest
 
 
+@arguments(runs=RUNS, column=TEXT, slack=NOT_NEGATIVE)
 def width_by_seed(
     runs: Iterable[Run], column: str = "train_acc", slack: float = 0.03
 ) -> dict[int, float]:
     """Each seed's width of the good interval: its highest over its lowest rate, 1 or more.
 
-    Good are the rates around the seed's best one, without a gap, whose ``column``, of which more is
-    better, is within ``slack`` of the best. The width is known to the ratio of the grid, and is too
+    Good are the rates around the seed's best one, without a gap, whose `column`, of which more is
+    better, is within `slack` of the best. The width is known to the ratio of the grid, and is too
     small where the interval reaches its end.
     """
     widths = {}
     for seed, row in _by_seed(list(runs), column).items():
-        trained = _trained(row, column)
-        if not trained:
-            raise ValueError(f"seed {seed} diverged at every rate: sweep lower ones")
+        trained = _some_trained(seed, row, column)
         rates = list(row)
         good = [trained.get(lr, -math.inf) >= max(trained.values()) - slack for lr in rates]
-        low = high = rates.index(max(trained, key=trained.get))
-        while low > 0 and good[low - 1]:
-            low -= 1
-        while high + 1 < len(rates) and good[high + 1]:
-            high += 1
-        widths[seed] = rates[high] / rates[low]
+        low, high = _interval(rates, good, rates.index(max(trained, key=lambda lr: trained[lr])))
+        widths[seed] = high / low
     return widths
 
 
@@ -290,6 +293,24 @@ def _trained(row: dict[float, Run], column: str) -> dict[float, float]:
     return {lr: _final(history, column, lr) for lr, history in there.items()}
 
 
+def _some_trained(seed: int, row: dict[float, Run], column: str) -> dict[float, float]:
+    """The same; ValueError where there is none."""
+    if trained := _trained(row, column):
+        return trained
+    raise ValueError(f"seed {seed} diverged at every rate: sweep lower ones")
+
+
 def _passing(row: dict[float, Run], column: str, least: float) -> dict[float, float]:
     """Rate -> value of the runs that trained."""
     return {lr: value for lr, value in _trained(row, column).items() if value >= least}
+
+
+def _some_passing(
+    seed: int, row: dict[float, Run], column: str, least: float
+) -> dict[float, float]:
+    """The same; ValueError where there is none."""
+    if passing := _passing(row, column, least):
+        return passing
+    raise ValueError(
+        f"seed {seed} trains at no rate with least={least}: sweep lower ones, or ask for less"
+    )

@@ -7,17 +7,28 @@ content to the same name. A checksum tells a damaged file from a whole one.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+import re
+import stat
+import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from lrcourse.support.checks import MAPPING, PATH, TEXT, arguments, optional
 from lrcourse.support.paths import records_folder, write_atomically
+from lrcourse.training.history import History, NewerFormat
+
+T = TypeVar("T")
+KEY = re.compile("[0-9a-f]{32}")
 
 
 class RecordWarning(UserWarning):
-    """A record that could not be read and was set aside."""
+    """A record that could not be read; it was set aside where that was possible."""
 
 
 def key_of(spec: dict[str, Any]) -> str:
@@ -25,23 +36,62 @@ def key_of(spec: dict[str, Any]) -> str:
     return _digest(spec)[:32]
 
 
+def key_rule(owner: str, name: str, value: object) -> str:
+    """Rule: the key of an experiment."""
+    if KEY.fullmatch(TEXT(owner, name, value)) is None:
+        raise ValueError(
+            f"{owner}: {name} must be the key of an experiment, 32 hexadecimal digits; "
+            f"got {value!r}"
+        )
+    return str(value)
+
+
 class Records:
-    """The finished runs in ``folder`` (default: ``$LRCOURSE_RECORDS``, else the cache folder)."""
+    """The finished runs in `folder` (default: `$LRCOURSE_RECORDS`, else the cache folder).
+
+    Attributes:
+        folder: absolute, so that workers elsewhere, and a later chdir, mean the same one.
+        stuck: keys of damaged records that could not be set aside, in a folder for reading only.
+
+    Example:
+        >>> import tempfile
+        >>> from lrcourse import sweeps
+        >>> sweeps.Records(tempfile.mkdtemp()).keys()
+        set()
+    """
 
     def __init__(self, folder: str | Path | None = None) -> None:
-        # absolute: workers elsewhere, and a later chdir, must mean the same folder
+        optional(PATH)("Records", "folder", folder)
         self.folder = Path(records_folder(folder)).absolute()
+        self.stuck: set[str] = set()
 
+    @arguments(key=key_rule)
     def path(self, key: str) -> Path:
         """Where the record with this key lies or will lie."""
         return self.folder / f"{key}.json"
 
     def keys(self) -> set[str]:
-        """Keys of the records that are there."""
-        if not self.folder.is_dir():
+        """Keys of the records that are there; other files in the folder are none."""
+        try:
+            names = [Path(name) for name in os.listdir(self.folder)]
+        except (FileNotFoundError, NotADirectoryError):
             return set()
-        return {entry.stem for entry in self.folder.iterdir() if entry.suffix == ".json"}
+        return {one.stem for one in names if one.suffix == ".json" and KEY.fullmatch(one.stem)}
 
+    def check_writable(self) -> None:
+        """OSError with the folder and a way out where no record can be written."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder) as file:
+                file.write(b"x")
+        except OSError as problem:
+            raise OSError(
+                problem.errno or errno.EACCES,
+                f"records cannot be written into {self.folder} ({problem.strerror or problem}): "
+                "nothing was trained; make it writable, or give another folder as records=...",
+            ) from problem
+
+    @arguments(key=key_rule, spec=MAPPING, history=MAPPING)
     def write(self, key: str, spec: dict[str, Any], history: dict[str, Any]) -> Path:
         """Keep a run. Whole or not at all, also when the disk is full (OSError)."""
         content = {"spec": spec, "history": history}
@@ -49,36 +99,92 @@ class Records:
         write_atomically(self.path(key), text)
         return self.path(key)
 
+    @arguments(key=key_rule)
     def read(self, key: str) -> dict[str, Any] | None:
-        """The record ``{"spec", "history"}``, or None when there is none.
+        """The record `{"spec", "history"}`, or None when there is none.
 
-        A damaged file is named in a warning and set aside, and counts as none.
+        A damaged file, or whatever else bears its name, is named in a warning and set aside, and
+        counts as none.
         """
-        path = self.path(key)
-        try:
-            content = json.loads(path.read_bytes())
-            check = content.pop("check")
-            if check != _digest(content) or key_of(content["spec"]) != key:
-                raise ValueError("its checksum does not fit its content")
-        except FileNotFoundError:
-            return None
-        except (ValueError, KeyError, AttributeError, TypeError) as problem:
-            self._set_aside(path, problem)
-            return None
-        return content
+        return self._understood(key, lambda content: content)
 
-    def _set_aside(self, path: Path, problem: Exception) -> None:
-        for n in range(1, 1000):
-            aside = path.with_name(f"{path.name}.damaged-{n}")
-            if not aside.exists():
-                break
-        path.replace(aside)
-        warnings.warn(
-            f"the record {path} is damaged ({problem}); it was set aside as {aside.name} and "
-            f"the run counts as missing",
-            RecordWarning,
-            stacklevel=4,
+    @arguments(key=key_rule)
+    def read_run(self, key: str) -> tuple[dict[str, Any], History] | None:
+        """The spec and the history of the record, or None, as `read` has it.
+
+        One that a newer lrcourse wrote is set aside too, and the warning says what helps.
+        """
+        return self._understood(
+            key, lambda content: (content["spec"], History.from_dict(content["history"]))
         )
+
+    def _understood(self, key: str, understand: Callable[[dict[str, Any]], T]) -> T | None:
+        path, seen = self.path(key), None
+        try:
+            seen = path.stat()
+            if not stat.S_ISREG(seen.st_mode):
+                raise ValueError("it is no regular file")
+            content = json.loads(path.read_bytes(), object_pairs_hook=_once_each)
+            if content.pop("check") != _digest(content) or key_of(content["spec"]) != key:
+                raise ValueError("its checksum does not fit its content")
+            return understand(content)
+        except FileNotFoundError:
+            if path.is_symlink():
+                self._set_aside(key, seen, "damaged", "it is a link that leads nowhere")
+        except NewerFormat as problem:
+            self._set_aside(key, seen, "newer", problem)
+        except KeyError as problem:
+            self._set_aside(key, seen, "damaged", f"it has no {problem}")
+        except (ValueError, AttributeError, TypeError, RecursionError, OSError) as problem:
+            self._set_aside(key, seen, "damaged", problem)
+        return None
+
+    def _set_aside(
+        self, key: str, seen: os.stat_result | None, why: str, problem: Exception | str
+    ) -> None:
+        path = self.path(key)
+        told = f"the record {path} is {'of a newer kind' if why == 'newer' else why} ({problem}); "
+        try:
+            aside = _reserve(path, why)
+            try:
+                os.replace(path, aside)
+            except OSError:
+                aside.rmdir() if aside.is_dir() else aside.unlink()
+                raise
+            if seen is not None and not os.path.samestat(os.stat(aside), seen):
+                os.replace(aside, path)  # another process was quicker: this is its new record
+                return
+        except FileNotFoundError:  # another process set it aside
+            return
+        except OSError as obstacle:
+            self.stuck.add(key)
+            end = f"it cannot be set aside ({obstacle.strerror or obstacle}), and"
+        else:
+            end = f"it was set aside as {aside.name} and"
+        warnings.warn(f"{told}{end} the run counts as missing", RecordWarning, stacklevel=6)
+
+
+def _reserve(path: Path, why: str) -> Path:
+    """An empty file, or folder for a folder, of a new name: no two processes take one name."""
+    is_folder = path.is_dir() and not path.is_symlink()
+    for n in range(1, 1000):
+        aside = path.with_name(f"{path.name}.{why}-{n}")
+        try:
+            if is_folder:
+                aside.mkdir()
+            else:
+                aside.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        return aside
+    raise OSError(errno.EEXIST, f"999 files like {path.name}.{why}-1 lie there already")
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name occurs twice in it")
+    return found
 
 
 def _digest(content: dict[str, Any]) -> str:

@@ -3,135 +3,112 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 
 from lrcourse.support import progress as bars
-from lrcourse.sweeps.experiment import Experiment
+from lrcourse.support.checks import (
+    COUNT,
+    COUNT_FROM_1,
+    FLAG,
+    PATH,
+    POSITIVE,
+    arguments,
+    each,
+    function,
+    kind,
+    optional,
+    shown,
+    whole,
+)
+from lrcourse.sweeps import stacks
+from lrcourse.sweeps.experiment import Experiment, check_fields, device_rule
 from lrcourse.sweeps.records import Records
-from lrcourse.sweeps.workers import each, one_thread, over_seeds
+from lrcourse.sweeps.runs import Run, Runs
+from lrcourse.sweeps.user_code import StaleCode
+from lrcourse.sweeps.workers import JOBS, alone, side_by_side
 from lrcourse.training.history import History
 
-if TYPE_CHECKING:
-    import pandas
-
-__all__ = [
-    "Experiment",
-    "Run",
-    "Runs",
-    "downward",
-    "grid",
-    "load",
-    "log_space",
-    "over_seeds",
-    "run",
-    "run_arms",
-]
+EXPERIMENT = kind("an Experiment", Experiment)
+Done = tuple[str, dict[str, Any]]  # a key and the history as plain data
 
 
+class RunFailed(RuntimeError):
+    """A run of a sweep ended in an error; what was finished before is kept."""
+
+
+@arguments(low=POSITIVE, high=POSITIVE, count=whole(2, 10**6))
 def log_space(low: float, high: float, count: int) -> list[float]:
-    """``count`` numbers from ``low`` to ``high`` at equal ratios, both ends exact."""
-    if not (0 < low < high < float("inf")):
-        raise ValueError(f"log_space needs 0 < low < high, not low={low!r}, high={high!r}")
-    if count < 2:
-        raise ValueError(f"log_space needs a count of 2 or more, not {count!r}")
+    """`count` numbers from `low` to `high` at equal ratios, both ends exact.
+
+    Example:
+        >>> from lrcourse import sweeps
+        >>> sweeps.log_space(0.001, 1, 4)
+        [0.001, 0.01, 0.1, 1.0]
+    """
+    if low >= high:
+        raise ValueError(f"log_space: low must be below high; got low={low!r}, high={high!r}")
     inner = np.exp(np.linspace(np.log(low), np.log(high), count)).tolist()
     # three more digits than a float32 holds: the same numbers on every machine
     return [float(low), *(float(f"{value:.10g}") for value in inner[1:-1]), float(high)]
 
 
+@arguments(base=EXPERIMENT)
 def grid(base: Experiment, **axes: Iterable[Any]) -> list[Experiment]:
-    """Every combination of the values in ``axes``, the last axis running fastest.
+    """Every combination of the values in `axes`, the last axis running fastest.
 
-    ``grid(base, lr=log_space(1e-3, 1, 13), seed=range(10))`` gives 130 experiments.
+    `grid(base, lr=log_space(1e-3, 1, 13), seed=range(10))` gives 130 experiments.
+
+    Example:
+        >>> from lrcourse import sweeps
+        >>> points = sweeps.grid(sweeps.Experiment(), lr=[0.1, 0.2], seed=range(2))
+        >>> [(one.lr, one.seed) for one in points]
+        [(0.1, 0), (0.1, 1), (0.2, 0), (0.2, 1)]
     """
-    values = {name: list(axis) for name, axis in axes.items()}
-    empty = [name for name, axis in values.items() if not axis]
-    if empty:
-        raise ValueError(f"no values for {', '.join(empty)}: the grid would be empty")
+    check_fields("grid", axes)
+    values = {
+        name: each(lambda owner, name, value: value)("grid", name, axis)
+        for name, axis in axes.items()
+    }
     return [
         base.but(**dict(zip(values, point, strict=True)))
         for point in itertools.product(*values.values())
     ]
 
 
-@dataclass(frozen=True, eq=False)
-class Run:
-    """An experiment and what it gave."""
-
-    experiment: Experiment
-    history: History
+def experiments_rule(owner: str, name: str, value: object) -> list[Experiment]:
+    """Rule: one experiment or any number of them, as a list."""
+    given = [value] if isinstance(value, Experiment) else value
+    return each(EXPERIMENT, least=0)(owner, name, given)
 
 
-class Runs(Sequence[Run]):
-    """Finished runs, in the order in which they were asked for."""
-
-    def __init__(self, runs: Iterable[Run]) -> None:
-        self._runs = list(runs)
-
-    def __len__(self) -> int:
-        return len(self._runs)
-
-    def __getitem__(self, index: int | slice) -> Any:
-        return Runs(self._runs[index]) if isinstance(index, slice) else self._runs[index]
-
-    def __iter__(self) -> Iterator[Run]:
-        return iter(self._runs)
-
-    def __repr__(self) -> str:
-        diverged = sum(run.history.diverged_at is not None for run in self)
-        return f"<{len(self)} runs{f', {diverged} diverged' if diverged else ''}>"
-
-    def where(self, **fields: Any) -> Runs:
-        """The runs whose experiment has these values: ``runs.where(lr=0.1)``."""
-        return Runs(
-            run
-            for run in self
-            if all(getattr(run.experiment, name) == value for name, value in fields.items())
+def arms_rule(owner: str, name: str, value: object) -> dict[str, Experiment]:
+    """Rule: experiments by name."""
+    if not isinstance(value, Mapping) or not value:
+        raise TypeError(
+            f"{owner}: {name} must be a dictionary of experiments, by name; got {shown(value)}"
         )
-
-    @property
-    def histories(self) -> list[History]:
-        """The records alone."""
-        return [run.history for run in self]
-
-    def values(self, column: str, epoch: int | None = None) -> dict[int, float]:
-        """A column's last value (or its value after ``epoch``, from 1 on) of each run by its seed.
-
-        NaN for a run that diverged before that epoch. ValueError if a seed occurs twice (two arms
-        cannot be one sample) or the runs have no such epoch.
-        """
-        seeds = [run.experiment.seed for run in self]
-        if len(set(seeds)) < len(seeds):
-            raise ValueError("a seed occurs more than once: choose one arm with where(...) first")
-        if epoch is None:
-            return {run.experiment.seed: run.history.final(column) for run in self}
-        return {run.experiment.seed: _after(run, column, epoch) for run in self}
-
-    def frame(self) -> pandas.DataFrame:
-        """One row a run: the fields of the experiment, then the last value of each column."""
-        import pandas
-
-        return pandas.DataFrame(_row(run.experiment.to_dict(), run.history) for run in self)
+    return {key: EXPERIMENT(owner, f"{name}[{key!r}]", arm) for key, arm in value.items()}
 
 
-def _after(run: Run, column: str, epoch: int) -> float:
-    if not 1 <= epoch <= run.experiment.epochs:
-        raise ValueError(f"epoch is from 1 to {run.experiment.epochs}, not {epoch!r}")
-    values = run.history.epochs[column]
-    return float(values[epoch - 1]) if epoch <= len(values) else float("nan")
-
-
+@arguments(
+    experiments=experiments_rule,
+    records=optional(PATH),
+    jobs=optional(JOBS),
+    device=optional(device_rule),
+    stack=optional(COUNT_FROM_1),
+    progress=optional(FLAG),
+)
 def run(
     experiments: Experiment | Iterable[Experiment],
     *,
     records: str | Path | None = None,
     jobs: int | None = None,
-    device: str | None = None,
+    device: str | torch.device | None = None,
     stack: int | None = None,
     progress: bool | None = None,
 ) -> Runs:
@@ -139,64 +116,100 @@ def run(
 
     Args:
         experiments: one or any number; equal ones are run once.
-        records: the folder; default ``$LRCOURSE_RECORDS``, else the cache folder.
+        records: the folder; default `$LRCOURSE_RECORDS`, else the cache folder.
         jobs: processes side by side on the CPU, each with one thread; default: the backend and
-            count of an active ``joblib.parallel_config``, else one per core.
+            count of an active `joblib.parallel_config`, else one per core. Where its workers are
+            threads of this process, the runs follow one another.
         device: "cpu" or "cuda"; default: CUDA where there is one. On CUDA everything runs in this
             process.
-        stack: how many runs of one shape are trained as one (see ``lrcourse.sweeps.stacks``).
+        stack: how many runs of one shape are trained as one (see `lrcourse.sweeps.stacks`).
             Default: 64 on CUDA, 1 on the CPU, where stacks do not pay.
         progress: a bar that shows how many runs are left; None decides by itself.
 
     A killed sweep loses the runs that were under way; the next call runs only what is missing.
     On the CPU a run gives the same numbers however it is started; a stacked one gives them within
     rounding.
+
+    Raises:
+        ValueError, TypeError: an experiment that cannot be run, before the first training.
+        OSError: a folder that cannot be written, before the first training.
+        RunFailed: an error in a run, a worker that was killed, a full disk: it names the
+            experiment and the folder. Finished runs are kept, and the next call goes on.
+
+    Example:
+        >>> import tempfile
+        >>> from lrcourse import sweeps
+        >>> small = {"model": "mlp", "model_options": {"depth": 1, "width": 1}}
+        >>> base = sweeps.Experiment(images=64, epochs=1, **small)
+        >>> folder = tempfile.mkdtemp()
+        >>> sweeps.run(sweeps.grid(base, seed=range(2)), records=folder, jobs=1, device="cpu")
+        <2 runs>
     """
-    if stack is not None and (isinstance(stack, bool) or not isinstance(stack, int) or stack < 1):
-        raise ValueError(f"stack is a whole number of runs from 1 on, or None, not {stack!r}")
-    if isinstance(experiments, Experiment):
-        experiments = [experiments]
-    experiments = list(experiments)
+    experiments = experiments_rule("run", "experiments", experiments)
     store = Records(records)
     wanted = {experiment.key: experiment for experiment in experiments}
-    histories = {key: _read(store, key) for key in wanted}
-    missing = [experiment for key, experiment in wanted.items() if histories[key] is None]
-    done = _run_missing(missing, store.folder, jobs, device, stack)
-    for key, record in bars.bar(done, total=len(missing), label="run", progress=progress):
-        histories[key] = History.from_dict(record)
+    histories: dict[str, History] = {}
+    for key in wanted:
+        if found := store.read_run(key):
+            histories[key] = found[1]
+    missing = {key: one for key, one in wanted.items() if key not in histories}
+    for one in missing.values():
+        one.check()
+    # A damaged record that cannot be set aside is no reason to do without its run.
+    keep = not missing.keys() <= store.stuck
+    if missing and keep:
+        store.check_writable()
+    done = _run_missing(missing, store.folder if keep else None, jobs, device, stack)
+    try:
+        for key, record in bars.bar(done, total=len(missing), label="run", progress=progress):
+            histories[key] = History.from_dict(record)
+    except (RunFailed, StaleCode, ImportError):
+        raise
+    except Exception as problem:
+        left = [one for key, one in missing.items() if key not in histories]
+        raise RunFailed(
+            f"the sweep ended before {len(left)} of its {len(missing)} runs, {left[0].short()} "
+            f"among them: {type(problem).__name__}: {problem}. {_kept(store.folder)}"
+        ) from problem
     return Runs(Run(experiment, histories[experiment.key]) for experiment in experiments)
 
 
+@arguments(arms=arms_rule, seeds=each(COUNT))
 def run_arms(
     arms: Mapping[str, Experiment], *, seeds: Iterable[int], **options: Any
 ) -> dict[str, Runs]:
     """Run several arms over the same seeds, all side by side; the runs of each arm by its name.
 
-    ``options`` go to ``run``.
+    `options` go to `run`.
     """
-    seeds = list(seeds)
     points = {name: grid(arm, seed=seeds) for name, arm in arms.items()}
-    done = iter(run([point for arm in points.values() for point in arm], **options))
-    return {name: Runs(next(done) for _ in arm) for name, arm in points.items()}
+    return run_parts(points, **options)
 
 
+def run_parts(parts: Mapping[str, list[Experiment]], **options: Any) -> dict[str, Runs]:
+    """Run the experiments of several parts all side by side; the runs of each by its name."""
+    done = iter(run([point for part in parts.values() for point in part], **options))
+    return {name: Runs(next(done) for _ in part) for name, part in parts.items()}
+
+
+@arguments(experiments=experiments_rule, until=function)
 def downward(
     experiments: Iterable[Experiment], until: Callable[[Run], bool], **options: Any
 ) -> Runs:
     """Run a sweep from its highest rates down, each part of it until a run is good enough.
 
-    Experiments that are alike but for ``lr`` belong together: one arm with one seed, say. All of
-    these parts go on side by side, a rate at a time; where ``until(run)`` is true, the lower rates
+    Experiments that are alike but for `lr` belong together: one arm with one seed, say. All of
+    these parts go on side by side, a rate at a time; where `until(run)` is true, the lower rates
     are left out. So "which is the largest rate that ..." gets the whole sweep's answer for fewer
-    runs: ``reading.largest_by_seed(downward(grid(...), until=reading.trains))``.
+    runs: `reading.largest_by_seed(downward(grid(...), until=reading.trains))`.
 
     Args:
-        experiments: as from ``grid``.
+        experiments: as from `grid`.
         until: is asked once for each finished run.
-        options: for ``run``.
+        options: for `run`.
 
     Returns:
-        The runs that were made, in the order of ``experiments``.
+        The runs that were made, in the order of `experiments`.
     """
     experiments = list(experiments)
     parts: dict[str, list[Experiment]] = {}
@@ -211,72 +224,67 @@ def downward(
     return Runs(done[one.key] for one in experiments if one.key in done)
 
 
-def load(folder: str | Path | None = None) -> pandas.DataFrame:
-    """All records of a folder (default as in ``run``), one row each, as ``Runs.frame`` has them.
-
-    The record's name is in the column ``key``. A damaged record is named in a warning and set
-    aside.
-    """
-    import pandas
-
-    store, rows = Records(folder), []
-    for key in sorted(store.keys()):
-        if record := store.read(key):
-            rows.append(_row(record["spec"], History.from_dict(record["history"])) | {"key": key})
-    return pandas.DataFrame(rows)
-
-
-def _row(spec: dict[str, Any], history: History) -> dict[str, Any]:
-    """A run in one line: its spec, then the last value of each column."""
-    ends = {f"final_{name}": history.final(name) for name in history.epochs}
-    told = {"diverged_at": history.diverged_at, "updates": history.updates}
-    return spec | ends | told | {"seconds": history.seconds}
-
-
-def _read(store: Records, key: str) -> History | None:
-    record = store.read(key)
-    return None if record is None else History.from_dict(record["history"])
-
-
 def _run_missing(
-    missing: list[Experiment],
-    folder: Path,
+    missing: Mapping[str, Experiment],
+    folder: Path | None,
     jobs: int | None,
-    device: str | None,
+    device: str | torch.device | None,
     stack: int | None,
-) -> Iterator[tuple[str, dict[str, Any]]]:
+) -> Iterator[Done]:
     if not missing:
         return
-    import torch
-
-    from lrcourse.sweeps import stacks as stacking
-
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    on_gpu = torch.device(device).type != "cpu"
-    stack = stack or (stacking.LARGEST if on_gpu else 1)
-    groups = stacking.group_by_shape(missing, largest=stack)
-    calls = [(_run_and_keep, (group, folder, device)) for group in groups]
-    for done in each(calls, 1 if on_gpu else jobs):
+    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    on_gpu = device.type != "cpu"
+    keys = {one: key for key, one in missing.items()}
+    largest = stack or (stacks.LARGEST if on_gpu else 1)
+    groups = stacks.group_by_shape(missing.values(), largest=largest)
+    calls = [
+        (run_and_keep, ({keys[one]: one for one in group}, folder, str(device))) for group in groups
+    ]
+    for done in side_by_side(calls, 1 if on_gpu else jobs):
         yield from done
 
 
-def _run_and_keep(
-    group: list[Experiment], folder: Path, device: str
-) -> list[tuple[str, dict[str, Any]]]:
-    """In a worker: train with one thread, write the records, send them back as plain data."""
-    from lrcourse.sweeps import stacks as stacking
+def run_and_keep(group: Mapping[str, Experiment], folder: Path | None, device: str) -> list[Done]:
+    """In a worker: train with one thread, write the records, send them back as plain data.
 
-    store, done = Records(folder), []
-    with one_thread():
-        if len(group) == 1:
-            finished = [(group, [group[0].run(device)])]
-        else:
-            finished = stacking.stacks(group, device, largest=len(group))
-        for experiments, histories in finished:
-            for experiment, history in zip(experiments, histories, strict=True):
-                if history.interrupted:
-                    raise KeyboardInterrupt  # half a run is no record
-                record = history.to_dict()
-                store.write(experiment.key, experiment.to_dict(), record)
-                done.append((experiment.key, record))
+    Args:
+        group: experiments by the keys that the process which asks has for them.
+        folder: of the records; None keeps none.
+    """
+    done, members = [], list(group.values())
+    try:
+        with alone():
+            if stale := [one for key, one in group.items() if one.key != key]:
+                raise StaleCode(
+                    f"this process holds other code for {stale[0].short()} than the one that asks:"
+                    " a module was edited; reload it there, or start Python anew"
+                )
+            keys = iter(group)
+            if len(group) == 1:
+                finished = [(members, [members[0].run(device)])]
+            else:
+                finished = stacks.finished(members, device, largest=len(group))
+            for _, histories in finished:
+                for history in histories:
+                    if history.interrupted:
+                        raise KeyboardInterrupt  # half a run is no record
+                    key, record = next(keys), history.to_dict()
+                    if folder is not None:
+                        Records(folder).write(key, history.provenance["spec"], record)
+                    done.append((key, record))
+    except StaleCode:
+        raise
+    except Exception as problem:
+        others = f" or one of {len(group) - 1} stacked with it" if len(group) > 1 else ""
+        raise RunFailed(
+            f"{members[len(done)].short()}{others} failed: {type(problem).__name__}: {problem}. "
+            f"{_kept(folder)}"
+        ) from problem
     return done
+
+
+def _kept(folder: Path | None) -> str:
+    if folder is None:
+        return "Records were not kept, for their folder is for reading only"
+    return f"Finished runs are kept in {folder}; the same call goes on from there"

@@ -1,11 +1,11 @@
-"""How a stack is trained: ``training.fit`` for many nets at once, member by member the same run."""
+"""How a stack is trained: `training.fit` for many nets at once, member by member the same run."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Sequence
-from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,12 +15,11 @@ from torch.nn.functional import cross_entropy
 
 from lrcourse import models, optimizers
 from lrcourse.data.sets import Data, Split
-from lrcourse.support import provenance
 from lrcourse.sweeps.experiment import Experiment, load_data
-from lrcourse.training import arguments as fit_checks
-from lrcourse.training import loop as training
+from lrcourse.training import loop
+from lrcourse.training.arguments import check_together
 from lrcourse.training.history import History
-from lrcourse.training.pacing import Pace, describe
+from lrcourse.training.pacing import Pace
 
 EVALUATED_AT_ONCE = 64_000  # images times members
 RANDOM_LAYERS = (nn.modules.dropout._DropoutNd, nn.RReLU)
@@ -30,7 +29,7 @@ Buffers = dict[str, torch.Tensor]
 
 
 def train(experiments: Sequence[Experiment], device: str | None) -> list[History]:
-    """Train experiments of one shape as one stack; see ``stacking.run_stack``."""
+    """Train experiments of one shape as one stack; see `stacks.run_stack`."""
     return _Stack(experiments, device).train()
 
 
@@ -69,7 +68,7 @@ class _Members:
         weights = self.weights[chosen]
         buffers = {name: buffer[chosen] for name, buffer in self.buffers.items()}
         totals = torch.zeros(2, len(chosen), dtype=torch.float64, device=split.X.device)
-        images = max(1, min(training.measured_at_once(split), EVALUATED_AT_ONCE // len(chosen)))
+        images = max(1, min(loop.measured_at_once(split), EVALUATED_AT_ONCE // len(chosen)))
         loss_of_each = vmap(self.loss, in_dims=(0, 0, None, None))
         self.net.eval()
         with torch.no_grad():
@@ -115,7 +114,7 @@ class _Stack:
         state = vmap(self.optimizer.init)({"all": members.weights})
         update_each = vmap(self._update)
         orders = [torch.Generator().manual_seed(one.seed) for one in self.experiments]
-        check_every = _updates_between_checks(self.device)
+        check_every = loop.updates_between_checks(self.device)
         checked = 0
         members.net.train()
         for epoch in range(self.base.epochs):
@@ -130,15 +129,16 @@ class _Stack:
                     train_set.X[batch],
                     train_set.y[batch],
                 )
-                if (t + 1) % check_every == 0 or t + 1 == (epoch + 1) * self.per_epoch:
-                    self._cut_the_diverged(epoch, checked, t + 1)
-                    checked = t + 1
+                made = t + 1
+                if made % check_every == 0 or made == (epoch + 1) * self.per_epoch:
+                    self._cut_the_diverged(epoch, checked, made)
+                    checked = made
                     if len(self.diverged) == len(everyone):
                         return self._histories()
             # All are measured, also those that are cut: so that the others' numbers do not
             # depend, by rounding, on how many there are.
-            due = training.is_due(self.base.evaluate, epoch, epoch + 1 == self.base.epochs)
-            rows = self._measured(epoch, everyone, [t + 1] * len(everyone), due)
+            due = loop.is_due(self.base.evaluate, epoch, epoch + 1 == self.base.epochs)
+            rows = self._measured(epoch, everyone, [checked] * len(everyone), due)
             for member, row in zip(everyone, rows, strict=True):
                 if member not in self.diverged:
                     self.rows[member].append(row)
@@ -182,7 +182,7 @@ class _Stack:
         losses, right = (log[first : max(made)].cpu() for log in (self.losses, self.right))
         for k, (member, stop) in enumerate(zip(chosen, made, strict=True)):
             done = slice(0, stop - first)
-            loss, accuracy = training.means_of_epoch(
+            loss, accuracy = loop.means_of_epoch(
                 losses[done, member], right[done, member], self.base.batch_size, self.samples
             )
             row = {"epoch": epoch + 1, "update": stop, "train_loss": loss, "train_acc": accuracy}
@@ -192,26 +192,21 @@ class _Stack:
     def _histories(self) -> list[History]:
         lr, losses = self.lr.cpu().numpy(), self.losses.cpu().numpy()
         histories, share = [], (time.perf_counter() - self.started) / len(self.experiments)
-        where, finished = provenance.machine(self.device), provenance.now()
         for member, experiment in enumerate(self.experiments):
             rows, made = self.rows[member], int(self.rows[member][-1]["update"])
-            told = {
-                "net": type(self.members.net).__name__,
-                "parameters": self.members.weights.shape[1],
-                "data": self.data.name,
-                "data_fingerprint": self.data.fingerprint,
-                "optimizer": optimizers.TORCH[experiment.optimizer][0].__name__,
-                "peak_lr": [experiment.lr],
-                "schedule": describe(experiment.schedule),
-                "when": experiment.when,
-                "epochs": experiment.epochs,
-                "batch_size": experiment.batch_size,
-                "seed": experiment.seed,
-                "finished": finished,
-                **where,
-                "stacked": len(self.experiments),
-                "spec": experiment.to_dict(),
-            }
+            told = loop.about_run(
+                self.members.net,
+                self.data,
+                experiment.schedule,
+                self.device,
+                when=experiment.when,
+                epochs=experiment.epochs,
+                batch_size=experiment.batch_size,
+                seed=experiment.seed,
+                stacked=len(self.experiments),
+            )
+            told["optimizer"] = optimizers.TORCH[experiment.optimizer][0].__name__
+            told |= {"peak_lr": [experiment.lr], "spec": experiment.to_dict()}
             history = History(
                 lr=lr[:made, member].copy(),
                 loss=losses[:made, member].copy(),
@@ -225,12 +220,19 @@ class _Stack:
         return histories
 
 
+class _OneRate:
+    """What a schedule sees of an optimizer with one group."""
+
+    def __init__(self, lr: float) -> None:
+        self.param_groups: list[dict[str, Any]] = [{"lr": lr}]
+
+
 def _rates(experiments: Sequence[Experiment], data: Data, per_epoch: int) -> torch.Tensor:
-    """The LR of every update, float64, shape (updates, members), by the rule of ``fit``."""
+    """The LR of every update, float64, shape (updates, members), by the rule of `fit`."""
     epochs = experiments[0].epochs
     table = np.empty((epochs * per_epoch, len(experiments)))
     for member, one in enumerate(experiments):
-        alone = SimpleNamespace(param_groups=[{"lr": one.lr}])
+        alone = _OneRate(one.lr)
         factors = Pace(one.schedule, alone, data, one.when, epochs, per_epoch).factors
         if factors is not None and one.when == "epoch":
             factors = np.repeat(factors, per_epoch)
@@ -239,7 +241,7 @@ def _rates(experiments: Sequence[Experiment], data: Data, per_epoch: int) -> tor
 
 
 def _checked_net(experiment: Experiment, data: Data) -> nn.Module:
-    """The member's net with its initial weights; ValueError as ``fit`` gives it."""
+    """The member's net with its initial weights; ValueError as `fit` gives it."""
     net = models.build(experiment.model, experiment.seed, data, **experiment.model_options)
     net.to(data.device)
     if random := [type(layer).__name__ for layer in net.modules() if _is_random(layer)]:
@@ -250,21 +252,16 @@ def _checked_net(experiment: Experiment, data: Data) -> nn.Module:
     optimizer = optimizers.torch_optimizer(
         experiment.optimizer, net.parameters(), experiment.lr, **experiment.optimizer_options
     )
-    fit_checks.check_arguments(
+    check_together(
         net,
         data,
         optimizer,
         experiment.schedule,
-        experiment.epochs,
         experiment.batch_size,
         experiment.when,
         experiment.evaluate,
     )
     return net
-
-
-def _updates_between_checks(device: torch.device) -> int:
-    return training.CUDA_CHECKS_EVERY if device.type == "cuda" else 1
 
 
 def _is_random(layer: nn.Module) -> bool:

@@ -2,8 +2,8 @@
 
 The nets of a stack differ in their rates, schedules and seeds, and so in initial weights and data
 order. torch.func maps one update of one net, written with the pure functions of
-``lrcourse.optimizers``, over all of them. On a CPU this is slower than one run after another.
-``benchmarks/stacked.py`` measures both.
+`lrcourse.optimizers`, over all of them. On a CPU this is slower than one run after another.
+`benchmarks/stacked.py` measures both.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 
 from lrcourse import optimizers
 from lrcourse.schedules.base import Schedule
+from lrcourse.support.checks import COUNT_FROM_1, arguments, each, kind
 from lrcourse.sweeps.experiment import Experiment
 from lrcourse.sweeps.stack_training import train
 from lrcourse.training.history import History
@@ -24,47 +25,51 @@ _WORDS_FOR_NO_MEMORY = ("out of memory", "not enough memory", "allocate memory",
 LARGEST = 64  # members; a sweep that is killed loses the stack that was under way
 
 
+@arguments(experiments=each(kind("an Experiment", Experiment), least=0), largest=COUNT_FROM_1)
 def run_stack(
     experiments: Iterable[Experiment], device: str | None = None, *, largest: int = LARGEST
 ) -> list[History]:
     """Train experiments of one shape together; each one's record, in their order.
 
-    A record is what ``experiment.run`` gives, within rounding: the LR that each update used,
-    losses, measurements at the same epochs, ``diverged_at``. A member that diverges is cut there
-    and leaves the others as they would be. ``seconds`` is the member's share of the stack's time,
-    and ``provenance["stacked"]`` the number of members.
+    A record is what `experiment.run` gives, within rounding: the LR that each update used,
+    losses, measurements at the same epochs, `diverged_at`. A member that diverges is cut there
+    and leaves the others as they would be. `seconds` is the member's share of the stack's time,
+    and `provenance["stacked"]` the number of members.
 
     Args:
-        experiments: those of one list of ``group_by_shape``; more than ``largest`` of them are
+        experiments: those of one list of `group_by_shape`; more than `largest` of them are
             trained in several stacks.
         device: "cpu" or "cuda"; default: CUDA where there is one.
         largest: members in one stack. Where memory runs out, half as many are tried, down to 1.
 
     Raises:
         ValueError: experiments of several shapes, or one that cannot be stacked: a rule in
-            place of a schedule, clipping, an optimizer's option that ``optimizers.pure`` does not
+            place of a schedule, clipping, an optimizer's option that `optimizers.pure` does not
             know, and nets with random layers (dropout), whose draws would not be those of a run
             alone.
     """
-    return [history for _, done in stacks(experiments, device, largest=largest) for history in done]
+    return [
+        history for _, done in finished(experiments, device, largest=largest) for history in done
+    ]
 
 
-def stacks(
+@arguments(experiments=each(kind("an Experiment", Experiment), least=0), largest=COUNT_FROM_1)
+def finished(
     experiments: Iterable[Experiment], device: str | None = None, *, largest: int = LARGEST
 ) -> Iterator[tuple[list[Experiment], list[History]]]:
-    """As ``run_stack``, but each stack is given as soon as it is finished."""
-    experiments, size = list(experiments), largest
-    if isinstance(largest, bool) or not isinstance(largest, int) or largest < 1:
-        raise ValueError(f"largest is a whole number of members from 1 on, not {largest!r}")
-    _check_shapes(experiments)
-    while experiments:
-        members = experiments[:size]
+    """As `run_stack`, but each stack is given as soon as it is finished."""
+    size, left = largest, list(experiments)
+    _check_shapes(left)
+    for experiment in left:
+        experiment.check()
+    while left:
+        members = left[:size]
         histories = _unless_memory_runs_out(members, device)
         if histories is None:
             size = len(members) // 2
         else:
             yield members, histories
-            experiments = experiments[size:]
+            left = left[size:]
 
 
 def group_by_shape(
@@ -72,8 +77,8 @@ def group_by_shape(
 ) -> list[list[Experiment]]:
     """Lists of experiments that can be stacked, each in the order given.
 
-    They differ in lr, schedule, ``when`` and seed only. What cannot be stacked stands alone. With
-    ``largest`` no list is longer; the members of one shape are then shared out evenly.
+    They differ in lr, schedule, `when` and seed only. What cannot be stacked stands alone. With
+    `largest` no list is longer; the members of one shape are then shared out evenly.
     """
     groups: dict[Any, list[Experiment]] = {}
     for place, experiment in enumerate(experiments):

@@ -82,7 +82,7 @@ def test_an_arm_at_the_edge_of_its_grid_is_refused_before_it_is_judged(asked):
     ("changed", "said"),
     [
         ({"seeds": range(48, 58), "tuning_seeds": [50]}, r"\[50\] would choose"),
-        ({"tuning_seeds": []}, "no tuning seeds"),
+        ({"tuning_seeds": []}, "no tuning_seeds"),
         ({"choose": "test_acc"}, "test data judge"),
         ({"rates": {"sgd": [1, 2, 3]}}, "the arms are sgd, adam"),
         ({"rates": RATES | {"adam": [1.0, 2.0, 3.0, 4.0]}}, "same budget"),

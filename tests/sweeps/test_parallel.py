@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from lrcourse import schedules as s
-from lrcourse.sweeps import Experiment, Records
-from lrcourse.sweeps import running as sweeps
-from lrcourse.sweeps import stacks as stacking
+from lrcourse import sweeps
+from lrcourse.support import progress
+from lrcourse.sweeps import Experiment, Records, running, stacks
 
 BASE = Experiment(
     images=160, model="mlp", model_options={"depth": 2, "width": 8}, epochs=2, evaluate="end"
@@ -58,16 +58,16 @@ def test_how_runs_are_grouped(singles, tmp_path, monkeypatch, device, stack, siz
 
     def pretend(group, folder, device):
         seen.append(len(group))
-        return [(one.key, histories[one]) for one in group]
+        return [(key, histories[one]) for key, one in group.items()]
 
-    monkeypatch.setattr(sweeps, "_run_and_keep", pretend)
+    monkeypatch.setattr(running, "run_and_keep", pretend)
     sweeps.run(points, records=tmp_path, device=device, stack=stack, jobs=1)
     assert seen == sizes
 
 
 def test_records_are_there_as_soon_as_their_stack_is_finished(singles, tmp_path, monkeypatch):
     points = [run.experiment for run in singles]
-    train, store, seen = stacking.train, Records(tmp_path), []
+    train, store, seen = stacks.train, Records(tmp_path), []
 
     def small(group, device):
         seen.append((len(group), len(store.keys())))
@@ -75,15 +75,15 @@ def test_records_are_there_as_soon_as_their_stack_is_finished(singles, tmp_path,
             raise MemoryError
         return train(group, device)
 
-    monkeypatch.setattr(stacking, "train", small)
+    monkeypatch.setattr(stacks, "train", small)
     sweeps.run(points, records=tmp_path, jobs=1, device="cpu", stack=4)
     # Each three need two stacks: what the first has finished is kept before the second begins.
     assert seen == [(3, 0), (1, 0), (1, 1), (1, 2), (3, 3), (1, 3), (1, 4), (1, 5)]
 
 
-@pytest.mark.parametrize("stack", [0, -1, 2.0, True, "many"])
+@pytest.mark.parametrize("stack", [0, -1, 2.5, True, "many"])
 def test_bad_stacks(stack):
-    with pytest.raises(ValueError, match="stack is a whole number of runs"):
+    with pytest.raises((ValueError, TypeError), match="stack must be a whole number"):
         sweeps.run([BASE], stack=stack)
 
 
@@ -96,7 +96,7 @@ def test_a_bar_counts_runs_and_not_stacks(singles, tmp_path, monkeypatch):
         told.append((total, len(done), label))
         return done
 
-    monkeypatch.setattr(sweeps.bars, "bar", bar)
+    monkeypatch.setattr(progress, "bar", bar)
     sweeps.run(points[:4], records=tmp_path, jobs=1, device="cpu", stack=4)
     assert told == [(4, 4, "run")]
 
@@ -143,12 +143,12 @@ def test_the_same_call_runs_on_a_dask_cluster(singles, tmp_path):
         idle = client.run(lambda: "lrcourse.training" in sys.modules)
         with joblib.parallel_config(backend="dask"):
             runs = sweeps.run(points, records=tmp_path / "singles", device="cpu")
-            stacks = sweeps.run(points, records=tmp_path / "stacks", device="cpu", stack=3)
+            stacked = sweeps.run(points, records=tmp_path / "stacks", device="cpu", stack=3)
         worked = client.run(lambda: "lrcourse.training" in sys.modules)
     assert list(idle.values()) == [False, False]
     assert list(worked.values()) == [True, True]
     assert_equal_runs(singles, runs)
-    assert_equal_runs(singles, stacks, within=1e-5)
+    assert_equal_runs(singles, stacked, within=1e-5)
     assert Records(tmp_path / "singles").keys() == {point.key for point in points}
 
 

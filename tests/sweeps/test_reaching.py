@@ -37,7 +37,7 @@ def test_updates_until(column, values, level, expected):
 
 
 def test_an_unknown_column_is_named():
-    with pytest.raises(KeyError, match="no column 'valid_acc'"):
+    with pytest.raises(ValueError, match="there is no 'valid_acc'"):
         reaching.updates_until(history(test_acc=[0.5]), "valid_acc", 0.5)
 
 

@@ -112,7 +112,7 @@ def test_the_noise_is_that_of_the_best_rate():
     ("runs", "column", "message"),
     [
         (sweep({0.1: [0.5]}), "valid_acc", "these runs have 1"),
-        (sweep({}), "valid_acc", "these runs have 0"),
+        (sweep({}), "valid_acc", "runs must have 1 or more values; it has 0"),
         (sweep({0.1: [0.5], 1.0: [0.5, 0.6]}), "valid_acc", r"0.1 has \[0\], 1 has \[0, 1\]"),
         (sweep({0.1: [0.5], 1.0: [0.5]}), "valid_loss", r"no valid_loss, but epoch, .*valid=0.1"),
         (sweep({0.1: [0.5], 1.0: [math.nan]}), "valid_acc", "not measured at the rate 1"),
@@ -165,12 +165,12 @@ def test_each_seed_has_its_own_best_rate():
 def test_the_edge_is_the_first_failure_above_the_best_rate_and_the_largest_may_lie_beyond():
     runs = sweep(ACCURACIES)
     assert reading.breaks_by_seed(runs, "valid_acc") == {0: 10.0, 1: 100.0}
-    with pytest.raises(ValueError, match=r"seed 0 trains at the highest rate, 100"):
+    with pytest.raises(ValueError, match=r"seed 0 trains \(least=0.5\) at the highest rate, 100"):
         reading.largest_by_seed(runs, "valid_acc")
     short = sweep({lr: ACCURACIES[lr] for lr in (0.01, 0.1, 1.0, 10.0)} | {50.0: [None, 0.2]})
     assert reading.largest_by_seed(short, "valid_acc") == {0: 1.0, 1: 10.0}
     assert reading.breaks_by_seed(short, "valid_acc", least=0.75) == {0: 10.0, 1: 10.0}
-    with pytest.raises(ValueError, match="seed 0 trains up to the highest rate, 1"):
+    with pytest.raises(ValueError, match=r"seed 0 trains \(least=0.5\) up to the highest rate, 1"):
         reading.breaks_by_seed(sweep({0.1: [0.8], 1.0: [0.9]}), "valid_acc")
     for read in (reading.breaks_by_seed, reading.largest_by_seed):
         with pytest.raises(ValueError, match="seed 0 trains at no rate"):

@@ -5,7 +5,7 @@ import torch
 
 from lrcourse import models
 from lrcourse import schedules as s
-from lrcourse.sweeps import stacks as stacking
+from lrcourse.sweeps import stacks
 from lrcourse.sweeps.experiment import Experiment
 
 BASE = Experiment(
@@ -35,7 +35,7 @@ def test_grouping():
         BASE.but(epochs=3, lr=0.2),
         unknown,
     ]
-    assert stacking.group_by_shape(given) == [
+    assert stacks.group_by_shape(given) == [
         [given[0], given[3]],
         [plateau],
         [given[2], given[6]],
@@ -43,7 +43,7 @@ def test_grouping():
         [plateau],
         [unknown],
     ]
-    assert stacking.group_by_shape([]) == []
+    assert stacks.group_by_shape([]) == []
 
 
 @pytest.mark.parametrize(
@@ -64,17 +64,17 @@ def test_grouping():
 )
 def test_other_shapes_are_other_groups(change):
     both = [BASE, BASE.but(**change)]
-    assert len(stacking.group_by_shape(both)) == 2
+    assert len(stacks.group_by_shape(both)) == 2
     with pytest.raises(ValueError, match="differ in lr, schedule, when and seed only"):
-        stacking.run_stack(both, "cpu")
+        stacks.run_stack(both, "cpu")
 
 
 def test_groups_of_limited_size_are_even():
     seeds = [BASE.but(seed=seed) for seed in range(10)]
-    assert [len(g) for g in stacking.group_by_shape(seeds, largest=4)] == [3, 3, 4]
-    assert [one for g in stacking.group_by_shape(seeds, largest=4) for one in g] == seeds
-    assert [len(g) for g in stacking.group_by_shape(seeds, largest=10)] == [10]
-    assert [len(g) for g in stacking.group_by_shape(seeds, largest=1)] == [1] * 10
+    assert [len(g) for g in stacks.group_by_shape(seeds, largest=4)] == [3, 3, 4]
+    assert [one for g in stacks.group_by_shape(seeds, largest=4) for one in g] == seeds
+    assert [len(g) for g in stacks.group_by_shape(seeds, largest=10)] == [10]
+    assert [len(g) for g in stacks.group_by_shape(seeds, largest=1)] == [1] * 10
 
 
 @pytest.mark.parametrize(
@@ -82,17 +82,17 @@ def test_groups_of_limited_size_are_even():
     [
         ({"schedule": s.plateau()}, "cannot be stacked: plateau"),
         ({"optimizer_options": {"dampening": 0.1}}, "cannot be stacked: sgd is written here"),
-        ({"when": "week"}, "what t counts"),
+        ({"when": "week"}, "one of 'update', 'epoch'"),
         ({"batch_size": 101}, "larger than the training set"),
-        ({"epochs": 0}, "epochs is a whole number"),
-        ({"evaluate": "often"}, "evaluate is"),
+        ({"epochs": 0}, "epochs must be a whole number"),
+        ({"evaluate": "often"}, "evaluate must be"),
         ({"model": "lanet"}, "no model is named"),
     ],
     ids=str,
 )
 def test_what_a_stack_refuses(change, message):
     with pytest.raises(ValueError, match=message):
-        stacking.run_stack([BASE.but(**change), BASE.but(seed=1, **change)], "cpu")
+        stacks.run_stack([BASE.but(**change), BASE.but(seed=1, **change)], "cpu")
 
 
 def test_nets_with_random_layers_are_refused(monkeypatch):
@@ -101,18 +101,18 @@ def test_nets_with_random_layers_are_refused(monkeypatch):
     )
     monkeypatch.setattr(models, "build", lambda *_, **__: with_dropout)
     with pytest.raises(ValueError, match="draws random numbers in Dropout"):
-        stacking.run_stack([BASE, BASE.but(seed=1)], "cpu")
+        stacks.run_stack([BASE, BASE.but(seed=1)], "cpu")
 
 
 def test_a_misfit_schedule_is_warned_of():
     with pytest.warns(UserWarning, match="Its t counts updates"):
-        stacking.run_stack([BASE.but(schedule=s.cosine(3)), BASE], "cpu")
+        stacks.run_stack([BASE.but(schedule=s.cosine(3)), BASE], "cpu")
 
 
 @pytest.mark.parametrize("largest", [0, True, 2.5])
 def test_bad_sizes(largest):
-    with pytest.raises(ValueError, match="largest is a whole number"):
-        stacking.run_stack([BASE], "cpu", largest=largest)
+    with pytest.raises((ValueError, TypeError), match="largest must be a whole number"):
+        stacks.run_stack([BASE], "cpu", largest=largest)
 
 
 # -- memory -----------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ def small_machine(monkeypatch):
 
     def give(room, error):
         sizes = []
-        train = stacking.train
+        train = stacks.train
 
         def limited(group, device):
             sizes.append(len(group))
@@ -132,7 +132,7 @@ def small_machine(monkeypatch):
                 raise error
             return train(group, device)
 
-        monkeypatch.setattr(stacking, "train", limited)
+        monkeypatch.setattr(stacks, "train", limited)
         return sizes
 
     return give
@@ -151,7 +151,7 @@ OUT_OF_MEMORY = [
 def test_stacks_shrink_until_memory_suffices(error, small_machine):
     group = [BASE.but(seed=seed, epochs=1, evaluate=None) for seed in range(7)]
     sizes = small_machine(2, error)
-    histories = stacking.run_stack(group, "cpu", largest=6)
+    histories = stacks.run_stack(group, "cpu", largest=6)
     assert sizes == [6, 3, 1, 1, 1, 1, 1, 1, 1]
     assert [history.provenance["seed"] for history in histories] == list(range(7))
     assert {history.provenance["stacked"] for history in histories} == {1}
@@ -160,7 +160,7 @@ def test_stacks_shrink_until_memory_suffices(error, small_machine):
 def test_stacks_that_fit_are_given_as_they_are_finished(small_machine):
     group = [BASE.but(seed=seed, epochs=1, evaluate=None) for seed in range(7)]
     sizes = small_machine(2, OUT_OF_MEMORY[0])
-    finished = stacking.stacks(group, "cpu", largest=4)
+    finished = stacks.finished(group, "cpu", largest=4)
     done, histories = next(finished)
     assert sizes == [4, 2]
     assert done == group[:2]
@@ -172,12 +172,12 @@ def test_stacks_that_fit_are_given_as_they_are_finished(small_machine):
 def test_memory_too_small_for_one_net_is_an_error(error, small_machine):
     sizes = small_machine(0, error)
     with pytest.raises(type(error)):
-        stacking.run_stack([BASE, BASE.but(seed=1)], "cpu")
+        stacks.run_stack([BASE, BASE.but(seed=1)], "cpu")
     assert sizes == [2, 1]
 
 
 def test_other_errors_are_not_taken_for_memory(small_machine):
     sizes = small_machine(0, RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
     with pytest.raises(RuntimeError, match="mat1 and mat2"):
-        stacking.run_stack([BASE, BASE.but(seed=1)], "cpu")
+        stacks.run_stack([BASE, BASE.but(seed=1)], "cpu")
     assert sizes == [2]

@@ -10,8 +10,7 @@ from lrcourse import models, optimizers
 from lrcourse import schedules as s
 from lrcourse.data import Split
 from lrcourse.sweeps import experiment as experiments
-from lrcourse.sweeps import stack_training
-from lrcourse.sweeps import stacks as stacking
+from lrcourse.sweeps import stack_training, stacks
 from lrcourse.sweeps.experiment import Experiment
 
 BASE = Experiment(
@@ -78,7 +77,7 @@ def test_stacked_equals_alone(change):
     alone = [one.run("cpu") for one in group]
     assert [history.diverged_at is None for history in alone] == [True, True, False, True]
     assert alone[0].loss[0] - alone[0].loss[-1] > 0.005, "nothing was learned"
-    assert_same_runs(stacking.run_stack(group, "cpu"), alone, within=1e-5)
+    assert_same_runs(stacks.run_stack(group, "cpu"), alone, within=1e-5)
 
 
 @pytest.fixture
@@ -106,12 +105,12 @@ def test_stacked_equals_alone_with_batch_norm(optimizer, double_precision):
     group = members(BASE.but(optimizer=optimizer, **LENET_NORM))
     del group[2]  # losses that overflow in single precision only
     alone = [one.run("cpu") for one in group]
-    assert_same_runs(stacking.run_stack(group, "cpu"), alone, within=1e-7)
+    assert_same_runs(stacks.run_stack(group, "cpu"), alone, within=1e-7)
 
 
 def test_the_first_updates_with_batch_norm_in_single_precision():
     group = members(BASE.but(images=64, evaluate=None, **LENET_NORM))
-    for one, history in zip(group, stacking.run_stack(group, "cpu"), strict=True):
+    for one, history in zip(group, stacks.run_stack(group, "cpu"), strict=True):
         alone = one.run("cpu")
         np.testing.assert_allclose(history.loss[:2], alone.loss[:2], rtol=0, atol=5e-3)
         assert history.diverged_at == alone.diverged_at
@@ -122,23 +121,21 @@ def test_a_member_does_not_depend_on_the_others():
     one = BASE.but(seed=7, lr=0.05, **LENET_NORM)
     tame = [one, one.but(seed=1), one.but(seed=2)]
     wild = [one, one.but(seed=3, lr=1e30), one.but(seed=4, lr=1.0, schedule=s.exponential(0.9))]
-    first, second = (stacking.run_stack(group, "cpu")[0] for group in (tame, wild))
+    first, second = (stacks.run_stack(group, "cpu")[0] for group in (tame, wild))
     assert_same_runs([first], [second], within=0)
 
 
 def test_members_may_all_diverge():
     group = [BASE.but(lr=1e30, seed=seed) for seed in range(2)]
-    assert_same_runs(
-        stacking.run_stack(group, "cpu"), [one.run("cpu") for one in group], within=1e-5
-    )
+    assert_same_runs(stacks.run_stack(group, "cpu"), [one.run("cpu") for one in group], within=1e-5)
 
 
 def test_divergence_is_found_between_checks(monkeypatch):
     """On a GPU the losses are looked at now and then; the cut is at the same update."""
     group = members(BASE)
-    every_update = stacking.run_stack(group, "cpu")
-    monkeypatch.setattr(stack_training, "_updates_between_checks", lambda device: 3)
-    now_and_then = stacking.run_stack(group, "cpu")
+    every_update = stacks.run_stack(group, "cpu")
+    monkeypatch.setattr(stack_training.loop, "updates_between_checks", lambda device: 3)
+    now_and_then = stacks.run_stack(group, "cpu")
     assert [history.diverged_at for history in now_and_then] == [None, None, 1, None]
     assert_same_runs(now_and_then, every_update, within=1e-5)
 
@@ -150,7 +147,7 @@ def test_the_recorded_lr_is_the_one_that_the_update_was_given(monkeypatch):
     """An update at three times its rate has to show in the weights, and a table of them in lr."""
     shape = s.warmup(3).then(s.cosine(5))
     group = [BASE.but(schedule=shape, lr=0.1), BASE.but(schedule=shape, lr=0.3)]
-    low, high = stacking.run_stack(group, "cpu")
+    low, high = stacks.run_stack(group, "cpu")
     np.testing.assert_array_equal(low.lr, 0.1 * shape(np.arange(8)))
     np.testing.assert_array_equal(high.lr, 0.3 * shape(np.arange(8)))
     assert low.lr.dtype == np.float64
@@ -168,14 +165,14 @@ def test_the_recorded_lr_is_the_one_that_the_update_was_given(monkeypatch):
         return pair._replace(update=update)
 
     monkeypatch.setattr(optimizers, "pure", watched)
-    tripled = stacking.run_stack(group, "cpu")[0]
+    tripled = stacks.run_stack(group, "cpu")[0]
     assert len(seen) == 8
     assert_same_runs([replace(tripled, lr=high.lr)], [high], within=1e-5)
 
 
 def test_provenance_is_that_of_a_run_alone_and_tells_of_the_stack():
     group = members(BASE)
-    for one, history in zip(group, stacking.run_stack(group, "cpu"), strict=True):
+    for one, history in zip(group, stacks.run_stack(group, "cpu"), strict=True):
         alone = one.run("cpu").provenance
         told = dict(history.provenance)
         assert told.pop("stacked") == 4
@@ -187,7 +184,7 @@ def test_provenance_is_that_of_a_run_alone_and_tells_of_the_stack():
 
 def test_the_global_random_state_is_kept():
     before = torch.get_rng_state()
-    stacking.run_stack([BASE, BASE.but(seed=1)], "cpu")
+    stacks.run_stack([BASE, BASE.but(seed=1)], "cpu")
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -196,7 +193,7 @@ def test_the_global_random_state_is_kept():
 def test_on_a_gpu(change):
     """Rates, data order and divergence are those of a run alone; rounding is the GPU's own."""
     group = members(BASE.but(**change))
-    stacked = stacking.run_stack(group, "cuda")
+    stacked = stacks.run_stack(group, "cuda")
     alone = [one.run("cuda") for one in group]
     assert stacked[2].diverged_at == alone[2].diverged_at
     assert {history.provenance["device"] for history in stacked} == {"cuda"}
