@@ -469,6 +469,7 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "sweeps.Experiment.run": lambda: {"self": small(), "device": "cpu"},
     "sweeps.Experiment.train": lambda: trainable() | {"self": small(), "data": digits()},
     "sweeps.Records.path": lambda: {"key": small().key},
+    "sweeps.Records.read_run": lambda: {"key": small().key},
     "sweeps.Records.read": lambda: {"key": small().key},
     "sweeps.Records.write": lambda: {
         "key": small().key,
@@ -477,6 +478,9 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "sweeps.Run": lambda: {"experiment": small(), "history": history()},
     "sweeps.Runs": lambda: {"runs": list(runs())},
+    "sweeps.Runs.by_seed": lambda: {
+        "self": sweeps.Runs(run for run in runs() if run.experiment.lr == 0.1)
+    },
     "sweeps.Runs.values": lambda: {
         "self": sweeps.Runs(run for run in runs() if run.experiment.lr == 0.1),
         "column": "valid_loss",
@@ -543,8 +547,6 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "training.History": lambda: dict(vars(outcome(0.1, 0))),
     "training.History.final": lambda: {"self": history(), "column": "valid_loss"},
     "training.History.from_dict": lambda: {"record": history().to_dict()},
-    "training.History.from_json": lambda: {"path": _json()},
-    "training.History.to_json": lambda: {"self": history(), "path": Path("history.json")},
     "training.evaluate_on": lambda: {"net": net(), "split": digits().test},
     "training.fit": fitting,
 }
@@ -561,9 +563,3 @@ def _record() -> Path:
     folder = Path("loaded")
     sweeps.run([small()], records=folder, jobs=1, progress=False)
     return folder
-
-
-def _json() -> Path:
-    path = Path("history.json")
-    history().to_json(path)
-    return path
