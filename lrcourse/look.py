@@ -72,6 +72,7 @@ def sheet(
     rows: int = 1,
     columns: int = 1,
     *,
+    title: str | None = None,
     heights: tuple[float, ...] | None = None,
     path: str | PathLike[str] | None = None,
     **options: Any,
@@ -83,7 +84,8 @@ def sheet(
         told: what it says of its origin, as JSON can hold it.
         size: width and height in inches.
         rows: of panels.
-        columns: of panels.
+        columns: of panels. One that nothing is drawn into is not shown.
+        title: over all panels.
         heights: of panels over one another, on one x axis; instead of rows.
         path: where to save it, instead of showing it.
         **options: for `plt.subplots`.
@@ -96,6 +98,10 @@ def sheet(
         figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
         try:
             yield figure, list(grid.flat)
+            for axes in grid.flat:
+                axes.set_visible(axes.has_data())
+            if title is not None:
+                title_over(figure, title)
         except BaseException:
             plt.close(figure)
             raise

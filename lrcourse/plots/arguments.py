@@ -18,6 +18,8 @@ from lrcourse.support.checks import (
     kind,
     optional,
     shown,
+    such,
+    together,
     whole,
 )
 from lrcourse.training import History
@@ -49,28 +51,12 @@ def runs(owner: str, name: str, value: object) -> list[History]:
     return histories
 
 
-def together(what: str, *rules: Rule) -> Rule:
-    """Rule: a tuple or a list of as many things as there are rules, in their order."""
-
-    def checked(owner: str, name: str, value: object) -> tuple[Any, ...]:
-        if not isinstance(value, tuple | list):
-            raise TypeError(f"{owner}: {name} must be {what}; got {shown(value)}")
-        if len(value) != len(rules):
-            raise ValueError(
-                f"{owner}: {name} must be {len(rules)} things, {what}; got {shown(value)}"
-            )
-        pairs = enumerate(zip(rules, value, strict=True))
-        return tuple(rule(owner, f"{name}[{k}]", one) for k, (rule, one) in pairs)
-
-    return checked
-
-
-def limits(owner: str, name: str, value: object) -> tuple[float, float]:
-    """Rule: a lower and an upper number."""
-    low, high = together("(lowest, highest)", NUMBER, NUMBER)(owner, name, value)
-    if not low < high:
-        raise ValueError(f"{owner}: {name} must be (lowest, highest); got {shown(value)}")
-    return low, high
+# A lower and an upper number.
+limits = such(
+    together("(lowest, highest)", NUMBER, NUMBER),
+    lambda pair: pair[0] < pair[1],
+    "(lowest, highest)",
+)
 
 
 def series(owner: str, name: str, value: object) -> np.ndarray:
@@ -78,12 +64,8 @@ def series(owner: str, name: str, value: object) -> np.ndarray:
     return _numbers(owner, name, value, "numbers in a row", 1)
 
 
-def finite(owner: str, name: str, value: object) -> np.ndarray:
-    """Rule: one finite number or more in a row."""
-    numbers = series(owner, name, value)
-    if not np.isfinite(numbers).all():
-        raise ValueError(f"{owner}: {name} must be finite numbers; got {shown(value)}")
-    return numbers
+# One finite number or more in a row.
+finite = such(series, lambda numbers: np.isfinite(numbers).all(), "finite numbers in a row")
 
 
 def rows(owner: str, name: str, value: object) -> list[np.ndarray]:

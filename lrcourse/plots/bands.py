@@ -22,27 +22,17 @@ NAMES = {
     "test_acc": "test accuracy",
     "norm": "norm of the parameters",
 }
-OneOrMore = History | Sequence[History]
+Seeds = Sequence[History]
 
 
-def several(history: OneOrMore) -> list[History]:
-    """A run, or the runs of several seeds, as a list. ValueError for none."""
-    histories = [history] if isinstance(history, History) else list(history)
-    if not histories:
-        raise ValueError("there is no run to draw; give a History or a list of them")
-    return histories
-
-
-def with_seeds(title: str, histories: Sequence[History], middle: str = "mean") -> str:
+def with_seeds(title: str, histories: Seeds, middle: str = "mean") -> str:
     """The title, and where there are several seeds what line and band are."""
     if len(histories) == 1:
         return title
     return f"{title}  ({middle} and range of {len(histories)} seeds)".strip()
 
 
-def band(
-    axes: Axes, histories: Sequence[History], column: str, over: str, *given: str, **options: Any
-) -> None:
+def band(axes: Axes, histories: Seeds, column: str, over: str, *given: str, **options: Any) -> None:
     """A column of the runs over their column "epoch" or "update", as `look.band` draws it.
 
     Runs may end early, and epochs at which none was measured are passed over. ValueError for runs
@@ -59,7 +49,7 @@ def band(
     look.band(axes, longest[there], table[:, there], *given, **options)
 
 
-def accuracy_limits(histories: Sequence[History]) -> tuple[float, float]:
+def accuracy_limits(histories: Seeds) -> tuple[float, float]:
     """From a little below the lowest accuracy after the first quarter of the run up to 1."""
     later = [
         column[len(column) // 4 :]
@@ -79,13 +69,12 @@ def applied(
     return look.steps(axes, lr, style, per=per, color=colour, label=label, gid="applied")
 
 
-def origin(arms: Mapping[str, OneOrMore]) -> dict[str, Any]:
+def origin(arms: Mapping[str, Seeds]) -> dict[str, Any]:
     """What a figure's runs say of themselves, in short."""
     kept = ("data", "data_fingerprint", "schedule", "when", "epochs", "batch_size", "peak_lr")
     kept += ("lrcourse", "torch", "device", "finished")
     told = {}
-    for label, history in arms.items():
-        runs = several(history)
+    for label, runs in arms.items():
         told[label] = {key: runs[0].provenance.get(key) for key in kept}
         told[label]["seeds"] = [run.provenance.get("seed") for run in runs]
     return told

@@ -22,7 +22,7 @@ from lrcourse import look
 from lrcourse.landscapes import Descent
 from lrcourse.plots import arguments as given
 from lrcourse.support import outputs
-from lrcourse.support.checks import Number, check, function, kind, whole
+from lrcourse.support.checks import Number, check, function, kind, together, whole
 
 Limits = tuple[float, float]
 Heights = Callable[[torch.Tensor], torch.Tensor]
@@ -31,7 +31,7 @@ RACE = (7.6, 3.1)  # inches
 
 _DESCENTS = given.by_name("descent", kind("a Descent", Descent))
 _SECONDS = Number("a number from 0.1 to 60", lambda v: 0.1 <= v <= 60)
-_FIELD = given.together("the limits of x and of y", given.limits, given.limits)
+_FIELD = together("the limits of x and of y", given.limits, given.limits)
 
 
 @given.drawing(f=function, descents=_DESCENTS, limits=given.limits)
@@ -86,12 +86,7 @@ def surface(
     >>> run = landscapes.descend(ravine.gradient, start, sgd, lr=0.05, updates=9)
     >>> plots.surface(ravine, {"rate 0.05": run}, ((-1.5, 1.5), (-1, 1)))
     """
-    for label, run in descents.items():
-        if run.path.ndim not in (2, 3) or run.path.shape[-1] != 2:
-            raise ValueError(
-                f"surface: the path of descents[{label!r}] must have the shape (updates + 1, 2) or "
-                f"(updates + 1, paths, 2); it has {tuple(run.path.shape)}"
-            )
+    _check_paths("surface", descents, most=3)
     with _panels(descents, 2.6, title, name) as panels:
         for k, (axes, run) in enumerate(zip(panels, descents.values(), strict=True)):
             _surface(axes, f, limits, points=160, levels=18)
@@ -100,6 +95,17 @@ def surface(
                 axes.plot(*path[0], "o", color="black", markerfacecolor="white", markersize=5)
                 axes.plot(*path[-1], "o", color="black", markersize=4)
         panels[0].set_ylabel("y")
+
+
+def _check_paths(owner: str, descents: Mapping[str, Descent], most: int) -> None:
+    """ValueError unless each path is one over the plane, or with `most` 3 several side by side."""
+    shapes = ("(updates + 1, 2)", "(updates + 1, paths, 2)")[: most - 1]
+    for label, run in descents.items():
+        if not 2 <= run.path.ndim <= most or run.path.shape[-1] != 2:
+            raise ValueError(
+                f"{owner}: the path of descents[{label!r}] must have the shape "
+                f"{' or '.join(shapes)}; it has {tuple(run.path.shape)}"
+            )
 
 
 def _surface(
@@ -124,11 +130,10 @@ def _panels(
         told[label] = {"lr": float(run.lr[0]), "updates": len(run.lr), "end": end}
     count = len(descents)
     size = (min(7.4, 2.6 * count), height)
-    with look.sheet(name, told, size, 1, count, sharey=True) as (figure, panels):
+    with look.sheet(name, told, size, 1, count, title=title, sharey=True) as (_, panels):
         yield panels
         for k, (axes, label) in enumerate(zip(panels, descents, strict=True)):
             axes.set_title(label, color=look.colour(k))
-        look.title_over(figure, title)
 
 
 def _heights(f: Heights, at: torch.Tensor, shape: Sequence[int] | None = None) -> torch.Tensor:
@@ -169,12 +174,7 @@ class Ground:
 
     def __post_init__(self) -> None:
         check(self, surface=function, descents=_DESCENTS, limits=_FIELD)
-        for label, run in self.descents.items():
-            if run.path.ndim != 2 or run.path.shape[1] != 2:
-                raise ValueError(
-                    f"Ground: the path of descents[{label!r}] must have the shape (updates + 1, "
-                    f"2); it has {tuple(run.path.shape)}"
-                )
+        _check_paths("Ground", self.descents, most=2)
 
 
 @dataclass(frozen=True)

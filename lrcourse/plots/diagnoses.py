@@ -12,9 +12,10 @@ from matplotlib.lines import Line2D
 from lrcourse import look
 from lrcourse.plots import arguments as given
 from lrcourse.plots import bands
-from lrcourse.training import History
+from lrcourse.plots.bands import Seeds
+from lrcourse.support.checks import together
 
-Pair = tuple[Sequence[History], Sequence[History]]
+Pair = tuple[Seeds, Seeds]
 
 HEALTHY = ("#888888", "-", "healthy")
 ROOM_ABOVE = 10  # times the highest healthy loss; what is wilder leaves the panel
@@ -23,7 +24,7 @@ LINES = {"train_loss": (0, "-", "training"), "valid_loss": (1, "--", "validation
 
 
 @given.drawing(
-    panels=given.by_name("panel", given.together("(runs, healthy runs)", given.runs, given.runs))
+    panels=given.by_name("panel", together("(runs, healthy runs)", given.runs, given.runs))
 )
 def gallery(panels: Mapping[str, Pair], *, title: str = "", name: str = "gallery") -> None:
     """A panel for each pair (runs, healthy runs): training and validation loss, and the LR applied.
@@ -46,28 +47,25 @@ def gallery(panels: Mapping[str, Pair], *, title: str = "", name: str = "gallery
         size,
         2 * rows,
         columns,
+        title=title,
         sharex=True,
         sharey="row",
         height_ratios=(2, 1) * rows,
     ) as (figure, all_axes):
         grid = np.array(all_axes).reshape(2 * rows, columns)
         places = list(zip(grid[0::2].flat, grid[1::2].flat, strict=True))
-        used, unused = places[: len(panels)], places[len(panels) :]
+        used = places[: len(panels)]
         for (loss, rate), (label, pair) in zip(used, panels.items(), strict=True):
             _draw(loss, rate, pair)
             loss.set_title(label)
             rate.tick_params(labelsize=8)
         losses, rates = zip(*used, strict=True)
         _limit(losses, rates)
-        for loss, rate in unused:
-            loss.set_visible(False)
-            rate.set_visible(False)
         for loss, rate in places[::columns]:
             loss.set_ylabel("loss")
             rate.set_ylabel("LR applied")
         for rate in rates[-columns:]:
             rate.set_xlabel("update")
-        look.title_over(figure, title)
         lines = [line for loss in losses for line in loss.get_lines()]
         handles = {line.get_label(): line for line in lines if line.get_gid()}
         figure.legend(handles.values(), handles, loc="outside lower center", ncols=len(handles))
@@ -75,8 +73,8 @@ def gallery(panels: Mapping[str, Pair], *, title: str = "", name: str = "gallery
 
 @given.drawing(runs=given.runs, healthy=given.runs)
 def diagnosis(
-    runs: Sequence[History],
-    healthy: Sequence[History],
+    runs: Seeds,
+    healthy: Seeds,
     *,
     title: str = "",
     limits: tuple[float, float] | None = None,

@@ -14,7 +14,7 @@ from lrcourse import look
 from lrcourse.plots import arguments as given
 from lrcourse.rangetest.calibration import Calibration
 from lrcourse.rangetest.rules import RULES
-from lrcourse.support.checks import COUNT_FROM_1, NUMBER, TEXT, kind, optional
+from lrcourse.support.checks import COUNT_FROM_1, NUMBER, TEXT, kind, optional, together
 
 Limits = tuple[float, float]
 SHAPES = ("o", "s", "^", "D", "v", "P")
@@ -23,7 +23,7 @@ SHAPES = ("o", "s", "^", "D", "v", "P")
 @given.drawing(
     x=given.series,
     lines=given.by_name("line", given.equal_rows),
-    labels=given.together("the labels of the two axes", TEXT, TEXT),
+    labels=together("the labels of the two axes", TEXT, TEXT),
 )
 def against(
     x: Sequence[float],
@@ -128,7 +128,7 @@ def _until_it_breaks(axes: Axes, row: np.ndarray, k: int, every: int) -> np.ndar
 
 
 @given.drawing(
-    lines=given.by_name("line", given.together("(rates, values)", given.series, given.equal_rows)),
+    lines=given.by_name("line", together("(rates, values)", given.series, given.equal_rows)),
     level=optional(NUMBER),
 )
 def over_rates(
@@ -178,9 +178,7 @@ def over_rates(
 
 
 @given.drawing(
-    lines=given.by_name(
-        "line", given.together("(updates made, values)", given.series, given.series)
-    )
+    lines=given.by_name("line", together("(updates made, values)", given.series, given.series))
 )
 def over_looks(
     lines: Mapping[str, tuple[Sequence[int], Sequence[float]]],
@@ -222,7 +220,10 @@ def by_parameter(
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     size = (7.4, 2.1 * rows + 0.4)
-    with look.sheet(name, told, size, rows, columns, sharex=True, sharey=True) as (figure, grid):
+    with look.sheet(name, told, size, rows, columns, title=title, sharex=True, sharey=True) as (
+        figure,
+        grid,
+    ):
         handles: dict[str, Line2D] = {}
         for axes, (panel, lines) in zip(grid, panels.items(), strict=False):
             for k, (parameter, values) in enumerate(lines.items()):
@@ -231,13 +232,10 @@ def by_parameter(
                 handles.setdefault(parameter, line)
             axes.set_title(panel)
             axes.set_yscale("log")
-        for axes in grid[len(panels) :]:
-            axes.set_visible(False)
         for axes in grid[-columns:]:
             axes.set_xlabel("update")
         for axes in grid[::columns]:
             axes.set_ylabel(label)
-        look.title_over(figure, title)
         figure.legend(handles.values(), handles, loc="outside lower center", ncols=len(handles))
 
 

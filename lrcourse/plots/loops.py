@@ -10,7 +10,7 @@ import numpy as np
 from lrcourse import __version__, look
 from lrcourse.plots import arguments as given
 from lrcourse.recorder import Recorder
-from lrcourse.support.checks import NOT_NEGATIVE, kind, optional
+from lrcourse.support.checks import NOT_NEGATIVE, kind, optional, together
 
 _NOTE: dict[str, Any] = {
     "xycoords": ("axes fraction", "data"),
@@ -29,7 +29,7 @@ def _losses(owner: str, name: str, value: object) -> np.ndarray:
 
 @given.drawing(
     runs=given.by_name(
-        "run", given.together("(losses, log)", _losses, kind("a log of tracing.record", Recorder))
+        "run", together("(losses, log)", _losses, kind("a log of tracing.record", Recorder))
     ),
     intended=optional(given.finite),
     chance=optional(NOT_NEGATIVE),

@@ -50,7 +50,7 @@ def displacement(
     """
     count = len(watched)
     told = {"runs": list(watched), "what": what}
-    with look.sheet(name, told, (7.4, 3.0), 1, count, sharey=True) as (figure, panels):
+    with look.sheet(name, told, (7.4, 3.0), 1, count, title=title, sharey=True) as (_, panels):
         for axes, (label, run) in zip(panels, watched.items(), strict=True):
             table = getattr(run, what)
             names = run.names if layers is None else layers
@@ -69,7 +69,6 @@ def displacement(
             look.plain_log_ticks(axes.yaxis)
         panels[0].set_ylabel(_MOVES[what])
         look.name_lines(panels[-1])
-        look.title_over(figure, title)
 
 
 @given.drawing(
@@ -92,7 +91,8 @@ def gradient_noise(
     >>> plots.gradient_noise({"LeNet": {0: Noise(4.0, 64.0, 100), 9: Noise(1.0, 50.0, 100)}}, 32)
     """
     told = {"nets": list(looks), "batch_size": batch_size}
-    with look.sheet(name, told, (7.4, 3.0), 1, len(looks), sharey=True) as (figure, panels):
+    count = len(looks)
+    with look.sheet(name, told, (7.4, 3.0), 1, count, title=title, sharey=True) as (_, panels):
         for axes, (label, row) in zip(panels, looks.items(), strict=True):
             signal = [noise.signal**0.5 for noise in row.values()]
             chance = [noise.variance(batch_size) ** 0.5 for noise in row.values()]
@@ -106,7 +106,6 @@ def gradient_noise(
             look.plain_log_ticks(axes.yaxis)
         panels[0].set_ylabel("length")
         look.name_lines(panels[-1])
-        look.title_over(figure, title)
 
 
 @given.drawing(watches=given.by_name("run", kind("a Watch", Watch)))

@@ -9,7 +9,7 @@ updates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from lrcourse import look
 from lrcourse.plots import arguments as given
 from lrcourse.plots import bands
-from lrcourse.plots.bands import OneOrMore
+from lrcourse.plots.bands import Seeds
 from lrcourse.schedules.base import SCHEDULE, Schedule
 from lrcourse.support.checks import POSITIVE, one_of
 from lrcourse.training import History
@@ -74,8 +74,8 @@ def schedule(
         look.name_lines(axes)
 
 
-@given.drawing(history=given.runs)
-def training(history: OneOrMore, *, title: str = "", name: str = "training") -> None:
+@given.drawing()
+def training(history: History | Seeds, *, title: str = "", name: str = "training") -> None:
     """Loss, accuracy and, below them, the LR that the updates really used, over the epochs.
 
     The loss is cut at 1. The accuracies are shown from a little below their lowest value after the
@@ -85,7 +85,7 @@ def training(history: OneOrMore, *, title: str = "", name: str = "training") -> 
     >>> from lrcourse.sweeps import Experiment
     >>> plots.training(Experiment(images=64, epochs=2).run("cpu"), title="LeNet")
     """
-    histories = bands.several(history)
+    histories = given.runs("training", "history", history)
     with look.sheet(
         name,
         bands.origin({"run": histories}),
@@ -111,9 +111,9 @@ def training(history: OneOrMore, *, title: str = "", name: str = "training") -> 
         look.lr_axis(bottom)
 
 
-@given.drawing(runs=given.by_name("run", given.runs))
+@given.drawing()
 def compare(
-    runs: Mapping[str, OneOrMore],
+    runs: Mapping[str, History | Seeds],
     column: str = "test_acc",
     *,
     title: str = "",
@@ -127,7 +127,7 @@ def compare(
     >>> base = Experiment(images=64, epochs=2)
     >>> plots.compare({f"rate {lr}": base.but(lr=lr).run("cpu") for lr in (0.1, 0.3)}, "train_loss")
     """
-    arms = {label: bands.several(history) for label, history in runs.items()}
+    arms: dict[str, Seeds] = given.by_name("run", given.runs)("compare", "runs", runs)
     with look.sheet(name, bands.origin(arms), (6.8, 4.8), heights=(2.6, 1.2)) as (_, (top, bottom)):
         for k, (label, histories) in enumerate(arms.items()):
             _arm(top, histories, column, k, label, look.dash(k))
@@ -154,12 +154,10 @@ def traces(
     >>> falling = base.but(schedule=s.linear(4)).run("cpu")
     >>> plots.traces({"linear": {"constant": base.run("cpu"), "falling": falling}})
     """
-    flat = {f"{panel}, {label}": h for panel, row in panels.items() for label, h in row.items()}
+    flat = {f"{panel}, {label}": [h] for panel, row in panels.items() for label, h in row.items()}
     rows = -(-len(panels) // 2)
-    with look.sheet(name, bands.origin(flat), (7.2, 2.2 * rows), rows, 2, sharex=True) as (
-        figure,
-        grid,
-    ):
+    told, size = bands.origin(flat), (7.2, 2.2 * rows)
+    with look.sheet(name, told, size, rows, 2, title=title, sharex=True) as (figure, grid):
         labels: dict[str, Line2D] = {}
         for axes, (panel, runs) in zip(grid, panels.items(), strict=False):
             for k, (label, history) in enumerate(runs.items()):
@@ -170,17 +168,12 @@ def traces(
                 labels.setdefault(label, line)
             axes.set_title(panel)
             axes.set_ylim(bottom=0)
-        for axes in grid[len(panels) :]:
-            axes.set_visible(False)
         figure.supxlabel("epoch", fontsize=9.5)
         figure.supylabel("learning rate applied", fontsize=9.5)
-        look.title_over(figure, title)
         figure.legend(labels.values(), labels, loc="outside upper right", ncols=len(labels))
 
 
-def _arm(
-    axes: Axes, histories: Sequence[History], column: str, k: int, label: str, style: str
-) -> None:
+def _arm(axes: Axes, histories: Seeds, column: str, k: int, label: str, style: str) -> None:
     """Mean over the seeds and the range from the lowest to the highest."""
     if lost := sum(history.diverged_at is not None for history in histories):
         label = f"{label} ({lost} of {len(histories)} diverged)"

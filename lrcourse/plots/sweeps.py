@@ -10,22 +10,16 @@ from matplotlib.axes import Axes
 from lrcourse import look
 from lrcourse.plots import arguments as given
 from lrcourse.plots import bands
-from lrcourse.support.checks import NUMBER, TEXT, each, kind, optional, shown
+from lrcourse.support.checks import NUMBER, TEXT, each, kind, optional, shown, such
 from lrcourse.sweeps import Run, Runs
 
-
-def _runs(owner: str, name: str, value: object) -> Runs:
-    """Rule: the runs of a sweep, one at least."""
-    runs = kind("the Runs of a sweep", Runs)(owner, name, value)
-    if not len(runs):
-        raise ValueError(f"{owner}: {name} must have one run at least; got {shown(value)}")
-    return runs
+_RUNS = such(kind("the Runs of a sweep", Runs), len, "the Runs of a sweep, one at least")
 
 
 def _arms(owner: str, name: str, value: object) -> dict[str, Runs]:
     """Rule: the runs of a sweep, or several sweeps by their names."""
     arms = {"": value} if isinstance(value, Runs) else value
-    return given.by_name("sweep", _runs)(owner, name, arms)
+    return given.by_name("sweep", _RUNS)(owner, name, arms)
 
 
 def _columns(owner: str, name: str, value: object) -> list[str]:
@@ -109,7 +103,7 @@ def _rug(axes: Axes, places: list[float], k: int) -> None:
         axes.plot([place], [height], "o", color=look.colour(k), transform=foot, ms=3.2)
 
 
-@given.drawing(runs=given.by_name("warmup", _runs))
+@given.drawing(runs=given.by_name("warmup", _RUNS))
 def warmup_lengths(
     runs: Mapping[float, Runs],
     column: str = "train_acc",

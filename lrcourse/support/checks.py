@@ -168,9 +168,17 @@ class Choice:
         if known and not (isinstance(value, bool) and value not in (True, False)):
             return value
         listed = ", ".join(map(repr, self.choices))
-        problem = f"{owner}: {name} must be one of {listed}; got {shown(value)}"
+        problem = f"{owner}: {name} must be one of {listed}; got {shown(value)}{self._near(value)}"
         kinds = tuple({type(one) for one in self.choices})
         raise ValueError(problem) if isinstance(value, kinds) else TypeError(problem)
+
+    def _near(self, value: object) -> str:
+        import difflib  # needed by a message alone
+
+        names = [one for one in self.choices if isinstance(one, str)]
+        spelled = value.lower().replace("_", "-") if isinstance(value, str) else ""
+        near = difflib.get_close_matches(spelled, names, 1, 0.5)
+        return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def one_of(*choices: object) -> Choice:
@@ -221,23 +229,54 @@ def optional(rule: Rule) -> Rule:
     return checked
 
 
-def each(rule: Rule, least: int = 1) -> Rule:
-    """A sequence (any iterable but a string or bytes) of at least `least` values, as a list."""
+def such(rule: Rule, accepts: Callable[[Any], object], wanted: str) -> Rule:
+    """The rule, and of what it gives only what is accepted; `wanted` says in words what that is."""
 
-    def checked(owner: str, name: str, value: object) -> list[Any]:
-        values = value
-        if not isinstance(value, type) and (listed := getattr(value, "tolist", None)):
-            values = listed()  # of an array or a tensor: plain numbers
-        if isinstance(values, str | bytes | dict) or not isinstance(values, Iterable):
-            raise TypeError(f"{owner}: {name} must be a sequence; got {shown(value)}")
-        values = list(values)
+    def checked(owner: str, name: str, value: object) -> Any:
+        taken = rule(owner, name, value)
+        if accepts(taken):
+            return taken
+        raise ValueError(f"{owner}: {name} must be {wanted}; got {shown(value)}")
+
+    return checked
+
+
+def each(rule: Rule, least: int = 1, into: type = list) -> Rule:
+    """A sequence (any iterable but a string or bytes) of at least `least` values, `into` a list."""
+
+    def checked(owner: str, name: str, value: object) -> Any:
+        values = _listed(owner, name, value, "a sequence")
         if len(values) < least:
             raise ValueError(
                 f"{owner}: {name} must have {least} or more values; it has {len(values)}"
             )
-        return [rule(owner, f"{name}[{k}]", one) for k, one in enumerate(values)]
+        return into(rule(owner, f"{name}[{k}]", one) for k, one in enumerate(values))
 
     return checked
+
+
+def together(wanted: str, *rules: Rule) -> Rule:
+    """A sequence of as many values as there are rules, in their order, as a tuple."""
+
+    def checked(owner: str, name: str, value: object) -> tuple[Any, ...]:
+        values = _listed(owner, name, value, wanted)
+        if len(values) != len(rules):
+            raise ValueError(
+                f"{owner}: {name} must be {len(rules)} things, {wanted}; got {shown(value)}"
+            )
+        pairs = enumerate(zip(rules, values, strict=True))
+        return tuple(rule(owner, f"{name}[{k}]", one) for k, (rule, one) in pairs)
+
+    return checked
+
+
+def _listed(owner: str, name: str, value: object, wanted: str) -> list[Any]:
+    values = value
+    if not isinstance(value, type) and (listed := getattr(value, "tolist", None)):
+        values = listed()  # of an array or a tensor: plain numbers
+    if isinstance(values, str | bytes | dict) or not isinstance(values, Iterable):
+        raise TypeError(f"{owner}: {name} must be {wanted}; got {shown(value)}")
+    return list(values)
 
 
 def plain_number(value: object) -> float | None:

@@ -51,7 +51,7 @@ REFUSED = [
         "column must be one of epoch,",
     ),
     (lambda: plots.rates(RUNS, "speed"), "column must be one of epoch, .*'speed'"),
-    (lambda: plots.rates(Runs([])), r"arms\[''\] must have one run at least"),
+    (lambda: plots.rates(Runs([])), r"arms\[''\] must be the Runs of a sweep, one at least"),
     (lambda: plots.warmup_lengths({0: RUNS}, "speed"), "column must be one of epoch, .*'speed'"),
     (
         lambda: plots.by_seed({"a": {0: 0.0}}, "x", log=True),
