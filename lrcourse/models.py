@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lrcourse.data.sets import DATA, Data
-from lrcourse.support.checks import COUNT, FLAG, TEXT, arguments, optional, whole
+from lrcourse.support.checks import COUNT, FLAG, arguments, one_of, optional, whole
 from lrcourse.support.kinds import NET, TENSOR
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -128,9 +128,7 @@ def plain(
             after = width * 2**stage
             layers += [nn.Conv2d(before, after, 3, stride=1 + stage - last, padding=1), nn.ReLU()]
             before = after
-        layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-        layers.append(nn.Linear(before, classes))
-        return _he(nn.Sequential(*layers))
+        return _he(nn.Sequential(*layers, *_pooled(before, classes)))
 
 
 class ResidualBlock(nn.Module):
@@ -203,9 +201,7 @@ def resnet(
         sides = [width, *[width * 2**stage for stage in range(3) for _ in range(blocks)]]
         for before, after in pairwise(sides):
             layers.append(ResidualBlock(before, after, norm))
-        layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-        layers.append(nn.Linear(4 * width, classes))
-        return _he(nn.Sequential(*layers))
+        return _he(nn.Sequential(*layers, *_pooled(4 * width, classes)))
 
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
@@ -216,7 +212,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 }
 
 
-@arguments(name=TEXT, seed=COUNT, data=optional(DATA))
+@arguments(name=one_of(*MODELS), seed=COUNT, data=optional(DATA))
 def build(name: str, seed: int = 0, data: Data | None = None, **options: Any) -> nn.Module:
     """The net that a spec names: `build("mlp", seed=3, depth=4, width=64)`.
 
@@ -234,8 +230,6 @@ def build(name: str, seed: int = 0, data: Data | None = None, **options: Any) ->
         >>> [tuple(w.shape) for w in net.parameters()]
         [(8, 784), (8,), (10, 8), (10,)]
     """
-    if name not in MODELS:
-        raise ValueError(f"build: name: no model is named {name!r}; there are {', '.join(MODELS)}")
     known = dict(inspect.signature(MODELS[name]).parameters)
     del known["seed"]
     if unknown := [option for option in options if option not in known]:
@@ -275,6 +269,11 @@ def _drawn_from(seed: int) -> Iterator[None]:
             yield
         except RuntimeError as error:
             raise ValueError(f"a net of these depth and width cannot be made: {error}") from error
+
+
+def _pooled(channels: int, classes: int) -> list[nn.Module]:
+    """The end of a convolutional net: each channel's mean, and a linear layer."""
+    return [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes)]
 
 
 def _he(net: Net) -> Net:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from lrcourse.support.checks import TEXT, arguments, optional
+from lrcourse.support.checks import TEXT, arguments, one_of, optional
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,4 @@ def scale(name: str | None = None) -> Scale:
     """
     source = "name" if name else "LRCOURSE_SCALE"
     name = name or os.environ.get("LRCOURSE_SCALE") or "small"
-    if name not in SCALES:
-        raise ValueError(f"{source}: no scale {name!r}; there are {' and '.join(SCALES)}")
-    return SCALES[name]
+    return SCALES[one_of(*SCALES)("scale", source, name)]

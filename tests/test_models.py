@@ -215,7 +215,10 @@ def test_build_fits_the_data(name):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "alexnet"}, "no model is named 'alexnet'; there are lenet, mlp, plain, resnet"),
+        (
+            {"name": "alexnet"},
+            "name must be one of 'lenet', 'mlp', 'plain', 'resnet'; got 'alexnet'",
+        ),
         ({"name": "mlp", "depth": 2, "widht": 3}, "no option widht; it has depth, width, inputs"),
         ({"name": "mlp"}, "mlp needs depth, width"),
         ({"name": "lenet", "size": 11}, "size must be a whole number from 12 to .*; got 11"),

@@ -21,10 +21,11 @@ def test_full_is_the_published_budget():
     assert (full.data, full.epochs, full.batch_size) == ("fashion-mnist", 30, 256)
 
 
-@pytest.mark.parametrize("name", ["big", "FULL"])
-def test_an_unknown_scale_is_answered_with_the_known(monkeypatch, name):
+@pytest.mark.parametrize(("name", "hint"), [("big", ""), ("FULL", " .did you mean 'full'")])
+def test_an_unknown_scale_is_answered_with_the_known(monkeypatch, name, hint):
     monkeypatch.setenv("LRCOURSE_SCALE", name)
-    with pytest.raises(ValueError, match=f"no scale '{name}'; there are small and full"):
+    known = "LRCOURSE_SCALE must be one of 'small', 'full'"
+    with pytest.raises(ValueError, match=f"{known}; got '{name}'{hint}"):
         scale()
 
 

@@ -7,7 +7,6 @@ compared with its published sum each time that it is read (0.03 s for the larges
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import io
 import os
@@ -36,6 +35,7 @@ from lrcourse.support.checks import (
     check,
     each,
     kind,
+    one_of,
     optional,
     shown,
 )
@@ -192,17 +192,8 @@ DATA = kind("lrcourse.data.Data", Data)
 _VALID = Number("a count of images, or a fraction of them from 0 to below 1", lambda v: v >= 0)
 
 
-def _set_name(owner: str, name: str, value: object) -> str:
-    if isinstance(value, str) and value in NAMES:
-        return value
-    near = difflib.get_close_matches(str(value).lower().replace("_", "-"), NAMES, 1, 0.5)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    told = f"{owner}: {name}: no data set is named {shown(value)}{hint}; there are "
-    raise ValueError(told + ", ".join(NAMES))
-
-
 @arguments(
-    name=_set_name,
+    name=one_of(*NAMES),
     device=optional(kinds.device),
     valid=_VALID,
     folder=optional(PATH),

@@ -7,34 +7,14 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 
-from lrcourse.optimizers.from_scratch import (
-    Optimizer,
-    adadelta,
-    adagrad,
-    adam,
-    adamw,
-    momentum,
-    nesterov,
-    rmsprop,
-    sgd,
-)
-from lrcourse.support.checks import NOT_NEGATIVE, arguments, shown
-
-PURE = {
-    "sgd": sgd,
-    "momentum": momentum,
-    "nesterov": nesterov,
-    "adagrad": adagrad,
-    "rmsprop": rmsprop,
-    "adadelta": adadelta,
-    "adam": adam,
-    "adamw": adamw,
-}
+from lrcourse.optimizers import from_scratch
+from lrcourse.optimizers.from_scratch import Optimizer
+from lrcourse.support.checks import NOT_NEGATIVE, NUMBER, arguments, one_of, shown, together
 
 TORCH = {
     "sgd": (torch.optim.SGD, {}),
@@ -46,14 +26,11 @@ TORCH = {
     "adam": (torch.optim.Adam, {}),
     "adamw": (torch.optim.AdamW, {}),
 }
+PURE: dict[str, Callable[..., Optimizer]] = {name: getattr(from_scratch, name) for name in TORCH}
 
 
-def _name(owner: str, name: str, value: object) -> str:
-    if isinstance(value, str) and value in TORCH:
-        return value
-    raise (ValueError if isinstance(value, str) else TypeError)(
-        f"{owner}: {name}: no optimizer {shown(value)}; there are {', '.join(TORCH)}"
-    )
+_BETAS = together("two numbers (beta1, beta2)", NUMBER, NUMBER)
+_NAME = one_of(*TORCH)
 
 
 def _tensors(owner: str, name: str, value: object) -> list[Any]:
@@ -68,7 +45,7 @@ def _tensors(owner: str, name: str, value: object) -> list[Any]:
     return given
 
 
-@arguments(name=_name, parameters=_tensors, lr=NOT_NEGATIVE)
+@arguments(name=_NAME, parameters=_tensors, lr=NOT_NEGATIVE)
 def torch_optimizer(
     name: str, parameters: Iterable[torch.Tensor], lr: float, **options: Any
 ) -> torch.optim.Optimizer:
@@ -86,7 +63,7 @@ def torch_optimizer(
     return kind(parameters, lr=lr, **(defaults | options))
 
 
-@arguments(name=_name)
+@arguments(name=_NAME)
 def pure(name: str, **options: Any) -> Optimizer:
     """The optimizer of this module that does what `torch_optimizer` does with these options.
 
@@ -113,15 +90,12 @@ def pure(name: str, **options: Any) -> Optimizer:
             f"torch_optimizer gives torch's, with all its options"
         )
     if "betas" in options:
-        betas = options.pop("betas")
-        if not isinstance(betas, tuple | list) or len(betas) != 2:
-            raise TypeError(f"{name}: betas must be two numbers (beta1, beta2); got {shown(betas)}")
-        beta1, beta2 = betas
+        beta1, beta2 = _BETAS(name, "betas", options.pop("betas"))
         options |= {"beta1": beta1, "beta2": beta2}
     return PURE[name](**options)
 
 
-@arguments(name=_name)
+@arguments(name=_NAME)
 def update_source(name: str) -> str:
     """The lines of the pure optimizer's `update`, as they stand in the package.
 

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lrcourse.support.checks import MAPPING, NOT_NEGATIVE, TEXT, arguments, shown
+from lrcourse.support.checks import MAPPING, NOT_NEGATIVE, arguments, one_of, shown
 from lrcourse.support.kinds import NET
 
 
@@ -66,22 +66,6 @@ class Together(torch.optim.Optimizer):
         self.param_groups[:] = [group for member in self.members for group in member.param_groups]
 
 
-@arguments(name=TEXT, net=NET, lr=NOT_NEGATIVE)
-def build(name: str, net: nn.Module, lr: float, **options: Any) -> torch.optim.Optimizer:
-    """An optimizer of this module over the parameters of a net; options go to the library's own.
-
-    Of "muon" they go to torch.optim.Muon; its AdamW keeps torch's defaults and has the rate
-    `adam_lr` (default 0.003). All begin in training mode.
-
-    Raises:
-        ValueError: for an unknown name, or "muon" over a net without weights of two dimensions.
-        ImportError: where the library is missing, with the way to get it.
-    """
-    if name not in _BUILDERS:
-        raise ValueError(f"name: no recent optimizer {name!r}; there are {', '.join(_BUILDERS)}")
-    return _BUILDERS[name](net, lr, options)
-
-
 def _lion(net: nn.Module, lr: float, options: dict[str, Any]) -> torch.optim.Optimizer:
     try:
         from lion_pytorch import Lion
@@ -113,3 +97,17 @@ def _schedule_free(net: nn.Module, lr: float, options: dict[str, Any]) -> torch.
 
 
 _BUILDERS = {"lion": _lion, "muon": _muon, "schedule-free": _schedule_free}
+
+
+@arguments(name=one_of(*_BUILDERS), net=NET, lr=NOT_NEGATIVE)
+def build(name: str, net: nn.Module, lr: float, **options: Any) -> torch.optim.Optimizer:
+    """An optimizer of this module over the parameters of a net; options go to the library's own.
+
+    Of "muon" they go to torch.optim.Muon; its AdamW keeps torch's defaults and has the rate
+    `adam_lr` (default 0.003). All begin in training mode.
+
+    Raises:
+        ValueError: for an unknown name, or "muon" over a net without weights of two dimensions.
+        ImportError: where the library is missing, with the way to get it.
+    """
+    return _BUILDERS[name](net, lr, options)

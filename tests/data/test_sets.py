@@ -241,15 +241,16 @@ def test_data_can_be_made_from_tensors():
 
 @pytest.mark.parametrize("name", ["FashionMNIST", "fashion_mnist", "Fashion-MNIST"])
 def test_a_wrong_name_is_answered_with_the_right_ones(name):
-    with pytest.raises(
-        ValueError, match=r"mean 'fashion-mnist'.*digits, fashion-mnist, mnist, cif"
-    ):
+    known = "'digits', 'fashion-mnist', 'mnist', 'cifar10'"
+    with pytest.raises(ValueError, match=f"one of {known}; .*did you mean 'fashion-mnist'"):
         load(name)
 
 
 def test_a_name_like_no_other_is_answered_without_a_guess():
-    with pytest.raises(ValueError, match="named None; there are digits"):
+    with pytest.raises(TypeError, match=r"'digits', .*; got None$"):
         load(None)
+    with pytest.raises(ValueError, match=r"'digits', .*; got 'faces'$"):
+        load("faces")
 
 
 @pytest.mark.parametrize("valid", [-1, 1.0, 1.5, -0.1, float("nan"), 1344, 5000, 1e-9])

@@ -98,7 +98,7 @@ def test_bad_input():
     run = descend(lambda w: w, torch.ones(1), optimizers.pure("sgd"), 0.1, 2)
     with pytest.raises(ValueError, match="weight_decay"):
         effective_rates.along(run, "adam", weight_decay=0.1)
-    with pytest.raises(ValueError, match="no optimizer"):
+    with pytest.raises(ValueError, match=r"name must be one of 'sgd', .*; got 'lion'"):
         effective_rates.along(run, "lion")
     with pytest.raises(ValueError, match="without foreach"):
         effective_rates.along(run, "adam", foreach=True)

@@ -154,7 +154,7 @@ def test_stacked_members_with_their_own_rates_equal_each_alone(name):
         ("adam", {"eps": -1}, "eps must be a finite number >= 0"),
         ("adam", {"beta1": 0.9}, "without beta1; it has betas"),
         ("adamw", {"amsgrad": True}, "without amsgrad"),
-        ("adma", {}, "no optimizer 'adma'; there are sgd, momentum"),
+        ("adma", {}, "one of 'sgd', 'momentum', .*; got 'adma' .did you mean 'adam'"),
     ],
 )
 def test_bad_options(name, options, message):
@@ -163,7 +163,7 @@ def test_bad_options(name, options, message):
 
 
 def test_unknown_names_of_torch_optimizers():
-    with pytest.raises(ValueError, match="no optimizer 'adma'"):
+    with pytest.raises(ValueError, match=r"got 'adma' .did you mean 'adam'"):
         optimizers.torch_optimizer("adma", [torch.ones(1, requires_grad=True)], lr=0.1)
 
 
@@ -178,5 +178,5 @@ def test_the_source_shown_is_the_update_that_runs(name):
 
 
 def test_the_source_of_an_unknown_optimizer():
-    with pytest.raises(ValueError, match="no optimizer"):
+    with pytest.raises(ValueError, match=r"name must be one of 'sgd', .*; got 'lion'"):
         optimizers.update_source("lion")

@@ -123,7 +123,7 @@ def test_schedule_free_is_measured_elsewhere():
 
 
 def test_bad_input():
-    with pytest.raises(ValueError, match="lion, muon, schedule-free"):
+    with pytest.raises(ValueError, match="'lion', 'muon', 'schedule-free'; got 'sgd'"):
         recent_optimizers.build("sgd", net(), 0.1)
     with pytest.raises(ValueError, match="has none"):
         recent_optimizers.build("muon", nn.BatchNorm1d(3), 0.1)

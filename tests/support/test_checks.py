@@ -123,6 +123,44 @@ def test_what_is_no_sequence_is_refused(given, error, told):
         each(checks.POSITIVE)("f", "rates", given)
 
 
+def test_a_condition_on_what_a_rule_gives():
+    rising = checks.such(each(checks.NUMBER, into=tuple), lambda row: row[0] < row[-1], "rising")
+    assert rising("f", "x", np.array([1, 2])) == (1, 2)
+    with pytest.raises(ValueError, match=r"f: x must be rising; got \[2, 1\]"):
+        rising("f", "x", [2, 1])
+    with pytest.raises(TypeError, match=r"f: x\[1\] must be a finite number; got '1'"):
+        rising("f", "x", [2, "1"])
+
+
+@pytest.mark.parametrize("given", [(0.5, "b"), [0.5, "b"], iter([0.5, "b"])])
+def test_values_together_have_a_rule_each(given):
+    assert checks.together("a rate and its name", checks.POSITIVE, checks.TEXT)(
+        "f", "x", given
+    ) == (0.5, "b")
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "told"),
+    [
+        (0.5, TypeError, "f: x must be a rate and its name; got 0.5"),
+        ("ab", TypeError, "f: x must be a rate and its name; got 'ab'"),
+        ([0.5], ValueError, "f: x must be 2 things, a rate and its name; got "),
+        ([0, "b"], ValueError, r"f: x\[0\] must be a finite number > 0; got 0"),
+    ],
+)
+def test_what_is_not_those_values_together_is_refused(given, error, told):
+    with pytest.raises(error, match=told):
+        checks.together("a rate and its name", checks.POSITIVE, checks.TEXT)("f", "x", given)
+
+
+def test_a_name_nearly_right_is_answered_with_the_right_one():
+    sets = one_of("digits", "fashion-mnist")
+    with pytest.raises(ValueError, match=r"got 'Fashion_MNIST' .did you mean 'fashion-mnist'"):
+        sets("load", "name", "Fashion_MNIST")
+    with pytest.raises(ValueError, match=r"got 'faces'$"):
+        sets("load", "name", "faces")
+
+
 def test_kinds_functions_and_what_may_be_left_out():
     assert optional(checks.TEXT)("f", "name", None) is None
     assert checks.PATH("f", "folder", Path("x")) == Path("x")

@@ -86,7 +86,7 @@ def test_groups_of_limited_size_are_even():
         ({"batch_size": 101}, "larger than the training set"),
         ({"epochs": 0}, "epochs must be a whole number"),
         ({"evaluate": "often"}, "evaluate must be"),
-        ({"model": "lanet"}, "no model is named"),
+        ({"model": "lanet"}, "got 'lanet' .did you mean 'lenet'"),
     ],
     ids=str,
 )
