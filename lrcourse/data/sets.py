@@ -151,8 +151,7 @@ class Data:
 
     def __post_init__(self) -> None:
         check(self, name=TEXT, train=SPLIT, valid=optional(SPLIT), test=SPLIT)
-        check(self, classes=each(TEXT), fingerprint=TEXT)
-        object.__setattr__(self, "classes", tuple(self.classes))
+        check(self, classes=each(TEXT, into=tuple), fingerprint=TEXT)
         if not self.fingerprint:
             every = (tensor for split in self._splits().values() for tensor in split)
             object.__setattr__(self, "fingerprint", _fingerprint(*every))

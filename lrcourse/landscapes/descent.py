@@ -18,6 +18,7 @@ from lrcourse.support.checks import (
     function,
     optional,
     shown,
+    such,
     whole,
 )
 from lrcourse.support.kinds import TENSOR
@@ -27,12 +28,14 @@ Gradient = Callable[[Tensor], Tensor]
 UPDATES = whole(1, 10**8)  # the whole path is kept
 
 
-def _rates(owner: str, name: str, value: object) -> object:
-    if not isinstance(value, Tensor):
-        return POSITIVE(owner, name, value)
-    if not bool((value > 0).all() and value.isfinite().all()):
-        raise ValueError(f"{owner}: {name} must be rates > 0; got {shown(value)}")
-    return value
+_TENSOR_OF_RATES = such(
+    TENSOR, lambda rates: (rates > 0).all() and rates.isfinite().all(), "finite rates > 0"
+)
+
+
+def _rates(owner: str, name: str, value: object) -> float | Tensor:
+    rule = _TENSOR_OF_RATES if isinstance(value, Tensor) else POSITIVE
+    return rule(owner, name, value)
 
 
 @dataclass(frozen=True, eq=False)

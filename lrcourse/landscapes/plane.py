@@ -26,17 +26,14 @@ from lrcourse.support.checks import (
     check,
     each,
     function,
-    shown,
+    together,
 )
 
 _ON_THE_PLANE = arguments(w=points(2))
 
 
-def _centre(owner: str, name: str, value: object) -> tuple[float, float]:
-    x_and_y = tuple(each(NUMBER)(owner, name, value))
-    if len(x_and_y) != 2:
-        raise ValueError(f"{owner}: {name} must be (x, y); got {shown(value)}")
-    return x_and_y
+_CENTRES = each(together("(x, y)", NUMBER, NUMBER), into=tuple)
+_SIZES = each(POSITIVE, into=tuple)
 
 
 @dataclass(frozen=True)
@@ -96,10 +93,7 @@ class Wells:
     bowl: float = 0.2
 
     def __post_init__(self) -> None:
-        check(self, centres=each(_centre), widths=each(POSITIVE), depths=each(POSITIVE))
-        check(self, bowl=POSITIVE)
-        for name in ("centres", "widths", "depths"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        check(self, centres=_CENTRES, widths=_SIZES, depths=_SIZES, bowl=POSITIVE)
         if not len(self.centres) == len(self.widths) == len(self.depths):
             raise ValueError(
                 f"Wells: {len(self.centres)} centres, {len(self.widths)} widths and "
@@ -146,6 +140,10 @@ class Ravine:
     def __post_init__(self) -> None:
         check(self, steepness=POSITIVE, turn=NUMBER)
 
+    @property
+    def _cos_and_sin(self) -> tuple[float, float]:
+        return math.cos(math.radians(self.turn)), math.sin(math.radians(self.turn))
+
     def __call__(self, w: Tensor) -> Tensor:
         u, v = self.along_and_across(w).unbind(-1)
         return (u**2 + self.steepness * v**2) / 2
@@ -153,7 +151,7 @@ class Ravine:
     @_ON_THE_PLANE
     def gradient(self, w: Tensor) -> Tensor:
         """u (cos a, sin a) + steepness v (-sin a, cos a)."""
-        c, s = math.cos(math.radians(self.turn)), math.sin(math.radians(self.turn))
+        c, s = self._cos_and_sin
         u, v = self.along_and_across(w).unbind(-1)
         v = self.steepness * v
         return torch.stack([u * c - v * s, u * s + v * c], dim=-1)
@@ -161,14 +159,14 @@ class Ravine:
     @_ON_THE_PLANE
     def along_and_across(self, w: Tensor) -> Tensor:
         """(u, v) of points (x, y), shape (..., 2)."""
-        c, s = math.cos(math.radians(self.turn)), math.sin(math.radians(self.turn))
+        c, s = self._cos_and_sin
         x, y = w.unbind(-1)
         return torch.stack([x * c + y * s, y * c - x * s], dim=-1)
 
     @arguments(along=NUMBER, across=NUMBER)
     def at(self, along: float, across: float) -> Tensor:
         """The point (x, y) with these u and v, shape (2,), float64."""
-        c, s = math.cos(math.radians(self.turn)), math.sin(math.radians(self.turn))
+        c, s = self._cos_and_sin
         point = [along * c - across * s, along * s + across * c]
         return torch.tensor(point, dtype=torch.float64)
 

@@ -17,9 +17,12 @@ import torch
 from torch import Tensor
 
 from lrcourse.landscapes.points import points
-from lrcourse.support.checks import COUNT, POSITIVE, Number, arguments, whole
+from lrcourse.support.checks import COUNT, POSITIVE, Number, arguments, check, such, whole
 from lrcourse.support.kinds import TENSOR
 
+_SYMMETRIC = such(
+    TENSOR, lambda a: a.ndim == 2 and torch.equal(a, a.T), "a symmetric tensor of two dimensions"
+)
 _AT_LEAST_ONE = Number("a finite number >= 1", lambda v: v >= 1)
 
 
@@ -40,13 +43,8 @@ class Quadratic:
     matrix: Tensor
 
     def __post_init__(self) -> None:
-        a = TENSOR("Quadratic", "matrix", self.matrix)
-        if a.ndim != 2 or not torch.equal(a, a.T):
-            raise ValueError(
-                "Quadratic: matrix must be a symmetric tensor of two dimensions; "
-                f"got one of shape {tuple(a.shape)}"
-            )
-        object.__setattr__(self, "matrix", a.double())
+        check(self, matrix=_SYMMETRIC)
+        object.__setattr__(self, "matrix", self.matrix.double())
 
     @classmethod
     @arguments(dimension=whole(2, 10_000), condition=_AT_LEAST_ONE, largest=POSITIVE, seed=COUNT)

@@ -22,16 +22,7 @@ from lrcourse import optimizers
 from lrcourse import schedules as s
 from lrcourse.landscapes import descend
 from lrcourse.playground.places import PLACES, Place
-from lrcourse.support.checks import (
-    Number,
-    Rule,
-    arguments,
-    check,
-    each,
-    kind,
-    one_of,
-    shown,
-)
+from lrcourse.support.checks import Number, Rule, arguments, check, kind, one_of, together
 
 OPTIMIZERS = {
     "sgd": "SGD",
@@ -74,18 +65,12 @@ def _number(low: float, high: float, meaning: str) -> Rule:
     return rule if whole else lambda *given: float(rule(*given))
 
 
-def _start(owner: str, name: str, value: object) -> tuple[float, float]:
-    axis = Number(f"from {-FIELD:g} to {FIELD:g}", lambda place: abs(place) <= FIELD)
-    places = [float(place) for place in each(axis)(owner, name, value)]
-    if len(places) != 2:
-        raise ValueError(f"{owner}: {name} must be two numbers x, y; got {shown(value)}")
-    return places[0], places[1]
-
+_AXIS = _number(-FIELD, FIELD, "the place along an axis")
 
 # What each setting takes, in the order of the page.
 RULES: dict[str, Rule] = {
     "surface": one_of(*PLACES),
-    "start": _start,
+    "start": together("two numbers x, y", _AXIS, _AXIS),
     "optimizer": one_of(*OPTIMIZERS),
     "schedule": one_of(*SCHEDULES),
     **{name: _number(*told) for name, told in RANGES.items()},

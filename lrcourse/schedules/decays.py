@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from lrcourse.schedules.base import Fall, blend, remaining
-from lrcourse.support.checks import FRACTION, POSITIVE, Number, check, each
+from lrcourse.support.checks import FRACTION, POSITIVE, Number, check, each, such
 
 _NOT_POSITIVE = Number("a finite number <= 0", lambda v: v <= 0)
+_MILESTONES = such(
+    each(POSITIVE, least=0, into=tuple),
+    lambda places: places and all(earlier < later for earlier, later in pairwise(places)),
+    "strictly increasing numbers > 0, such as (15, 30)",
+)
 
 
 class _Timed(Fall):
@@ -89,14 +94,7 @@ class multistep(Fall):
     gamma: float
 
     def __post_init__(self) -> None:
-        check(self, milestones=each(POSITIVE, least=0), gamma=POSITIVE)
-        stored = tuple(self.milestones)
-        if not stored or any(later <= earlier for earlier, later in pairwise(stored)):
-            raise ValueError(
-                "multistep: milestones must be strictly increasing numbers > 0, such as (15, 30); "
-                f"got {list(stored)!r}"
-            )
-        object.__setattr__(self, "milestones", stored)
+        check(self, milestones=_MILESTONES, gamma=POSITIVE)
 
     @property
     def length(self) -> float:

@@ -27,7 +27,7 @@ from torch.optim.swa_utils import AveragedModel, update_bn
 from lrcourse.data import Split
 from lrcourse.data.sets import SPLIT
 from lrcourse.study.arguments import measuring
-from lrcourse.support.checks import COUNT_FROM_1, each, optional
+from lrcourse.support.checks import COUNT_FROM_1, each, optional, such
 from lrcourse.support.kinds import NET
 
 AT_ONCE = 250  # images in one forward pass
@@ -41,15 +41,11 @@ def _nets(owner: str, name: str, value: object) -> list[nn.Module]:
     return each(NET)(owner, name, given)
 
 
-def _moments(owner: str, name: str, value: object) -> list[int]:
-    """Rule: different numbers of updates, one at least."""
-    moments = each(COUNT_FROM_1)(owner, name, value)
-    if len(set(moments)) < len(moments):
-        raise ValueError(
-            f"{owner}: {name} must be different numbers of updates, such as [340, 680]; "
-            f"got {moments}"
-        )
-    return moments
+_MOMENTS = such(
+    each(COUNT_FROM_1),
+    lambda moments: len(set(moments)) == len(moments),
+    "different numbers of updates, such as [340, 680]",
+)
 
 
 @dataclass(eq=False)
@@ -69,7 +65,7 @@ class Taken:
     nets: list[nn.Module] = field(default_factory=list)
 
 
-@measuring(after=_moments)
+@measuring(after=_MOMENTS)
 @contextmanager
 def collect(
     net: nn.Module, optimizer: torch.optim.Optimizer, after: Iterable[int]
@@ -110,12 +106,9 @@ def collect(
         raise ValueError(f"the run made {made} updates; nothing was taken after {missed}")
 
 
-@measuring(taken=_nets, split=optional(SPLIT))
+@measuring(split=optional(SPLIT))
 def average(
-    taken: Taken | Sequence[nn.Module],
-    split: Split | None,
-    *,
-    batch_size: int = AT_ONCE,
+    taken: Taken | Sequence[nn.Module], split: Split | None, *, batch_size: int = AT_ONCE
 ) -> nn.Module:
     """The net whose weights are the mean of the taken ones, each counting once; in eval mode.
 

@@ -35,7 +35,7 @@ from lrcourse.support.checks import (
     arguments,
     function,
     optional,
-    shown,
+    such,
     whole,
 )
 from lrcourse.support.kinds import TENSOR
@@ -44,12 +44,11 @@ MOST = 2000  # weights in a spectrum; the matrix has as many rows and columns
 _TOLERANCE = Number("a number > 0 and below 1", lambda v: 0 < v < 1)
 
 
-def _row(owner: str, name: str, value: object) -> Tensor:
-    """Rule: finite numbers in one row, one at least."""
-    row = TENSOR(owner, name, value)
-    if row.ndim != 1 or not len(row) or not bool(torch.isfinite(row).all()):
-        raise ValueError(f"{owner}: {name} must be finite numbers in one row; got {shown(value)}")
-    return row
+_ROW = such(
+    TENSOR,
+    lambda row: row.ndim == 1 and len(row) and row.isfinite().all(),
+    "finite numbers in one row",
+)
 
 
 @arguments(outputs=TENSOR, y=TENSOR)
@@ -65,7 +64,7 @@ def squared_error(outputs: Tensor, y: Tensor) -> Tensor:
     return ((outputs - target) ** 2).sum(1).mean() / 2
 
 
-@arguments(apply=function, start=_row, tolerance=_TOLERANCE, most=UPDATES)
+@arguments(apply=function, start=_ROW, tolerance=_TOLERANCE, most=UPDATES)
 def largest_eigenvalue(
     apply: Callable[[Tensor], Tensor], start: Tensor, tolerance: float = 1e-3, most: int = 300
 ) -> tuple[float, Tensor]:
@@ -112,7 +111,7 @@ def _power(
     return value + shift, v
 
 
-@measuring(start=optional(_row), tolerance=_TOLERANCE)
+@measuring(start=optional(_ROW), tolerance=_TOLERANCE)
 def sharpness(
     net: nn.Module,
     split: Split,
@@ -290,11 +289,7 @@ def train_watching(
 
 
 @measuring()
-def spectrum(
-    net: nn.Module,
-    split: Split,
-    loss_fn: Loss = F.cross_entropy,
-) -> Tensor:
+def spectrum(net: nn.Module, split: Split, loss_fn: Loss = F.cross_entropy) -> Tensor:
     """Eigenvalues of the Hessian of the mean loss over a split, ascending, shape (weights,).
 
     In float64, at the weights of `net`, which is not changed; with BatchNorm it must be in eval
@@ -330,7 +325,7 @@ def spectrum(
     return torch.linalg.eigvalsh((hessian + hessian.T) / 2)
 
 
-@arguments(values=_row, least=NOT_NEGATIVE)
+@arguments(values=_ROW, least=NOT_NEGATIVE)
 def share_down(values: Tensor, least: float = 1e-3) -> float:
     """The share of eigenvalues below `-least` times the largest absolute one.
 

@@ -24,9 +24,17 @@ from torch.nn import functional as F
 
 from lrcourse.data import Split
 from lrcourse.study.arguments import Loss, flat, learning, measuring
-from lrcourse.support.checks import COUNT_FROM_1, each, whole
+from lrcourse.support.checks import COUNT_FROM_1, each, such, whole
+from lrcourse.support.kinds import NET
 
 AT_ONCE = 64  # images whose gradients are held together
+
+_WITHOUT_BATCHNORM = such(
+    NET,
+    lambda net: not any(isinstance(one, nn.modules.batchnorm._BatchNorm) for one in net.modules()),
+    "a net without BatchNorm, in which the images of a batch depend on one another and none has a "
+    "gradient of its own",
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ class Noise:
         return self.trace / self.signal
 
 
-@measuring()
+@measuring(net=_WITHOUT_BATCHNORM)
 def gradient_noise(net: nn.Module, split: Split, loss_fn: Loss = F.cross_entropy) -> Noise:
     """Measure gradient and scatter exactly, from the gradient of every single image.
 
@@ -81,7 +89,6 @@ def gradient_noise(net: nn.Module, split: Split, loss_fn: Loss = F.cross_entropy
     >>> gradient_noise(models.mlp(1, 8), digits.train).critical_batch > 1
     True
     """
-    _refuse_batchnorm(net)
     params = {name: w.detach() for name, w in net.named_parameters() if w.requires_grad}
     was_training = net.training
     net.eval()
@@ -102,7 +109,7 @@ def gradient_noise(net: nn.Module, split: Split, loss_fn: Loss = F.cross_entropy
     return Noise(signal, squares / count - signal, count)
 
 
-@measuring(batch_sizes=each(COUNT_FROM_1), draws=whole(2))
+@measuring(net=_WITHOUT_BATCHNORM, batch_sizes=each(COUNT_FROM_1), draws=whole(2))
 def scatter(
     net: nn.Module,
     split: Split,
@@ -123,7 +130,6 @@ def scatter(
     >>> small > large
     True
     """
-    _refuse_batchnorm(net)
     weights = learning(net)
     random = torch.Generator().manual_seed(seed)
 
@@ -138,11 +144,3 @@ def scatter(
             total += float(((gradient(split.X[chosen], split.y[chosen]) - centre) ** 2).sum())
         found.append(total / draws)
     return found
-
-
-def _refuse_batchnorm(net: nn.Module) -> None:
-    if any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in net.modules()):
-        raise ValueError(
-            "this net has BatchNorm, in which the images of a batch depend on one another: an "
-            "image has no gradient of its own; measure a net without it"
-        )

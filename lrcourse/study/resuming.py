@@ -12,8 +12,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from lrcourse.study.arguments import NET, OPTIMIZER
-from lrcourse.support.checks import arguments, function, shown
+from lrcourse.support.checks import arguments, function, together
+from lrcourse.support.kinds import NET, OPTIMIZER
+
+_BUILT = together("(net, optimizer)", NET, OPTIMIZER)
 
 
 @arguments(build=function, train=function)
@@ -43,25 +45,16 @@ def three_ways(
     >>> torch.equal(losses["uninterrupted"], losses["without"])
     True
     """
-    net, optimizer = _built(build)
+    net, optimizer = _BUILT("three_ways", "build()", build())
     losses = {"before": train(net, optimizer, "before")}
     file = io.BytesIO()
     torch.save({"net": net.state_dict(), "optimizer": optimizer.state_dict()}, file)
     losses["uninterrupted"] = train(net, optimizer, "after")
     for how in ("with its state", "without"):
-        net, optimizer = _built(build)
+        net, optimizer = _BUILT("three_ways", "build()", build())
         saved = torch.load(io.BytesIO(file.getvalue()))
         net.load_state_dict(saved["net"])
         if how == "with its state":
             optimizer.load_state_dict(saved["optimizer"])
         losses[how] = train(net, optimizer, "after")
     return losses
-
-
-def _built(
-    build: Callable[[], tuple[nn.Module, torch.optim.Optimizer]],
-) -> tuple[nn.Module, torch.optim.Optimizer]:
-    made = build()
-    if not isinstance(made, tuple) or len(made) != 2:
-        raise ValueError(f"three_ways: build must return (net, optimizer); got {shown(made)}")
-    return NET("three_ways", "build()[0]", made[0]), OPTIMIZER("three_ways", "build()[1]", made[1])

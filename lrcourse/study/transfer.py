@@ -12,15 +12,7 @@ from torch import nn
 from lrcourse import models
 from lrcourse.data import Data, Split
 from lrcourse.study.arguments import measuring
-from lrcourse.support.checks import (
-    COUNT,
-    COUNT_FROM_1,
-    FLAG,
-    each,
-    optional,
-    shown,
-    whole,
-)
+from lrcourse.support.checks import COUNT, COUNT_FROM_1, FLAG, each, optional, shown, whole
 
 
 @measuring(labels=each(COUNT), images=optional(COUNT_FROM_1))

@@ -256,14 +256,12 @@ def each(rule: Rule, least: int = 1, into: type = list) -> Rule:
 
 
 def together(wanted: str, *rules: Rule) -> Rule:
-    """A sequence of as many values as there are rules, in their order, as a tuple."""
+    """As many values as there are rules, in their order, as a tuple; `wanted` names them all."""
 
     def checked(owner: str, name: str, value: object) -> tuple[Any, ...]:
         values = _listed(owner, name, value, wanted)
         if len(values) != len(rules):
-            raise ValueError(
-                f"{owner}: {name} must be {len(rules)} things, {wanted}; got {shown(value)}"
-            )
+            raise ValueError(f"{owner}: {name} must be {wanted}; got {shown(value)}")
         pairs = enumerate(zip(rules, values, strict=True))
         return tuple(rule(owner, f"{name}[{k}]", one) for k, (rule, one) in pairs)
 

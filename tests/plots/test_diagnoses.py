@@ -107,7 +107,7 @@ def test_runs_without_validation_data_have_one_line_less(figure):
 
 
 def test_a_panel_needs_runs_and_healthy_runs():
-    with pytest.raises(ValueError, match=r"panels\['a'\] must be 2 things, \(runs, healthy runs\)"):
+    with pytest.raises(ValueError, match=r"panels\['a'\] must be \(runs, healthy runs\); got"):
         plots.gallery({"a": (SICK,)})
     with pytest.raises(ValueError, match="no run to draw"):
         plots.gallery({"a": (SICK, [])})

@@ -144,7 +144,7 @@ def test_values_together_have_a_rule_each(given):
     [
         (0.5, TypeError, "f: x must be a rate and its name; got 0.5"),
         ("ab", TypeError, "f: x must be a rate and its name; got 'ab'"),
-        ([0.5], ValueError, "f: x must be 2 things, a rate and its name; got "),
+        ([0.5], ValueError, r"f: x must be a rate and its name; got \[0.5\]"),
         ([0, "b"], ValueError, r"f: x\[0\] must be a finite number > 0; got 0"),
     ],
 )
