@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,34 @@ import torch
 from torch import nn
 
 from lrcourse.rangetest.feeding import Feed
-from lrcourse.recorder import groups_of
-from lrcourse.support.checks import FLAG, POSITIVE, Number, one_of, optional, shown, whole
+from lrcourse.recorder import groups_of, is_optimizer
+from lrcourse.support.checks import (
+    FLAG,
+    POSITIVE,
+    Number,
+    function,
+    one_of,
+    optional,
+    shown,
+    whole,
+)
 
 DTYPES = (torch.float16, torch.bfloat16)
 RATE = Number("a finite number > 0, up to 1e38", lambda v: 0 < v <= 1e38)  # float32 ends there
+
+
+def autocast(owner: str, name: str, value: object) -> Any:
+    """Rule: what torch.autocast takes here, or a flag."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, torch.dtype) and value in DTYPES:
+        return value
+    kind = ValueError if isinstance(value, torch.dtype) else TypeError
+    raise kind(
+        f"{owner}: {name} must be torch.bfloat16, torch.float16, True or None; got {shown(value)}"
+    )
+
+
 RULES: dict[str, Any] = {
     "start": RATE,
     "end": RATE,
@@ -24,7 +48,9 @@ RULES: dict[str, Any] = {
     "held_out_every": whole(1),
     "repeats": whole(1, 10**6),
     "accumulate": whole(1, 10**6),
+    "autocast": autocast,
     "diverged": Number("a finite number > 1, such as 4 times the lowest loss", lambda v: v > 1),
+    "look_every": optional(whole(1)),
     "smoothing": optional(Number("a number from 0 to below 1", lambda v: 0 <= v < 1)),
     "seed": whole(0),
     "clip_norm": optional(POSITIVE),
@@ -44,20 +70,17 @@ def rates_of(start: float, end: float, updates: int, scale: str) -> np.ndarray:
     return (np.geomspace if scale == "log" else np.linspace)(float(start), float(end), updates)
 
 
-def check_step(loss_fn: object, step: object) -> None:
+def check_functions(**functions: object) -> None:
     """Refuse a loss_fn and a step at once, and what cannot be called."""
-    if step is not None and loss_fn is not None:
+    if all(value is not None for value in functions.values()):
         raise ValueError("give loss_fn or step, not both: a step computes the loss itself")
-    for name, value in (("loss_fn", loss_fn), ("step", step)):
-        if value is None:
-            continue
+    for name, value in functions.items():
         if isinstance(value, type):
             raise TypeError(
                 f"range_test: {name} must be a function, and {value.__name__} is a class: give an "
                 f"object of it, {name}={value.__name__}()"
             )
-        if not callable(value):
-            raise TypeError(f"range_test: {name} must be a function; got {shown(value)}")
+        optional(function)("range_test", name, value)
 
 
 def check_repeats(net: object, optimizer: object, feed: Feed, repeats: int) -> None:
@@ -67,19 +90,8 @@ def check_repeats(net: object, optimizer: object, feed: Feed, repeats: int) -> N
             f"batches is an iterator, which can be gone through once, and {repeats} repeats are "
             f"asked for: give a DataLoader or a list, or repeats=1"
         )
-    if isinstance(net, type):
-        raise TypeError(
-            f"net is a class, {net.__name__}; give a net of it, or a factory such as "
-            f"lambda seed: {net.__name__}()"
-        )
-    if isinstance(optimizer, type):
-        raise TypeError(
-            f"optimizer is a class, {optimizer.__name__}; give an optimizer of it, or a factory "
-            f"such as lambda net: {optimizer.__name__}(net.parameters(), lr=0.1)"
-        )
-    if isinstance(net, nn.Module) or not callable(net):
-        return
-    if is_optimizer(optimizer):
+    is_factory = callable(net) and not isinstance(net, nn.Module | type)
+    if is_factory and is_optimizer(optimizer):
         raise ValueError(
             "net is a factory, so each repeat has parameters of its own: give the optimizer as a "
             "factory too, for instance lambda net: torch.optim.SGD(net.parameters(), lr=0.1)"
@@ -88,15 +100,17 @@ def check_repeats(net: object, optimizer: object, feed: Feed, repeats: int) -> N
 
 def made_net(net: Any, seed: int) -> nn.Module:
     """The net of a repeat. Refuses what is no net and what cannot be trained."""
-    is_factory = callable(net) and not isinstance(net, nn.Module)
-    made = net(seed) if is_factory else net
-    if not isinstance(made, nn.Module):
-        what = "the factory of the net gave" if is_factory else "net is"
-        raise TypeError(f"{what} no torch module but a {type(made).__name__}")
-    if any(nn.parameter.is_lazy(tensor) for tensor in (*made.parameters(), *made.buffers())):
+    made = _made("net", net, seed, lambda one: isinstance(one, nn.Module), "seed: {}()")
+    tensors = (*made.parameters(), *made.buffers())
+    if any(map(nn.parameter.is_lazy, tensors)):
         raise ValueError(
             "the net has lazy parameters without a shape: run one batch through it first, then "
             "build the optimizer"
+        )
+    if tensors and all(tensor.is_meta for tensor in tensors):
+        raise ValueError(
+            "the net lies on the meta device, without numbers: give them first, by "
+            "net.to_empty(device=...) and its own start or a checkpoint, then build the optimizer"
         )
     if not any(parameter.requires_grad for parameter in made.parameters()):
         there = "all of its parameters have requires_grad False" if [*made.parameters()] else ""
@@ -104,32 +118,35 @@ def made_net(net: Any, seed: int) -> nn.Module:
     return made
 
 
-def is_optimizer(thing: object) -> bool:
-    """Whether it is a torch optimizer, or a wrapper that has its groups and its step."""
-    return callable(getattr(thing, "step", None)) and isinstance(
-        getattr(thing, "param_groups", None), list
-    )
-
-
 def made_optimizer(optimizer: Any, net: nn.Module) -> Any:
-    """The optimizer of a repeat; TypeError where it is none."""
-    is_factory = callable(optimizer) and not is_optimizer(optimizer)
-    made = optimizer(net) if is_factory else optimizer
-    if not is_optimizer(made):
-        what = "the factory of the optimizer gave" if is_factory else "optimizer is"
-        raise TypeError(f"{what} no torch optimizer but a {type(made).__name__}")
-    return made
-
-
-def check_optimizer(net: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Refuse an optimizer that trains another net, or that has no rates or impossible ones."""
+    """The optimizer of a repeat. Refuses what is none, trains another net, or has no rates."""
+    example = "net: {}(net.parameters(), lr=0.1)"
+    made = _made("optimizer", optimizer, net, is_optimizer, example)
     own = {id(parameter) for parameter in net.parameters() if parameter.requires_grad}
-    held = [p for group in optimizer.param_groups for p in group["params"]]
-    if not any(id(parameter) in own for parameter in held):
+    if not any(id(held) in own for group in made.param_groups for held in group["params"]):
         raise ValueError(
             "this optimizer holds no parameter of this net that trains: build it on this net"
         )
-    base_rates(optimizer)
+    base_rates(made)
+    return made
+
+
+def _made(
+    name: str, given: Any, argument: object, is_right: Callable[[Any], bool], example: str
+) -> Any:
+    """What was given, or what comes out of it where it is a factory."""
+    wanted = {"net": "torch module", "optimizer": "torch optimizer"}[name]
+    if isinstance(given, type):
+        raise TypeError(
+            f"{name} is a class, {given.__name__}; give {'an' if name[0] == 'o' else 'a'} {name} "
+            f"of it, or a factory such as lambda {example.format(given.__name__)}"
+        )
+    is_factory = callable(given) and not is_right(given)
+    made = given(argument) if is_factory else given
+    if not is_right(made):
+        what = f"the factory of the {name} gave" if is_factory else f"{name} is"
+        raise TypeError(f"{what} no {wanted} but a {type(made).__name__}")
+    return made
 
 
 def base_rates(optimizer: torch.optim.Optimizer) -> np.ndarray:
@@ -183,23 +200,6 @@ def asks_for_closure(optimizer: torch.optim.Optimizer, problem: Exception) -> bo
     said = str(problem)
     is_bare = isinstance(problem, AssertionError) and not said
     return is_bare or "closure" in said.lower() or "'NoneType' object is not callable" in said
-
-
-def precision_of(
-    autocast: torch.dtype | bool | None, device: torch.device | None
-) -> torch.dtype | None:
-    """The dtype of torch.autocast, or None."""
-    if autocast is None or autocast is False:
-        return None
-    if autocast is True:
-        return torch.get_autocast_dtype(device.type if device else "cpu")
-    if isinstance(autocast, torch.dtype) and autocast in DTYPES:
-        return autocast
-    kind = ValueError if isinstance(autocast, torch.dtype) else TypeError
-    raise kind(
-        f"range_test: autocast must be torch.bfloat16, torch.float16, True or None; got "
-        f"{shown(autocast)}"
-    )
 
 
 def _is_rate(value: Any) -> bool:

@@ -11,7 +11,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from lrcourse.data import Split
-from lrcourse.rangetest.steps import described, tensors_in
+from lrcourse.rangetest.reach import bytes_of
+from lrcourse.rangetest.steps import described, numbers_in
 
 MOST_HELD_OUT = 10_000  # batches, or
 MOST_HELD_OUT_BYTES = 2**32  # of tensors in memory: an iterator that goes on beyond has no end
@@ -93,15 +94,17 @@ class Feed:
             yield tuple(tensor[chosen] for tensor in data)
 
 
-def held_out_batches(held_out: Any, batch_size: int) -> list[Any]:
+def held_out_batches(held_out: Any, batch_size: int) -> list[Any] | None:
     """The held-out batches, in memory; tensors are cut into batches of `batch_size`."""
+    if held_out is None:
+        return None
     if isinstance(held_out, Split) or _are_tensors(held_out):
         return list(zip(*(tensor.split(batch_size) for tensor in held_out), strict=True))
     feed = Feed(held_out, None, "held_out")
     batches, held = [], 0
     for batch in feed.source:
         batches.append(batch)
-        held += sum(tensor.nbytes for tensor in tensors_in(batch))
+        held += sum(map(bytes_of, numbers_in(batch)))
         if len(batches) > MOST_HELD_OUT or held > MOST_HELD_OUT_BYTES:
             raise ValueError(
                 f"held_out has given {len(batches):,} batches and goes on; they are kept in "

@@ -60,6 +60,15 @@ def home_of(net: nn.Module) -> torch.device | None:
     return devices.pop() if len(devices) == 1 else None
 
 
+def dtype_of(
+    autocast: torch.dtype | bool | None, device: torch.device | None
+) -> torch.dtype | None:
+    """The dtype of torch.autocast, or None."""
+    if autocast is True:
+        return torch.get_autocast_dtype(device.type if device else "cpu")
+    return autocast or None
+
+
 def precision(
     device: torch.device | None, dtype: torch.dtype | None
 ) -> contextlib.AbstractContextManager[Any]:
@@ -69,11 +78,9 @@ def precision(
     return torch.autocast(device.type if device else "cpu", dtype=dtype)
 
 
-def has_modes(optimizer: object) -> bool:
+def has_modes(optimizer: Any) -> bool:
     """Whether an optimizer has a train and an eval mode, as schedule-free ones do."""
-    return callable(getattr(optimizer, "train", None)) and callable(
-        getattr(optimizer, "eval", None)
-    )
+    return all(callable(getattr(optimizer, mode, None)) for mode in ("train", "eval"))
 
 
 def switch_modes(optimizer: Any, training: bool) -> None:

@@ -19,10 +19,13 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 PLAIN = {int, float, bool, str, bytes, type(None), complex, torch.device, torch.dtype, torch.Size}
 CALLS = (types.FunctionType, types.MethodType, functools.partial)
-_OWN = (nn.Module, torch.optim.Optimizer)
+_STATE = (nn.Module, torch.optim.Optimizer, types.SimpleNamespace)
+_HOLDERS = {"collections", "queue", "weakref", "_thread"}  # the library's, for what others put in
 _MACHINERY = ("torch._", "torch.fx", "torch.utils.hooks")
 _SHOWN = {"IPython", "ipykernel", "ipywidgets", "matplotlib", "pandas", "tqdm", "wandb"}
 _LIBRARIES = (sysconfig.get_path("stdlib"), str(Path(__file__).parents[1]))
+_FEED_ITEMS = 100  # longer lists and dictionaries of a loader are data, not state
+_ITEMS = 10_000  # of a list that a function reaches: longer ones are data
 
 
 class Reach(Enum):
@@ -32,6 +35,32 @@ class Reach(Enum):
     FUNCTION = auto()  # what a function uses: its lists and variables are left to it
     STATE = auto()  # an object there, or a sampler: all of it, as far as there is room
     FEED = auto()  # a loader: its settings and its order, but no samples
+
+    def of(self, thing: object) -> Reach:
+        """The reach of an object that was met here."""
+        if isinstance(thing, Dataset | DataLoader):
+            return Reach.FEED
+        if self is Reach.FEED and isinstance(thing, Sampler):
+            return Reach.STATE  # however long its order
+        return Reach.FUNCTION if isinstance(thing, CALLS) else self
+
+    def has_state_in(self, box: object, values: list[object]) -> bool:
+        """Whether what is in a container counts as state, too."""
+        if self is Reach.OWN:
+            return True
+        if self is not Reach.FEED:
+            return len(values) <= _ITEMS
+        data = (torch.Tensor, np.ndarray, *PLAIN)
+        is_sample = isinstance(box, tuple) and all(isinstance(one, data) for one in box)
+        return len(values) <= _FEED_ITEMS and not is_sample
+
+    def takes(self, numbers: torch.Tensor | np.ndarray) -> bool:
+        """Whether a tensor or an array may be state; of a loader's, what may be an order."""
+        if self is not Reach.FEED or numbers.ndim != 1:
+            return self is not Reach.FEED
+        if isinstance(numbers, np.ndarray):
+            return numbers.dtype.kind in "iu"
+        return not (numbers.is_floating_point() or numbers.is_complex())
 
 
 def is_live(thing: object, depth: int = 3) -> bool:
@@ -46,20 +75,12 @@ def is_live(thing: object, depth: int = 3) -> bool:
     return any(is_live(inside, depth - 1) for inside in vars(thing).values())
 
 
-def reach_of(thing: object, reach: Reach) -> Reach:
-    if isinstance(thing, Dataset | DataLoader):
-        return Reach.FEED
-    if reach is Reach.FEED and isinstance(thing, Sampler):
-        return Reach.STATE  # however long its order
-    return Reach.FUNCTION if isinstance(thing, CALLS) else reach
-
-
 def is_foreign(thing: object) -> bool:
     """Whether its attributes are none of a training's business: the library's, or a display."""
-    if isinstance(thing, (*_OWN, types.SimpleNamespace)):
-        return False
     module = type(thing).__module__ or ""
     root = module.partition(".")[0]
+    if isinstance(thing, _STATE) or root in _HOLDERS:
+        return False
     return root in sys.stdlib_module_names | _SHOWN or module.startswith(_MACHINERY)
 
 
@@ -71,25 +92,25 @@ def used_by(function: types.FunctionType) -> list[object]:
     for cell in function.__closure__ or ():
         with contextlib.suppress(ValueError):  # where nothing has been put there yet
             inside.append(cell.cell_contents)
-    if not _is_of_a_library(function.__code__.co_filename):
+    file = function.__code__.co_filename
+    if not file.startswith(_LIBRARIES) and "-packages" not in file:
         places = function.__globals__
         inside += [places[name] for name in _names(function.__code__) if name in places]
     return inside
 
 
-def _is_of_a_library(file: str) -> bool:
-    return file.startswith(_LIBRARIES) or "-packages" in file
+def bytes_of(numbers: torch.Tensor | np.ndarray) -> int:
+    """The bytes that a tensor or an array takes."""
+    if isinstance(numbers, torch.Tensor) and numbers.is_sparse:
+        return numbers.element_size() * numbers._nnz()
+    return numbers.nbytes
 
 
-def is_sample(box: object) -> bool:
-    data = (torch.Tensor, np.ndarray, *PLAIN)
-    return isinstance(box, tuple) and all(isinstance(one, data) for one in box)
-
-
-def is_whole(thing: torch.Tensor | np.ndarray) -> bool:
-    if isinstance(thing, np.ndarray):
-        return thing.dtype.kind in "iu"
-    return not (thing.is_floating_point() or thing.is_complex())
+def slots_of(thing: object) -> list[types.MemberDescriptorType]:
+    """The descriptors of an object's slots."""
+    slotted = [vars(kind) for kind in type(thing).__mro__ if "__slots__" in vars(kind)]
+    found = [slot for names in slotted for slot in names.values()]
+    return [slot for slot in found if isinstance(slot, types.MemberDescriptorType)]
 
 
 def _names(code: types.CodeType) -> Iterator[str]:

@@ -16,18 +16,16 @@ from lrcourse import models
 from lrcourse.rangetest.arguments import (
     RULES,
     base_rates,
-    check_optimizer,
+    check_functions,
     check_repeats,
-    check_step,
     made_net,
     made_optimizer,
     needs_closure,
-    precision_of,
     rates_of,
 )
 from lrcourse.rangetest.curves import Curve
 from lrcourse.rangetest.feeding import Feed, held_out_batches
-from lrcourse.rangetest.measuring import home_of
+from lrcourse.rangetest.measuring import dtype_of, home_of
 from lrcourse.rangetest.randomness import seed_everything
 from lrcourse.rangetest.result import RangeTest
 from lrcourse.rangetest.snapshot import Snapshot
@@ -60,6 +58,7 @@ def range_test(
     step: Step | None = None,
     batch_size: int | None = None,
     diverged: float = 4.0,
+    look_every: int | None = None,
     smoothing: float | None = None,
     seed: int = 0,
     progress: bool | None = None,
@@ -72,9 +71,9 @@ def range_test(
     what they were, the same objects, also after an error or Ctrl-C. So are the objects and tensors
     that a step, a loss or a hook uses: another net, its optimizer, a scheduler, a scaler, an
     average of the weights; of their tensors up to 256 MiB are kept, what is beyond counts as data.
-    What stays: what a function collects in lists, dictionaries and variables of its own; the items
-    of a generator (`RangeTest.consumed` counts them), also where a loader draws on one; and random
-    numbers that a data set draws in workers which outlive an epoch.
+    What stays: what a function collects in lists, dictionaries and variables of its own; attributes
+    of classes; the items of a generator (`RangeTest.consumed` counts them), also where a loader
+    draws on one; and random numbers that a data set draws in workers which outlive an epoch.
 
     Args:
         net: any module; or a factory `lambda seed: net`, and then each repeat starts from a net
@@ -115,8 +114,9 @@ def range_test(
         batch_size: for tensors only.
         diverged: the sweep stops where the smoothed loss is above this many times its lowest
             value, at NaN and at infinity; see `rangetest.rules.DivergenceWatch`, also for losses
-            below 0. On a GPU the losses are read every 10 updates, and the curve is cut where it
-            diverged.
+            below 0.
+        look_every: updates from one look at the losses to the next; default 1 on a CPU, and 10 on
+            a GPU, which each look would stall. The curve is the same: it is cut where it diverged.
         smoothing: b in [0, 1) of the exponential means; default 1 - 20 / updates, so that they
             reach over a twentieth of the sweep, whatever its length; but 0.5 at least.
         seed: of the first repeat.
@@ -147,46 +147,42 @@ def range_test(
         >>> optimizer.param_groups[0]["lr"]  # as it was, and so is everything else
         0.1
     """
-    if smoothing is None:
-        smoothing = max(0.5, 1 - 20 / updates)
     rates = rates_of(start, end, updates, scale)
-    check_step(loss_fn, step)
+    check_functions(loss_fn=loss_fn, step=step)
     feed = Feed(batches, batch_size)
     check_repeats(net, optimizer, feed, repeats)
+    curves: list[Curve] = []
+    state_before, about = False, {}
     outside = Snapshot()
     outside.keep_random_state()
     try:
         outside.keep_feed(batches)
         is_used_up = outside.live
         outside.keep_feed(held_out)
-        kept = None
-        if held_out is not None:
-            seed_everything(seed)
-            kept = held_out_batches(held_out, batch_size or EVALUATION_BATCH)
-        curves, state_before, about = [], False, {}
+        seed_everything(seed)
+        plan = Plan(
+            rates=rates,
+            step=step or default_step(loss_fn),
+            held_out=held_out_batches(held_out, batch_size or EVALUATION_BATCH),
+            held_out_every=held_out_every,
+            accumulate=accumulate,
+            autocast=autocast,
+            clip_norm=clip_norm,
+            create_graph=create_graph,
+            diverged=diverged,
+            look_every=look_every,
+            smoothing=max(0.5, 1 - 20 / updates) if smoothing is None else smoothing,
+            progress=progress,
+        )
         for r in range(repeats):
             seed_everything(seed + r, *outside.generators)
             one_net = made_net(net, seed + r)
             one_optimizer = made_optimizer(optimizer, one_net)
-            check_optimizer(one_net, one_optimizer)
-            plan = Plan(
-                rates=rates,
-                step=step or default_step(loss_fn),
-                functions=(step, loss_fn),
-                held_out=kept,
-                held_out_every=held_out_every,
-                accumulate=accumulate,
-                autocast=precision_of(autocast, home_of(one_net)),
-                clip_norm=clip_norm,
-                create_graph=create_graph,
-                diverged=diverged,
-                smoothing=smoothing,
-                progress=progress,
-            )
             state_before = state_before or len(one_optimizer.state) > 0
             about = about or _provenance(one_net, one_optimizer, plan, seed, repeats)
             seed_everything(seed + r, *outside.generators)
-            curves.append(_one(one_net, one_optimizer, feed, plan, seed + r, shuffle=r > 0))
+            feed.begin(seed + r, shuffle=r > 0)
+            curves.append(_one(one_net, one_optimizer, feed, plan, seed + r, (step, loss_fn)))
     finally:
         try:
             feed.end()
@@ -198,7 +194,7 @@ def range_test(
         end=float(end),
         updates=updates,
         scale=scale,
-        smoothing=smoothing,
+        smoothing=plan.smoothing,
         diverged=diverged,
         consumed=feed.taken if is_used_up else None,
         state_before=state_before,
@@ -247,21 +243,15 @@ def range_test_of(experiment: Experiment, device: str | None = None, **options: 
 
 
 def _one(
-    net: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    feed: Feed,
-    plan: Plan,
-    seed: int,
-    shuffle: bool,
+    net: nn.Module, optimizer: Any, feed: Feed, plan: Plan, seed: int, functions: tuple[Any, ...]
 ) -> Curve:
+    """One sweep, after which all is as before; `functions` are the user's step and loss."""
     before = Snapshot()
-    before.keep(net, optimizer, *(one for one in plan.functions if isinstance(one, nn.Module)))
-    before.keep_functions(*plan.functions)
-    with_closure = needs_closure(optimizer)
+    before.keep(net, optimizer, *(one for one in functions if isinstance(one, nn.Module)))
+    before.keep_functions(*functions)
     try:
-        feed.begin(seed, shuffle)
         try:
-            return sweep(net, optimizer, feed, plan, seed, with_closure)
+            return sweep(net, optimizer, feed, plan, seed, needs_closure(optimizer))
         except NeedsClosure:
             before.restore()
             return sweep(net, optimizer, feed, plan, seed, with_closure=True)
@@ -272,6 +262,7 @@ def _one(
 def _provenance(
     net: nn.Module, optimizer: torch.optim.Optimizer, plan: Plan, seed: int, repeats: int
 ) -> dict[str, Any]:
+    dtype = dtype_of(plan.autocast, home_of(net))
     return provenance.run_provenance(
         home_of(net) or next(net.parameters()).device,
         net=type(net).__name__,
@@ -282,7 +273,7 @@ def _provenance(
         end=float(plan.rates[-1]),
         updates=len(plan.rates),
         accumulate=plan.accumulate,
-        autocast=None if plan.autocast is None else str(plan.autocast),
+        autocast=None if dtype is None else str(dtype),
         seed=seed,
         repeats=repeats,
     )

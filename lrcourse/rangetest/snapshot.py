@@ -6,12 +6,14 @@ afterwards, with its old content. One copy of the tensors is kept, on the device
 
 from __future__ import annotations
 
+import array
 import contextlib
+import copy
 import functools
-import random
 import types
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from random import SystemRandom
 from typing import Any
 
 import numpy as np
@@ -20,33 +22,31 @@ from torch import nn
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 from torch.utils.data import DataLoader
 
-from lrcourse.rangetest.randomness import devices_in_use
+from lrcourse.rangetest.randomness import GENERATORS, Undo, kept_generator, kept_random_state
 from lrcourse.rangetest.reach import (
     CALLS,
     PLAIN,
     Reach,
+    bytes_of,
     is_foreign,
     is_live,
-    is_sample,
-    is_whole,
-    reach_of,
+    slots_of,
     used_by,
 )
 
-_CODE = (type, types.ModuleType, types.BuiltinFunctionType)
-_GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
-_BOXES = (dict, list, deque, set, tuple, frozenset)
-FEED_ITEMS = 100  # longer lists and dictionaries of a loader are data, not state
-ITEMS = 10_000  # of a list that a function reaches: longer ones are data
 ROOM = 2**28  # bytes of tensors and arrays that are kept for what functions reach
+_LEFT = (type, types.ModuleType, types.BuiltinFunctionType, SystemRandom)  # code, or no state
+_FIXED = (tuple, frozenset, types.MappingProxyType)
+_BOXES = (dict, list, deque, set, *_FIXED)
+_NUMBERS = (torch.Tensor, np.ndarray, bytearray, array.array)
 
 
 class Snapshot:
     """What a range test may change, as it was when it was kept.
 
-    `keep` follows nets (parameters, gradients and their flags, buffers, the modes and attributes of
-    every submodule), optimizers (state, groups, attributes, hooks), lists, dictionaries, generators
-    and objects of any class within. Several calls may overlap; shared tensors are copied once.
+    `keep` follows nets (parameters, gradients, flags and hooks, buffers, the modes and attributes
+    of every submodule), optimizers (state, groups, attributes, hooks), containers, generators and
+    objects of any class within. Several calls may overlap; shared tensors are copied once.
     `restore` may be called more than once.
 
     Attributes:
@@ -54,13 +54,12 @@ class Snapshot:
         live: whether a loader holds an iterator whose place cannot be put back.
     """
 
-    def __init__(self, leave: Iterable[torch.Tensor] = ()) -> None:
-        """`leave`: tensors that will not change, and are not copied."""
-        self._undo: list[Callable[[], object]] = []
-        self._empty: list[Any] = []  # containers, such as a module's many dictionaries of hooks
+    def __init__(self, leave: Iterable[torch.Tensor] = (), room: int = ROOM) -> None:
+        """`leave`: tensors that will not change; `room`: bytes for what functions reach."""
+        self._undo: list[Undo] = []
         # It holds the objects: an id is unique while they live.
         self._seen: dict[int, object] = {id(tensor): tensor for tensor in leave}
-        self._room = ROOM
+        self._room = room
         self.generators: list[Any] = []
         self.live = False
 
@@ -70,15 +69,16 @@ class Snapshot:
             if isinstance(thing, nn.Module):
                 # A scripted module does not show these among its attributes.
                 self._follow((*thing.parameters(), *thing.buffers()), Reach.OWN)
-                self._undo.append(modes_of(thing))
+                for module in thing.modules():
+                    self._undo.append(functools.partial(_set_mode, module, module.training))
             self._follow((thing,), Reach.OWN)
 
     def keep_functions(self, *functions: object) -> None:
         """Keep the objects and tensors that functions use, by their closures, defaults or globals.
 
         Lists, dictionaries and variables of a function itself are left to it: they are how a
-        person looks into a step. Of tensors and arrays 256 MiB are kept in all; what does not fit
-        is taken for data.
+        person looks into a step. Of tensors and arrays `room` bytes are kept in all; what does not
+        fit is taken for data.
         """
         self._follow(functions, Reach.FUNCTION)
 
@@ -92,16 +92,7 @@ class Snapshot:
 
     def keep_random_state(self) -> None:
         """Keep the global generators of Python, numpy, torch and of every device in use."""
-        python, array, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
-        self._undo.append(lambda: random.setstate(python))
-        self._undo.append(lambda: np.random.set_state(array))
-        self._undo.append(lambda: torch.set_rng_state(cpu))
-        for backend in devices_in_use():
-            states = backend.get_rng_state_all()
-            self._undo.append(functools.partial(backend.set_rng_state_all, states))
-        if torch.backends.mps.is_available():
-            state = torch.mps.get_rng_state()
-            self._undo.append(lambda: torch.mps.set_rng_state(state))
+        self._undo += kept_random_state()
 
     def restore(self) -> None:
         """Put everything back. An interruption waits until that is done; then it goes on."""
@@ -113,9 +104,6 @@ class Snapshot:
 
     def _restore(self) -> None:
         failed: list[Exception] = []
-        for box in self._empty:
-            if box:
-                box.clear()
         with torch.no_grad():
             for undo in self._undo:
                 try:
@@ -130,36 +118,41 @@ class Snapshot:
         waiting = deque((thing, reach) for thing in things)
         while waiting:
             thing, reach = waiting.popleft()
-            if type(thing) in PLAIN or isinstance(thing, _CODE) or id(thing) in self._seen:
+            if type(thing) in PLAIN or isinstance(thing, _LEFT) or id(thing) in self._seen:
                 continue
-            reach = reach_of(thing, reach)
-            if isinstance(thing, torch.Tensor | np.ndarray) and not self._is_state(thing, reach):
+            reach = reach.of(thing)
+            if isinstance(thing, _NUMBERS) and not self._is_state(thing, reach):
                 continue
             self._seen[id(thing)] = thing
             is_object = not isinstance(thing, (*_BOXES, *CALLS))
             below = Reach.STATE if reach is Reach.FUNCTION and is_object else reach
             waiting.extend((inside, below) for inside in self._keep_one(thing, reach))
 
-    def _is_state(self, thing: torch.Tensor | np.ndarray, reach: Reach) -> bool:
+    def _is_state(self, numbers: Any, reach: Reach) -> bool:
         if reach is Reach.OWN:
             return True
-        if reach is Reach.FEED and not (thing.ndim == 1 and is_whole(thing)):
+        has_axes = isinstance(numbers, torch.Tensor | np.ndarray)
+        size = bytes_of(numbers) if has_axes else memoryview(numbers).nbytes
+        if size > self._room or (has_axes and not reach.takes(numbers)):
             return False
-        if thing.nbytes > self._room:
-            return False
-        self._room -= thing.nbytes
+        self._room -= size
         return True
 
-    def _keep_one(self, thing: object, reach: Reach) -> Iterable[object]:
+    def _keep_one(self, thing: Any, reach: Reach) -> Iterable[object]:
         """Keep one object without what is in it, and give what is in it."""
         if isinstance(thing, torch.Tensor):
             return self._keep_tensor(thing)
-        if isinstance(thing, np.ndarray):
-            copy = thing.copy()
-            self._undo.append(lambda: np.copyto(thing, copy) if thing.flags.writeable else None)
+        if isinstance(thing, _NUMBERS):
+            is_array = isinstance(thing, np.ndarray)
+            if not is_array or thing.flags.writeable:
+                everywhere = ... if is_array else slice(None)
+                old = copy.copy(thing)
+                self._undo.append(functools.partial(thing.__setitem__, everywhere, old))
+            return thing.ravel().tolist() if is_array and thing.dtype.hasobject else ()
+        if isinstance(thing, GENERATORS):
+            self.generators.append(thing)
+            self._undo.append(kept_generator(thing))
             return ()
-        if isinstance(thing, _GENERATORS):
-            return self._keep_generator(thing)
         if isinstance(thing, types.FunctionType):
             return used_by(thing)
         if isinstance(thing, types.MethodType):
@@ -169,12 +162,8 @@ class Snapshot:
         if is_live(thing):
             self.live = self.live or reach is Reach.FEED
             return ()
-        inside: list[object] = []
-        if isinstance(thing, _BOXES):
-            inside += self._keep_box(thing, reach)
-        if not is_foreign(thing):
-            inside += self._keep_attributes(thing)
-        return inside
+        inside = self._keep_box(thing, reach) if isinstance(thing, _BOXES) else []
+        return inside if is_foreign(thing) else inside + self._keep_attributes(thing)
 
     def _keep_tensor(self, tensor: torch.Tensor) -> Iterable[object]:
         if not tensor.is_leaf or nn.parameter.is_lazy(tensor) or tensor.is_meta:
@@ -188,44 +177,32 @@ class Snapshot:
                 tensor.grad = grad
 
         self._undo.append(undo)
+        hooks = tensor._backward_hooks, tensor._post_accumulate_grad_hooks
+        inside = [grad, *hooks, *self._keep_attributes(tensor)]
         if is_traceable_wrapper_subclass(tensor):
             # A quantized tensor, say: its own copy_ may round, the tensors in it do not.
-            return grad, *(getattr(tensor, name) for name in tensor.__tensor_flatten__()[0])
+            return inside + [getattr(tensor, name) for name in tensor.__tensor_flatten__()[0]]
+        is_strided = tensor.layout is torch.strided
         with torch.no_grad():
             # A buffer made by expand() shows one number in many places: one place is enough.
-            repeated = any(s == 0 and n > 1 for s, n in _layout(tensor))
-            core = tensor.detach()
-            for axis, (stride, n) in enumerate(_layout(tensor) if repeated else ()):
-                core = core.narrow(axis, 0, 1) if stride == 0 and n > 1 else core
-            copy = core.clone()
-        place = core.data_ptr() if core.layout is torch.strided else None
+            core, repeated = tensor.detach(), False
+            for axis, n in enumerate(tensor.shape if is_strided else ()):
+                if n > 1 and tensor.stride(axis) == 0:
+                    core, repeated = core.narrow(axis, 0, 1), True
+            kept = core.clone()
+        place = core.data_ptr() if is_strided else None
 
         def undo_content() -> None:
             if place is not None and not repeated and tensor.data_ptr() != place:
                 tensor.data = core  # somebody exchanged its memory
             made_there = core.is_inference()
             with torch.inference_mode() if made_there else contextlib.nullcontext():
-                (tensor if place is None else core).copy_(copy)
+                (tensor if place is None else core).copy_(kept)
 
         self._undo.append(undo_content)
-        return (grad,)
+        return inside
 
-    def _keep_generator(self, generator: Any) -> Iterable[object]:
-        if isinstance(generator, random.SystemRandom):
-            return ()  # it has no state
-        self.generators.append(generator)
-        if isinstance(generator, np.random.Generator):
-            state = generator.bit_generator.state
-            self._undo.append(lambda: setattr(generator.bit_generator, "state", state))
-        elif isinstance(generator, random.Random):
-            state = generator.getstate()
-            self._undo.append(lambda: generator.setstate(state))
-        else:
-            state = generator.get_state()
-            self._undo.append(lambda: generator.set_state(state))
-        return ()
-
-    def _keep_attributes(self, thing: object) -> Iterable[object]:
+    def _keep_attributes(self, thing: object) -> list[object]:
         inside: list[object] = []
         with contextlib.suppress(TypeError):  # an object without attributes of its own
             attributes = vars(thing)
@@ -233,57 +210,34 @@ class Snapshot:
             # The workers of a loader are left alone: a range test reads through a copy of it.
             hidden = "_iterator" if isinstance(thing, DataLoader) else None
             inside += [value for name, value in attributes.items() if name != hidden]
-        for kind in type(thing).__mro__:
-            if "__slots__" not in vars(kind):
-                continue
-            for slot in vars(kind).values():
-                if isinstance(slot, types.MemberDescriptorType):
-                    with contextlib.suppress(AttributeError):  # nothing is in it
-                        inside.append(slot.__get__(thing))
-                        self._undo.append(functools.partial(slot.__set__, thing, inside[-1]))
+        for slot in slots_of(thing):
+            with contextlib.suppress(AttributeError):  # nothing is in it
+                inside.append(slot.__get__(thing))
+                self._undo.append(functools.partial(slot.__set__, thing, inside[-1]))
         return inside
 
-    def _keep_box(self, box: Any, reach: Reach) -> Iterable[object]:
-        is_fixed = isinstance(box, tuple | frozenset)
-        if not box:
-            if not is_fixed and reach is not Reach.FUNCTION:
-                self._empty.append(box)
-            return ()
-        inside = list(box.items()) if isinstance(box, dict) else list(box)
-        values = [value for _, value in inside] if isinstance(box, dict) else inside
-        if not is_fixed and reach is not Reach.FUNCTION:
+    def _keep_box(self, box: Any, reach: Reach) -> list[object]:
+        is_mapping = isinstance(box, dict | types.MappingProxyType)
+        inside: list[Any] = list(box.items()) if is_mapping else list(box)
+        values: list[Any] = [value for _, value in inside] if is_mapping else inside
+        if reach is not Reach.FUNCTION and not isinstance(box, _FIXED):
             self._undo.append(functools.partial(_fill, box, inside))
-        if reach is Reach.FEED and (len(values) > FEED_ITEMS or is_sample(box)):
-            return ()
-        return values if reach is Reach.OWN or len(values) <= ITEMS else ()
+        return values if reach.has_state_in(box, values) else []
 
 
-def modes_of(net: nn.Module) -> Callable[[], None]:
-    """What puts every submodule back into the mode, train or eval, in which it is now."""
-    modes = [(module, module.training) for module in net.modules()]
-
-    def undo() -> None:
-        for module, training in modes:
-            if module.training != training:
-                module.training = training
-
-    return undo
+def _set_mode(module: nn.Module, training: bool) -> None:
+    if module.training != training:
+        module.training = training
 
 
 def _fill(box: Any, inside: list[Any]) -> None:
     if _same(box, inside):
         return
     box.clear()
-    if isinstance(box, dict | set):
-        box.update(inside)
+    if isinstance(box, dict):
+        box.update(dict(inside))  # a Counter would count pairs
     else:
-        box.extend(inside)
-
-
-def _layout(tensor: torch.Tensor) -> list[tuple[int, int]]:
-    if tensor.layout is not torch.strided:
-        return []
-    return list(zip(tensor.stride(), tensor.shape, strict=True))
+        (box.update if isinstance(box, set) else box.extend)(inside)
 
 
 def _same(box: Any, inside: list[Any]) -> bool:

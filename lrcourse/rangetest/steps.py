@@ -6,10 +6,12 @@ import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
+from lrcourse.rangetest.reach import slots_of
 from lrcourse.support.checks import shown
 
 Step = Callable[[nn.Module, Any], Any]
@@ -47,7 +49,7 @@ def moved(batch: Any, device: torch.device | None) -> Any:
     make = getattr(type(batch), "_make", None)  # a named tuple
     if isinstance(batch, tuple) and make and not _has_to(batch):
         return make(moved(value, device) for value in batch)
-    inside = list(tensors_in(batch))
+    inside = [one for one in numbers_in(batch) if isinstance(one, torch.Tensor)]
     if (inside or not _has_to(batch)) and all(tensor.device == device for tensor in inside):
         return batch
     try:
@@ -94,12 +96,17 @@ def default_step(loss_fn: LossFunction | None) -> Step:
                     f"own loss. Leave loss_fn out. {advice(batch)}"
                 )
             given = net(**batch)
-            return _part(given, "loss", batch), _part(given, "logits", batch), batch.get("labels")
+            loss, outputs = _own_loss(given)
+            if loss is None:
+                raise UnfitBatch(
+                    f"net(**batch) gave {described(given)} without a loss; put the labels into "
+                    f"the batch. {advice(batch)}"
+                )
+            return loss, outputs, batch.get("labels")
         if not isinstance(batch, Sequence) or isinstance(batch, str | bytes) or len(batch) < 2:
             raise UnfitBatch(
                 f"a batch, in batches and held_out, is (X, y) or a mapping for net(**batch), not "
-                f"{described(batch)}. "
-                f"{advice(batch)}"
+                f"{described(batch)}. {advice(batch)}"
             )
         *inputs, targets = batch
         outputs = net(*inputs)
@@ -142,6 +149,8 @@ def taken_apart(given: Any) -> tuple[torch.Tensor, Any, Any]:
             f"the loss is a tensor with one number, not {described(loss)}: from step=step return "
             f"the tensor itself, and from loss_fn too"
         )
+    if loss.is_complex():
+        raise ValueError("the loss is a real number, not a complex one: take its abs() or .real")
     if loss.numel() != 1:
         raise ValueError(
             f"the loss is one number, not a tensor of shape {tuple(loss.shape)}: "
@@ -167,22 +176,29 @@ def right_answers(outputs: Any, targets: Any) -> tuple[torch.Tensor, int] | None
 
 def size_of(batch: Any, targets: Any) -> int:
     """How many samples a batch has: the length of its targets, else of its first tensor."""
-    first = next((one for one in (targets, *tensors_in(batch)) if _has_rows(one)), None)
-    return 1 if first is None else len(first)
+    numbers = (targets, *numbers_in(batch))
+    return next((len(one) for one in numbers if getattr(one, "ndim", 0) > 0), 1)
 
 
 def total_of(batch: Any) -> torch.Tensor | None:
     """The sum of all floats of a batch, which is no number where one of them is none."""
-    floats = (t.detach() for t in tensors_in(batch) if t.dtype in FLOATS and not t.is_nested)
-    sums = [t.sum(dtype=torch.float32) for t in floats if t.layout is torch.strided]
+    sums: list[torch.Tensor] = []
+    for one in numbers_in(batch):
+        if isinstance(one, np.ndarray):
+            if one.dtype.kind in "fc":
+                sums.append(torch.tensor(float(np.abs(one.sum(dtype=np.complex128)))))
+        elif one.is_complex():
+            sums.append(one.detach().sum().abs().float())
+        elif one.dtype in FLOATS and not one.is_nested:
+            sums.append(one.detach().sum(dtype=torch.float32))
     if len({one.device for one in sums}) > 1:
         sums = [one.cpu() for one in sums]
     return sum(sums[1:], sums[0]) if sums else None
 
 
-def tensors_in(batch: Any, depth: int = 4) -> Iterator[torch.Tensor]:
-    """The tensors of a batch, also in lists, mappings and the attributes of an object."""
-    if isinstance(batch, torch.Tensor):
+def numbers_in(batch: Any, depth: int = 4) -> Iterator[torch.Tensor | np.ndarray]:
+    """The tensors and arrays of a batch, also in lists, mappings and what objects hold."""
+    if isinstance(batch, torch.Tensor | np.ndarray):
         yield batch
         return
     if isinstance(batch, str | bytes) or depth == 0:
@@ -192,9 +208,10 @@ def tensors_in(batch: Any, depth: int = 4) -> Iterator[torch.Tensor]:
     elif isinstance(batch, list | tuple):
         parts = batch
     else:
-        parts = list(getattr(batch, "__dict__", {}).values())
+        slots = (getattr(batch, slot.__name__, None) for slot in slots_of(batch))
+        parts = [*getattr(batch, "__dict__", {}).values(), *slots]
     for part in parts:
-        yield from tensors_in(part, depth - 1)
+        yield from numbers_in(part, depth - 1)
 
 
 def described(thing: Any) -> str:
@@ -239,15 +256,11 @@ def _has_to(batch: Any) -> bool:
     return callable(getattr(type(batch), "to", None))
 
 
-def _has_rows(thing: Any) -> bool:
-    return isinstance(thing, torch.Tensor) and thing.ndim > 0
-
-
-def _part(given: Any, name: str, batch: Any) -> Any:
-    found = given.get(name) if isinstance(given, Mapping) else getattr(given, name, None)
-    if found is None and name == "loss":
-        raise UnfitBatch(
-            f"net(**batch) gave {described(given)} without a loss; put the labels into the batch. "
-            f"{advice(batch)}"
-        )
-    return found
+def _own_loss(given: Any) -> tuple[Any, Any]:
+    """The loss and the outputs of a net that computes its loss itself; None where there is none."""
+    if isinstance(given, Mapping):
+        return given.get("loss"), given.get("logits")
+    if isinstance(given, tuple | list) and not hasattr(given, "loss"):
+        loss, outputs = [*given, None, None][:2]
+        return (loss if getattr(loss, "ndim", 1) == 0 else None), outputs
+    return getattr(given, "loss", None), getattr(given, "logits", None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,14 @@ from torch import nn
 from lrcourse.rangetest.arguments import asks_for_closure, base_rates
 from lrcourse.rangetest.curves import Curve
 from lrcourse.rangetest.feeding import Feed, OutOfBatches
-from lrcourse.rangetest.measuring import home_of, measure, precision, switch_modes
-from lrcourse.rangetest.record import Part, Record, checks_every
+from lrcourse.rangetest.measuring import dtype_of, home_of, measure, precision, switch_modes
+from lrcourse.rangetest.record import Part, Record
 from lrcourse.rangetest.rules import DivergenceWatch
 from lrcourse.rangetest.steps import Step, moved, right_answers, taken_apart, total_of
 from lrcourse.recorder import Recorder, groups_of
 from lrcourse.support import progress as bars
+
+DEVICE_LOOKS_EVERY = 10  # updates; reading the loss back from a GPU each time would stall it
 
 
 class NeedsClosure(Exception):
@@ -31,14 +32,14 @@ class Plan:
 
     rates: np.ndarray
     step: Step
-    functions: tuple[object, ...]  # of the user: the step or the loss
     held_out: list[Any] | None
     held_out_every: int
     accumulate: int
-    autocast: torch.dtype | None
+    autocast: torch.dtype | bool | None
     clip_norm: float | None
     create_graph: bool
     diverged: float
+    look_every: int | None
     smoothing: float
     progress: bool | None
 
@@ -56,28 +57,29 @@ def sweep(
     Raises:
         NeedsClosure: from an optimizer that does not step without one.
     """
-    device = home_of(net)
+    device, updates = home_of(net), len(plan.rates)
+    dtype = dtype_of(plan.autocast, device)
     groups, bases = groups_of(optimizer), base_rates(optimizer)
     ratios = bases / bases.max()
-    scaled = plan.autocast is torch.float16
-    if scaled and with_closure:
+    if dtype is torch.float16 and with_closure:
         raise ValueError(
             f"{type(optimizer).__name__} steps with a closure, which does not go with the scaled "
             f"gradients of float16: autocast=torch.bfloat16"
         )
-    scaler = torch.amp.GradScaler(device.type if device else "cpu", enabled=scaled)
-    watch = DivergenceWatch(plan.diverged, plan.smoothing)
-    record = Record(len(plan.rates), checks_every(device), watch, plan.held_out is not None)
-    rarely = checks_every(device) > 1
-    used: list[Any] = []
+    device_type = device.type if device else "cpu"
+    scaler = torch.amp.GradScaler(device_type, enabled=dtype is torch.float16)
+    look_every = plan.look_every or (1 if device_type == "cpu" else DEVICE_LOOKS_EVERY)
+    record = Record(updates, look_every, DivergenceWatch(plan.diverged, plan.smoothing))
+    drawn: list[Any] = []  # for one update
+    used: list[Any] = []  # of them
 
     def part_of(batch: Any) -> Part | None:
         """The gradient of one batch is added up; None where the step passes it over."""
         fresh = moved(batch, device)
         # A sum on the device costs little and holds no batch; it comes before the step, which may
-        # work on the batch in place. Without a device it is made where somebody asks.
-        total = partial(_itself, total_of(fresh)) if rarely else partial(total_of, batch)
-        with precision(device, plan.autocast):
+        # work on the batch in place. On a CPU it is made where somebody asks.
+        seen = batch if look_every == 1 else total_of(fresh)
+        with precision(device, dtype):
             given = plan.step(net, fresh)
             if given is None:
                 return None
@@ -95,7 +97,7 @@ def sweep(
             )
         share = loss if plan.accumulate == 1 else loss / plan.accumulate
         scaler.scale(share).backward(create_graph=plan.create_graph)
-        return Part(share.detach().view(()), right_answers(outputs, targets), total)
+        return Part(share.detach().view(()), right_answers(outputs, targets), seen)
 
     def clip() -> None:
         if plan.clip_norm is not None:
@@ -108,65 +110,68 @@ def sweep(
             clip()
         return torch.stack(again).sum()
 
+    def gather(t: int) -> None:
+        """The gradients of the batches of update t."""
+        drawn[:] = [feed.next() for _ in range(plan.accumulate)]
+        used[:] = drawn
+        for group, ratio in zip(groups, ratios, strict=True):
+            _set_rate(group, float(plan.rates[t] * ratio))
+        optimizer.zero_grad()
+        for k in range(plan.accumulate):
+            while (part := part_of(used[k])) is None:
+                record.pass_over()
+                drawn.append(feed.next())
+                used[k] = drawn[-1]
+            record.add(t, part)
+        if t == 0 and not _have_gradients(groups):
+            raise ValueError(
+                "no parameter of this optimizer has a gradient: the loss does not depend on them; "
+                "build the optimizer on the part of the net that is used"
+            )
+
+    def update(t: int) -> None:
+        """The optimizer's step, or why it makes none."""
+        if plan.clip_norm is not None:
+            scaler.unscale_(optimizer)
+            clip()
+        try:
+            if with_closure:
+                optimizer.step(closure)
+            else:
+                scaler.step(optimizer)
+        except Exception as problem:
+            if t == 0 and not with_closure and asks_for_closure(optimizer, problem):
+                feed.put_back(drawn)
+                raise NeedsClosure from problem
+            said = str(problem)
+            if not plan.create_graph and ("create_graph" in said or "have a grad_fn" in said):
+                problem.add_note("range_test(..., create_graph=True) keeps the gradients' graph")
+            raise
+
     if not net.training:
         net.train()
     switch_modes(optimizer, training=True)
-    steps = bars.bar(
-        range(len(plan.rates)), total=len(plan.rates), label="range test", progress=plan.progress
-    )
-    with Recorder(optimizer) as log, torch.enable_grad():
+    steps = bars.bar(range(updates), total=updates, label="range test", progress=plan.progress)
+    with Recorder(optimizer) as log, torch.inference_mode(False), torch.enable_grad():
         for t in steps:
-            used.clear()
             try:
-                drawn = [feed.next() for _ in range(plan.accumulate)]
-                for group, ratio in zip(groups, ratios, strict=True):
-                    _set_rate(group, float(plan.rates[t] * ratio))
-                optimizer.zero_grad()
-                for k in range(plan.accumulate):
-                    batch, part = drawn[k], part_of(drawn[k])
-                    while part is None:
-                        record.pass_over()
-                        drawn.append(batch := feed.next())
-                        part = part_of(batch)
-                    used.append(batch)
-                    record.add(t, part)
+                gather(t)
             except OutOfBatches:
                 record.end_before(t, plan.accumulate)
                 break
-            if t == 0 and not _have_gradients(groups):
-                raise ValueError(
-                    "no parameter of this optimizer has a gradient: the loss does not depend on "
-                    "them; build the optimizer on the part of the net that is used"
-                )
-            if plan.clip_norm is not None:
-                scaler.unscale_(optimizer)
-                clip()
             scale = scaler.get_scale()
-            try:
-                if with_closure:
-                    optimizer.step(closure)
-                else:
-                    scaler.step(optimizer)
-            except Exception as problem:
-                if t == 0 and not with_closure and asks_for_closure(optimizer, problem):
-                    feed.put_back(drawn)
-                    raise NeedsClosure from problem
-                if "create_graph" in str(problem) and not plan.create_graph:
-                    problem.add_note("range_test(..., create_graph=True) does that")
-                raise
+            update(t)
             scaler.update()
             if len(log) + len(record.not_called) == t:
                 record.not_called[t] = [float(group["lr"]) for group in groups]
             # A fused optimizer is called and leaves the update out by itself.
             if t in record.not_called or scaler.get_scale() < scale:
                 record.skipped.append(t)
-            if record.is_due(t) and record.check():
+            if record.has_diverged(t):
                 break
             if plan.held_out is not None and t % plan.held_out_every == 0:
-                record.held_out[t] = measure(
-                    net, plan.held_out, plan.step, plan.autocast, optimizer
-                )
-    return record.curve(log.lr, seed)
+                record.held_out[t] = measure(net, plan.held_out, plan.step, dtype, optimizer)
+    return record.curve(log.lr, seed, measures=plan.held_out is not None)
 
 
 def _set_rate(group: dict[str, Any], rate: float) -> None:
@@ -174,10 +179,6 @@ def _set_rate(group: dict[str, Any], rate: float) -> None:
         group["lr"].fill_(rate)
     else:
         group["lr"] = rate
-
-
-def _itself(value: torch.Tensor | None) -> torch.Tensor | None:
-    return value
 
 
 def _have_gradients(groups: list[dict[str, Any]]) -> bool:

@@ -56,6 +56,7 @@ def refuse(told, *, net=None, optimizer=None, batches=BATCHES, error=ValueError,
         ({"loss_fn": lambda o, y: functional.cross_entropy(o, y, reduction="none")}, r"\(8,\)"),
         ({"loss_fn": lambda o, y: functional.cross_entropy(o, y).detach()}, "no gradient"),
         ({"autocast": torch.float32}, "bfloat16"),
+        ({"step": lambda net, batch: net(batch[0]).sum() * 1j}, "a real number.*abs"),
     ],
 )
 def test_refuses_with_what_would_be_right(options, told):
@@ -96,6 +97,9 @@ def test_refuses_nets_and_optimizers_that_do_not_fit():
     refuse("optimizer as a factory too", net=net_of, optimizer=sgd(net_of()))
     with pytest.raises(ValueError, match="lazy"):
         range_test(nn.Sequential(nn.LazyLinear(3)), sgd(net_of()), BATCHES)
+    empty = net_of().to("meta")
+    with pytest.raises(ValueError, match=r"meta device.*to_empty"):
+        range_test(empty, sgd(empty), BATCHES)
     for rate in (0.0, -0.1, None):
         optimizer = sgd(net := net_of())
         optimizer.param_groups[0]["lr"] = rate

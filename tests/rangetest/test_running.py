@@ -1,5 +1,7 @@
 """The range test: what it measures, on batches of every kind."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -157,6 +159,18 @@ def test_measuring_held_out_data_draws_no_random_numbers_of_the_training():
     np.testing.assert_array_equal(with_it.loss, without.loss)
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_it_trains_where_gradients_are_switched_off(mode):
+    net = net_of()
+    how = {"updates": 12, "end": 0.1, "held_out": BATCHES[:1]}
+    expected = range_test(net, sgd(net), BATCHES, **how)
+    with mode():
+        test = range_test(net, sgd(net), BATCHES, **how)
+        assert not torch.is_grad_enabled()
+    np.testing.assert_array_equal(test.loss, expected.loss)
+    np.testing.assert_array_equal(test.held_out_loss, expected.held_out_loss)
+
+
 def test_the_modes_during_the_sweep():
     """In train mode, but a submodule that is in eval mode inside a net in train mode stays so."""
     seen = []
@@ -209,6 +223,39 @@ def test_batches_of_every_kind():
     how = {"start": 1e-5, "end": 1e-3, "updates": 10, "diverged": 1e9}
     test = range_test(bare, sgd(bare), many, functional.mse_loss, **how)
     assert test.accuracy is None and len(test.lr) == 10
+
+
+class Labelled(nn.Linear):
+    """It computes its own loss, as the models of transformers do."""
+
+    def __init__(self, gives):
+        super().__init__(6, 3)
+        self.gives = gives
+
+    def forward(self, x, labels=None):
+        outputs = super().forward(x)
+        if labels is None:
+            return self.gives(None, outputs)
+        return self.gives(functional.cross_entropy(outputs, labels), outputs)
+
+
+@pytest.mark.parametrize(
+    "gives",
+    [
+        lambda loss, outputs: {"loss": loss, "logits": outputs},
+        lambda loss, outputs: SimpleNamespace(loss=loss, logits=outputs),
+        lambda loss, outputs: (outputs,) if loss is None else (loss, outputs),
+        lambda loss, outputs: [outputs] if loss is None else [loss, outputs],
+    ],
+    ids=["mapping", "object", "tuple", "list"],
+)
+def test_what_a_net_with_its_own_loss_gives(gives):
+    net = Labelled(gives)
+    batches = [{"x": x, "labels": y} for x, y in BATCHES]
+    test = range_test(net, sgd(net), batches, held_out=batches[:1], updates=5, end=0.1)
+    assert test.accuracy is not None and test.held_out_accuracy is not None
+    with pytest.raises(TypeError, match="put the labels into the batch"):
+        range_test(net, sgd(net), [{"x": x} for x, _ in BATCHES], updates=5, end=0.1)
 
 
 def test_tensors_are_cut_into_shuffled_batches():

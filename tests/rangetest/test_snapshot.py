@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader, RandomSampler, Sampler, TensorDataset
 
 from lrcourse.rangetest.randomness import seed_everything
-from lrcourse.rangetest.snapshot import FEED_ITEMS, Snapshot
+from lrcourse.rangetest.snapshot import Snapshot
 
 
 class Odd(nn.Module):
@@ -212,37 +212,49 @@ def test_the_data_of_a_loader_are_not_copied():
         names = ()
 
     data = Heavy(torch.zeros(10))
-    data.names = [[k] for k in range(FEED_ITEMS + 1)]
+    data.names = [[k] for k in range(101)]
+    data.epoch = 0
     state = Snapshot()
     state.keep_feed(DataLoader(data, 2))
-    held = {id(thing) for thing in state._seen.values()}
-    assert id(data) in held
-    assert id(data.tensors[0]) not in held and id(data.names[0]) not in held
+    data.epoch = 1
+    data.names[0].append("new")
+    data.tensors[0].add_(1)
+    state.restore()
+    assert data.epoch == 0
+    assert data.names[0] == [0, "new"] and data.tensors[0].sum() == 10
 
 
-def test_the_rest_is_restored_when_a_part_fails():
+def test_large_tensors_and_arrays_of_a_function_are_taken_for_data():
+    small, large, array = torch.zeros(3), torch.zeros(300), np.zeros(300)
+    state = Snapshot(room=100)
+    state.keep_functions(lambda: (small, large, array))
+    for numbers in (small, large, array):
+        numbers += 1
+    state.restore()
+    assert small.sum() == 0 and large[0] == array[0] == 1
+
+
+class Stubborn(list):
+    """A list whose clearing fails a few times."""
+
+    def __init__(self, error, times):
+        super().__init__([1])
+        self.error, self.times = error, iter(range(times))
+
+    def clear(self):
+        if next(self.times, None) is not None:
+            raise self.error
+        super().clear()
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+def test_the_rest_is_restored_when_a_part_fails_or_is_interrupted(error):
     state = Snapshot()
-    numbers = [1]
-    state._undo.append(lambda: 1 / 0)
-    state.keep(numbers)
+    fails, numbers = Stubborn(error, 1), [1]
+    state.keep(fails, numbers)
+    fails.append(2)
     numbers.append(2)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(error):
         state.restore()
     assert numbers == [1]
-
-
-def test_an_interruption_waits_for_the_restoring():
-    state = Snapshot()
-    numbers, calls = [1], []
-
-    def interrupted_once():
-        calls.append(1)
-        if len(calls) == 1:
-            raise KeyboardInterrupt
-
-    state._undo.append(interrupted_once)
-    state.keep(numbers)
-    numbers.append(2)
-    with pytest.raises(KeyboardInterrupt):
-        state.restore()
-    assert numbers == [1]
+    assert fails == ([1] if error is KeyboardInterrupt else [1, 2])

@@ -361,19 +361,6 @@ def test_a_live_iterator_with_workers_goes_on():
     assert [y.tolist() for _, y in under_way] == [y.tolist() for _, y in BATCHES[4:]]
 
 
-def test_large_tensors_of_a_function_are_taken_for_data(monkeypatch):
-    monkeypatch.setattr("lrcourse.rangetest.snapshot.ROOM", 100)
-    small, large = torch.zeros(3), torch.zeros(300)
-
-    def step(net, batch):
-        small.add_(1)
-        large.add_(1)
-        return functional.cross_entropy(net(batch[0]), batch[1])
-
-    range_test(net := net_of(), sgd(net), BATCHES, step=step, **HOW)
-    assert small.sum() == 0 and large[0] == 12
-
-
 def test_data_sets_that_a_function_uses_are_not_copied():
     class Counted(Dataset):
         def __init__(self):
