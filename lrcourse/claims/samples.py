@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lrcourse.support.checks import each, optional, shown
+from lrcourse.support.names import needed
 
 FEWEST_SEEDS = 6
 
@@ -129,13 +130,9 @@ def positive(values: np.ndarray, why: str) -> np.ndarray:
 
 def scipy_stats() -> ModuleType:
     """SciPy's statistics, which only claims need: the package works without them."""
-    try:
-        from scipy import stats
-    except ImportError as error:
-        raise ImportError(
-            "claims take their intervals from SciPy: pip install 'lrcourse[course]'"
-        ) from error
-    return stats
+    return needed(
+        "scipy.stats", "claims take their intervals from SciPy: pip install 'lrcourse[course]'"
+    )
 
 
 def _arm(arm: Any, which: str) -> tuple[np.ndarray, list[Hashable] | None]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lrcourse.commands.terminal import CommandError
+from lrcourse.support.paths import expanded
 
 # Where the package lies: the checkout with its notebooks, or the folder of installed packages.
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -27,11 +28,9 @@ def count(text: str) -> int:
 def path(text: str) -> Path:
     """The type of an option that is a file or folder; `~` is the home folder."""
     try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: there is no such home folder here; write its whole path"
-        ) from None
+        return expanded(text, "the path")
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
 
 
 def figure(text: str) -> Path:
@@ -49,10 +48,8 @@ def folders(given: Mapping[str, str] = os.environ) -> dict[str, Path]:
 
     Raises CommandError for a home folder that is not there.
     """
-    found = {}
-    for name in filter(given.get, FOLDER_VARIABLES):
-        try:
-            found[name] = path(given[name]).absolute()
-        except argparse.ArgumentTypeError as problem:
-            raise CommandError(f"{name} is {problem}") from None
-    return found
+    names = filter(given.get, FOLDER_VARIABLES)
+    try:
+        return {name: expanded(given[name], name).absolute() for name in names}
+    except ValueError as problem:
+        raise CommandError(str(problem)) from None

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from types import ModuleType
-from typing import cast
 
 import numpy as np
+
+from lrcourse.support.names import needed
 
 FILE = Path("datasets", "data", "digits.csv.gz")
 
@@ -23,7 +23,10 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     """
     file = _file()
     if file is None:  # a scikit-learn that keeps its images elsewhere
-        rows, labels = cast(tuple[np.ndarray, np.ndarray], _package().load_digits(return_X_y=True))
+        datasets = needed(
+            "sklearn.datasets", "this set needs scikit-learn: python -m pip install scikit-learn"
+        )
+        rows, labels = datasets.load_digits(return_X_y=True)
     else:
         table = np.loadtxt(file, delimiter=",", dtype=np.int64)
         rows, labels = table[:, :-1], table[:, -1]
@@ -34,12 +37,3 @@ def _file() -> Path | None:
     spec = importlib.util.find_spec("sklearn")
     folders = (spec.submodule_search_locations or []) if spec else []
     return next((Path(f) / FILE for f in folders if (Path(f) / FILE).is_file()), None)
-
-
-def _package() -> ModuleType:
-    try:
-        from sklearn import datasets
-    except ImportError as error:
-        advice = "this set needs scikit-learn: python -m pip install scikit-learn"
-        raise ImportError(f"{advice} ({error})", name="sklearn") from error
-    return datasets

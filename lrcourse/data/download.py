@@ -10,9 +10,10 @@ import shutil
 import socket
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+
+from lrcourse.support.paths import remove_leftovers
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _HIDDEN = ".download-"
@@ -63,7 +64,7 @@ def fetch(
     another = "or set LRCOURSE_DATA to another folder"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(folder)
+        remove_leftovers(folder, f"{_HIDDEN}*")
         # Inside the folder, so that moving to the final name never crosses to another disk.
         hidden = tempfile.TemporaryDirectory(dir=folder, prefix=_HIDDEN, ignore_cleanup_errors=True)
     except OSError as error:
@@ -101,14 +102,6 @@ def fetch(
                 f"the files could not be downloaded into {folder} ({reason}). "
                 f"Check the network and call again, {otherwise or another}"
             ) from error
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Remove what a process that was killed more than a day ago left of its download."""
-    for old in folder.glob(f"{_HIDDEN}*"):
-        with contextlib.suppress(OSError):
-            if time.time() - old.stat().st_mtime > 86_400:
-                shutil.rmtree(old)
 
 
 @contextlib.contextmanager

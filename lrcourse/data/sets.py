@@ -39,6 +39,7 @@ from lrcourse.support.checks import (
     optional,
     shown,
 )
+from lrcourse.support.names import needed
 
 NAMES = ("digits", "fashion-mnist", "mnist", "cifar10")
 
@@ -306,12 +307,8 @@ def download_set(name: str, root: Path, progress: bool) -> None:
 
 def torchvision_datasets() -> ModuleType:
     """torchvision's data sets, imported only now that they are needed."""
-    try:
-        import torchvision.datasets as datasets
-    except ImportError as error:
-        advice = "this set needs torchvision: python -m pip install torchvision"
-        raise ImportError(f"{advice} ({error})", name="torchvision") from error
-    return datasets
+    advice = "this set needs torchvision: python -m pip install torchvision"
+    return needed("torchvision.datasets", advice)
 
 
 def _from_idx(raw: bytes) -> np.ndarray:

@@ -21,6 +21,7 @@ from torch import nn
 
 from lrcourse.support.checks import MAPPING, NOT_NEGATIVE, arguments, one_of, shown
 from lrcourse.support.kinds import NET
+from lrcourse.support.names import needed
 
 
 class Together(torch.optim.Optimizer):
@@ -67,11 +68,8 @@ class Together(torch.optim.Optimizer):
 
 
 def _lion(net: nn.Module, lr: float, options: dict[str, Any]) -> torch.optim.Optimizer:
-    try:
-        from lion_pytorch import Lion
-    except ImportError as missing:
-        raise ImportError("Lion needs its library: pip install lion-pytorch") from missing
-    return Lion(net.parameters(), lr=lr, **options)
+    library = needed("lion_pytorch", "Lion needs its library: pip install lion-pytorch")
+    return library.Lion(net.parameters(), lr=lr, **options)
 
 
 def _muon(net: nn.Module, lr: float, options: dict[str, Any]) -> torch.optim.Optimizer:
@@ -87,11 +85,8 @@ def _muon(net: nn.Module, lr: float, options: dict[str, Any]) -> torch.optim.Opt
 
 
 def _schedule_free(net: nn.Module, lr: float, options: dict[str, Any]) -> torch.optim.Optimizer:
-    try:
-        from schedulefree import AdamWScheduleFree
-    except ImportError as missing:
-        raise ImportError("this needs its library: pip install schedulefree") from missing
-    optimizer = AdamWScheduleFree(net.parameters(), lr=lr, **options)
+    library = needed("schedulefree", "this needs its library: pip install schedulefree")
+    optimizer = library.AdamWScheduleFree(net.parameters(), lr=lr, **options)
     optimizer.train()
     return optimizer
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import numpy as np
 import numpy.typing as npt
 
-from lrcourse.support.checks import NOT_NEGATIVE, POSITIVE, check, kind, plain_number, shown
+from lrcourse.support.checks import NOT_NEGATIVE, POSITIVE, check, kind, plain_number
 
 _SEARCHED = 10_000  # whole t's, for the peak of a shape that does not say where it is
 
@@ -149,6 +149,11 @@ class Schedule(ABC):
 
 
 SCHEDULE = kind("a schedule, such as warmup(5).then(cosine(25))", Schedule)
+_PART = kind(
+    "a schedule (then joins two, and * multiplies two or one with a number, such as "
+    "0.5 * warmup(5).then(cosine(25)))",
+    Schedule,
+)
 
 
 class Fall(Schedule):
@@ -214,7 +219,7 @@ class Then(Schedule):
     after: float | None = None
 
     def __post_init__(self) -> None:
-        _check_schedules("Then", first=self.first, second=self.second)
+        check(self, first=_PART, second=_PART)
         if self.after is None:
             if self.first._needs_after():
                 raise ValueError(
@@ -266,7 +271,7 @@ class Product(Schedule):
     right: Schedule
 
     def __post_init__(self) -> None:
-        _check_schedules("Product", left=self.left, right=self.right)
+        check(self, left=_PART, right=_PART)
 
     @property
     def length(self) -> float | None:
@@ -313,16 +318,6 @@ def short_repr(value: Any) -> str:
         bare = place == 0 or field.default is MISSING
         shown.append(repr(argument) if bare else f"{field.name}={argument!r}")
     return f"{type(value).__name__}({', '.join(shown)})"
-
-
-def _check_schedules(owner: str, **parts: object) -> None:
-    for name, part in parts.items():
-        if not isinstance(part, Schedule):
-            raise TypeError(
-                f"{owner}: {name} is no schedule; then joins two schedules, and * multiplies two "
-                f"or one with a number, such as 0.5 * warmup(5).then(cosine(25)); got "
-                f"{shown(part)}, a {type(part).__name__}"
-            )
 
 
 def _as_schedule(value: object) -> Any:

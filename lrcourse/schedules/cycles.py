@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lrcourse.schedules.base import Fall, Schedule, blend, remaining, short_repr
-from lrcourse.schedules.functions import check_result, keep_function, rebuilt, whole_as_int
+from lrcourse.schedules.functions import keep_function, rebuilt, whole_as_int
 from lrcourse.support.checks import (
     COUNT_FROM_1,
     FRACTION,
@@ -137,8 +137,7 @@ class cyclical(Schedule):
     _call: Callable[[int, float], float] | None = field(default=None, init=False, compare=False)
 
     def __post_init__(self) -> None:
-        check(self, half_cycle=POSITIVE, base=_BELOW_ONE)
-        check(self, window=one_of(*WINDOWS))
+        check(self, half_cycle=POSITIVE, base=_BELOW_ONE, window=one_of(*WINDOWS))
         if self.scale is not None:
             keep_function(self, "scale", "_call")
 
@@ -166,7 +165,7 @@ class cyclical(Schedule):
         if self._call is None:
             return blend(self.base, height)
         asked = whole_as_int(t)
-        scale = check_result("cyclical", f"scale({cycle}, {asked!r})", self._call(cycle, asked))
+        scale = NOT_NEGATIVE("cyclical", f"scale({cycle}, {asked!r})", self._call(cycle, asked))
         return blend(self.base, height * scale)
 
 

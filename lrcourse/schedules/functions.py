@@ -6,13 +6,12 @@ schedule equals only itself and cannot be pickled.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from lrcourse.schedules.base import Schedule
-from lrcourse.support.checks import POSITIVE, check, plain_number, shown
+from lrcourse.support.checks import NOT_NEGATIVE, POSITIVE, check, optional, shown
 from lrcourse.support.names import find_function, function_name
 
 
@@ -24,9 +23,10 @@ class from_function(Schedule):
                     f(length)       after
 
     f is asked for one t at a time, an int where t is whole. What it returns must be a finite
-    number >= 0, else asking raises ValueError with the t and the value; an exception of its own
-    passes through. A function that can be imported is stored as its name and found again when
-    the schedule is read back; `Schedule` says what else follows from being a value.
+    number >= 0, else asking raises ValueError (TypeError for what is no number) with the t and the
+    value; an exception of its own passes through. A function that can be imported is stored as its
+    name and found again when the schedule is read back; `Schedule` says what else follows from
+    being a value.
 
     t < 0 is refused. t counts updates or epochs, as the training loop is told. The counterpart of
     torch's LambdaLR, which hands f the same t.
@@ -43,8 +43,7 @@ class from_function(Schedule):
 
     def __post_init__(self) -> None:
         keep_function(self, "f", "_call")
-        if self.length is not None:
-            check(self, length=POSITIVE)
+        check(self, length=optional(POSITIVE))
 
     @property
     def peak_at(self) -> None:
@@ -55,7 +54,7 @@ class from_function(Schedule):
 
     def _at(self, t: float) -> float:
         asked = whole_as_int(t if self.length is None else min(t, self.length))
-        return check_result("from_function", f"f({asked!r})", self._call(asked))
+        return NOT_NEGATIVE("from_function", f"f({asked!r})", self._call(asked))
 
 
 def whole_as_int(t: float) -> float:
@@ -83,11 +82,3 @@ def keep_function(owner: Any, name: str, call: str) -> None:
 def rebuilt(owner: Any) -> tuple[Any, ...]:
     """For `__reduce__`: pickle the arguments alone, and find a named function again."""
     return type(owner), tuple(getattr(owner, each.name) for each in fields(owner) if each.init)
-
-
-def check_result(owner: str, call: str, value: object) -> float:
-    """What a user's function returned, as a number; ValueError unless finite and >= 0."""
-    number = plain_number(value)
-    if number is None or not 0 <= number < math.inf:
-        raise ValueError(f"{owner}: {call} must be a finite number >= 0; it gave {value!r}")
-    return number

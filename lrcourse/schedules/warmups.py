@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from lrcourse.schedules.base import Schedule, blend, remaining
-from lrcourse.support.checks import FRACTION, NOT_NEGATIVE, POSITIVE, check, one_of
+from lrcourse.support.checks import FRACTION, NOT_NEGATIVE, POSITIVE, check, one_of, optional
 
 RAMPS = ("linear", "constant", "exponential", "geometric", "power")
 DEFAULT_EXPONENT = 4  # YOLO's burn-in
@@ -63,19 +63,14 @@ class warmup(Schedule):
         check(self, ramp=one_of(*RAMPS))
         self._check_length()
         self._check_use()
-        if self.start is not None:
-            check(self, start=FRACTION)
+        check(self, start=optional(FRACTION), exponent=optional(POSITIVE), tau=optional(POSITIVE))
         if self.ramp == "geometric" and self.start == 0:
             raise ValueError("warmup: start must be > 0 for ramp='geometric'; got 0")
         # The defaults are stored as None, so that two spellings of one value are equal.
-        if self.exponent is not None:
-            check(self, exponent=POSITIVE)
-            if self.exponent == DEFAULT_EXPONENT:
-                object.__setattr__(self, "exponent", None)
-        if self.tau is not None:
-            check(self, tau=POSITIVE)
-            if self.length is not None and self.tau == self.length / 5:
-                object.__setattr__(self, "tau", None)
+        if self.exponent == DEFAULT_EXPONENT:
+            object.__setattr__(self, "exponent", None)
+        if self.length is not None and self.tau == self.length / 5:
+            object.__setattr__(self, "tau", None)
 
     def _check_length(self) -> None:
         endless = self.length is None or (

@@ -22,6 +22,7 @@ from lrcourse.data import Data
 from lrcourse.recorder import Recorder
 from lrcourse.study.arguments import measuring
 from lrcourse.support.checks import COUNT_FROM_1, arguments, function, kind, optional
+from lrcourse.support.names import needed
 
 Batches = DataLoader[tuple[torch.Tensor, ...]]
 _LOADER = kind("a DataLoader", DataLoader)
@@ -262,12 +263,7 @@ def d2l() -> ModuleType:
     >>> d2l_reference.d2l().__name__
     'd2l.torch'
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its imports warn of things long settled
-            from d2l import torch as module
-    except ImportError as missing:
-        raise ImportError(
-            "the D2L reference needs d2l, whose own pins are old: pip install --no-deps d2l"
-        ) from missing
-    return module
+    advice = "the D2L reference needs d2l, whose own pins are old: pip install --no-deps d2l"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its imports warn of things long settled
+        return needed("d2l.torch", advice)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
-from lrcourse.support.paths import expanded
+from lrcourse.support.paths import expanded, writable
 
 # Environment variable -> folder below the cache folder.
 _VARIABLES = {
@@ -51,9 +50,7 @@ def cache_folder_without_home(out: str | os.PathLike[str]) -> Path:
 
 
 def _home_is_writable() -> bool:
-    # Permission bits do not know of read-only mounts, and root passes them all: try it.
     try:
-        with tempfile.TemporaryFile(dir=Path.home()):
-            return True
-    except (OSError, RuntimeError):  # RuntimeError: an account without a home folder
+        return Path.home().is_dir() and writable(Path.home())
+    except RuntimeError:  # an account without a home folder
         return False

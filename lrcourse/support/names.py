@@ -1,9 +1,10 @@
-"""A function by its importable name, "module:qualname", and back."""
+"""What is imported by its name: a function, "module:qualname", and what not every use needs."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 
@@ -31,3 +32,11 @@ def find_function(name: str) -> Callable[..., Any]:
     if not callable(found):
         raise ValueError(f"{name!r} is no function but {found!r}")
     return found
+
+
+def needed(module: str, advice: str) -> ModuleType:
+    """A module that only some uses of the package need; ImportError with the advice without it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as missing:
+        raise ImportError(f"{advice} ({missing})", name=module.partition(".")[0]) from missing

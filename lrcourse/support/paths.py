@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import stat
 import sys
 import tempfile
@@ -42,7 +43,7 @@ def cache_folder() -> Path:
         OSError: there is no temporary folder either.
     """
     wanted = _wanted_cache()
-    return wanted if wanted is not None and _writable(wanted) else temporary_cache(wanted)
+    return wanted if wanted is not None and writable(wanted) else temporary_cache(wanted)
 
 
 def data_folder(folder: str | os.PathLike[str] | None = None) -> Path:
@@ -86,7 +87,7 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> Path
             return path
         path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    _tidy(path.parent)
+    remove_leftovers(path.parent, f".{'[0-9a-f]' * 16}.partial")
     # Not tempfile.mkstemp: its files are for their owner alone, and would stay so.
     partial = path.with_name(f".{secrets.token_hex(8)}.partial")
     try:
@@ -102,12 +103,12 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> Path
 
 
 @cache
-def _tidy(folder: Path) -> None:
+def remove_leftovers(folder: Path, pattern: str) -> None:
     """Remove, once in a process, what a writer that was killed more than a day ago left behind."""
-    for old in folder.glob(f".{'[0-9a-f]' * 16}.partial"):
+    for old in folder.glob(pattern):
         with contextlib.suppress(OSError):
             if time.time() - old.stat().st_mtime > 86_400:
-                old.unlink()
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
 
 
 def _pour(path: Path, there: os.stat_result, content: bytes) -> None:
@@ -139,7 +140,7 @@ def _wanted_cache() -> Path | None:
         return None
 
 
-def _writable(folder: Path) -> bool:
+def writable(folder: Path) -> bool:
     # Permission bits do not know of read-only mounts, quotas or network shares: try it.
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -175,7 +176,7 @@ def _own_folder(parent: Path) -> Path:
         # put files into one that anyone may write.
         found = folder.lstat()
         private = user is None or (found.st_uid == user and not found.st_mode & 0o022)
-        if private and stat.S_ISDIR(found.st_mode) and _writable(folder):
+        if private and stat.S_ISDIR(found.st_mode) and writable(folder):
             return folder
     except OSError:
         pass

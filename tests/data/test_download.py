@@ -5,6 +5,7 @@ import os
 import pytest
 
 from lrcourse.data import download
+from lrcourse.support import paths
 
 
 def test_leftovers_of_a_killed_download_go_after_a_day(tmp_path):
@@ -13,7 +14,7 @@ def test_leftovers_of_a_killed_download_go_after_a_day(tmp_path):
         folder.mkdir()
         (folder / "part").write_text("half")
     os.utime(old, (0, 0))
-    download.remove_leftovers(tmp_path)
+    paths.remove_leftovers(tmp_path, ".download-*")
     assert not old.exists() and young.exists()
 
 

@@ -131,7 +131,8 @@ def test_digits_are_the_scanned_ones_enlarged():
 
 
 def test_digits_without_scikit_learn_say_how_to_get_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn", None)
+    for absent in ("sklearn", "sklearn.datasets"):
+        monkeypatch.setitem(sys.modules, absent, None)
     with pytest.raises(ImportError, match="python -m pip install scikit-learn"):
         load("digits")
 
