@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lrcourse.support.checks import each, optional, shown
-from lrcourse.support.names import needed
+from lrcourse.support.names import advised
 
 FEWEST_SEEDS = 6
 
@@ -130,9 +130,9 @@ def positive(values: np.ndarray, why: str) -> np.ndarray:
 
 def scipy_stats() -> ModuleType:
     """SciPy's statistics, which only claims need: the package works without them."""
-    return needed(
-        "scipy.stats", "claims take their intervals from SciPy: pip install 'lrcourse[course]'"
-    )
+    with advised("claims take their intervals from SciPy: pip install 'lrcourse[course]'"):
+        from scipy import stats
+    return stats
 
 
 def _arm(arm: Any, which: str) -> tuple[np.ndarray, list[Hashable] | None]:

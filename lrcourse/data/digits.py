@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
-from lrcourse.support.names import needed
+from lrcourse.support.names import advised
 
 FILE = Path("datasets", "data", "digits.csv.gz")
 
@@ -23,10 +24,9 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     """
     file = _file()
     if file is None:  # a scikit-learn that keeps its images elsewhere
-        datasets = needed(
-            "sklearn.datasets", "this set needs scikit-learn: python -m pip install scikit-learn"
-        )
-        rows, labels = datasets.load_digits(return_X_y=True)
+        with advised("this set needs scikit-learn: python -m pip install scikit-learn"):
+            from sklearn.datasets import load_digits
+        rows, labels = cast(tuple[np.ndarray, np.ndarray], load_digits(return_X_y=True))
     else:
         table = np.loadtxt(file, delimiter=",", dtype=np.int64)
         rows, labels = table[:, :-1], table[:, -1]

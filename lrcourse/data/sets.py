@@ -39,7 +39,7 @@ from lrcourse.support.checks import (
     optional,
     shown,
 )
-from lrcourse.support.names import needed
+from lrcourse.support.names import advised
 
 NAMES = ("digits", "fashion-mnist", "mnist", "cifar10")
 
@@ -307,8 +307,9 @@ def download_set(name: str, root: Path, progress: bool) -> None:
 
 def torchvision_datasets() -> ModuleType:
     """torchvision's data sets, imported only now that they are needed."""
-    advice = "this set needs torchvision: python -m pip install torchvision"
-    return needed("torchvision.datasets", advice)
+    with advised("this set needs torchvision: python -m pip install torchvision"):
+        import torchvision.datasets as datasets
+    return datasets
 
 
 def _from_idx(raw: bytes) -> np.ndarray:

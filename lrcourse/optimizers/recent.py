@@ -21,7 +21,7 @@ from torch import nn
 
 from lrcourse.support.checks import MAPPING, NOT_NEGATIVE, arguments, one_of, shown
 from lrcourse.support.kinds import NET
-from lrcourse.support.names import needed
+from lrcourse.support.names import advised
 
 
 class Together(torch.optim.Optimizer):
@@ -68,8 +68,9 @@ class Together(torch.optim.Optimizer):
 
 
 def _lion(net: nn.Module, lr: float, options: dict[str, Any]) -> torch.optim.Optimizer:
-    library = needed("lion_pytorch", "Lion needs its library: pip install lion-pytorch")
-    return library.Lion(net.parameters(), lr=lr, **options)
+    with advised("Lion needs its library: pip install lion-pytorch"):
+        from lion_pytorch import Lion
+    return Lion(net.parameters(), lr=lr, **options)
 
 
 def _muon(net: nn.Module, lr: float, options: dict[str, Any]) -> torch.optim.Optimizer:
@@ -85,8 +86,9 @@ def _muon(net: nn.Module, lr: float, options: dict[str, Any]) -> torch.optim.Opt
 
 
 def _schedule_free(net: nn.Module, lr: float, options: dict[str, Any]) -> torch.optim.Optimizer:
-    library = needed("schedulefree", "this needs its library: pip install schedulefree")
-    optimizer = library.AdamWScheduleFree(net.parameters(), lr=lr, **options)
+    with advised("this needs its library: pip install schedulefree"):
+        from schedulefree import AdamWScheduleFree
+    optimizer = AdamWScheduleFree(net.parameters(), lr=lr, **options)
     optimizer.train()
     return optimizer
 

@@ -22,7 +22,7 @@ from lrcourse.data import Data
 from lrcourse.recorder import Recorder
 from lrcourse.study.arguments import measuring
 from lrcourse.support.checks import COUNT_FROM_1, arguments, function, kind, optional
-from lrcourse.support.names import needed
+from lrcourse.support.names import advised
 
 Batches = DataLoader[tuple[torch.Tensor, ...]]
 _LOADER = kind("a DataLoader", DataLoader)
@@ -264,6 +264,7 @@ def d2l() -> ModuleType:
     'd2l.torch'
     """
     advice = "the D2L reference needs d2l, whose own pins are old: pip install --no-deps d2l"
-    with warnings.catch_warnings():
+    with advised(advice), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its imports warn of things long settled
-        return needed("d2l.torch", advice)
+        from d2l import torch as module
+    return module

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from types import ModuleType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -34,9 +34,10 @@ def find_function(name: str) -> Callable[..., Any]:
     return found
 
 
-def needed(module: str, advice: str) -> ModuleType:
-    """A module that only some uses of the package need; ImportError with the advice without it."""
+@contextmanager
+def advised(advice: str) -> Iterator[None]:
+    """Around an import that only some uses need: where it is missing, the advice says the way."""
     try:
-        return importlib.import_module(module)
+        yield
     except ImportError as missing:
-        raise ImportError(f"{advice} ({missing})", name=module.partition(".")[0]) from missing
+        raise ImportError(f"{advice} ({missing})", name=missing.name) from missing

@@ -204,7 +204,7 @@ def test_evidence_must_be_evidence():
 
 
 def test_scipy_missing_is_said_clearly(monkeypatch):
-    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    monkeypatch.setitem(sys.modules, "scipy", None)
     with pytest.raises(ImportError, match=r"pip install 'lrcourse\[course\]'"):
         judge("x", paired(BASE, BASE), margin=0)
 

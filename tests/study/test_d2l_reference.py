@@ -133,7 +133,7 @@ def test_lagged_starts_at_the_optimizers_rate():
 
 
 def test_without_d2l_the_way_is_said(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "d2l.torch", None)
+    monkeypatch.setitem(__import__("sys").modules, "d2l", None)
     with pytest.raises(ImportError, match="pip install --no-deps d2l"):
         d2l_reference.d2l()
 
