@@ -25,8 +25,8 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     file = _file()
     if file is None:  # a scikit-learn that keeps its images elsewhere
         with advised("this set needs scikit-learn: python -m pip install scikit-learn"):
-            from sklearn.datasets import load_digits
-        rows, labels = cast(tuple[np.ndarray, np.ndarray], load_digits(return_X_y=True))
+            from sklearn import datasets
+        rows, labels = cast(tuple[np.ndarray, np.ndarray], datasets.load_digits(return_X_y=True))
     else:
         table = np.loadtxt(file, delimiter=",", dtype=np.int64)
         rows, labels = table[:, :-1], table[:, -1]
