@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import shlex
 import shutil
@@ -72,10 +71,3 @@ def environment(given: Mapping[str, str] = os.environ) -> dict[str, str]:
     path = os.pathsep.join(filter(None, [str(CHECKOUT), given.get("PYTHONPATH")]))
     command = shlex.join([sys.executable, "-m", "lrcourse.book"])
     return {**given, "PYTHONPATH": path, "MDBOOK_PREPROCESSOR__LRCOURSE__COMMAND": command}
-
-
-def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Those of `lrcourse book` that no other command has."""
-    command.add_argument(
-        "--serve", action="store_true", help="show it and follow changes; further arguments: mdbook"
-    )

@@ -17,7 +17,7 @@ import nbformat
 from lrcourse.claims import summarise
 from lrcourse.commands import options
 from lrcourse.commands.execution import Failure, execute, parse, tidy
-from lrcourse.commands.terminal import duration, plain, say
+from lrcourse.commands.terminal import CommandError, duration, plain, say
 from lrcourse.support.paths import write_atomically
 
 _CHAPTER_FILES = "[0-9][0-9]-*.ipynb"
@@ -53,17 +53,17 @@ def find_chapters(folder: Path) -> list[Chapter]:
 def select(chapters: Sequence[Chapter], wanted: Iterable[str]) -> list[Chapter]:
     """The chapters that are wanted, by name, number or file, in the order of `chapters`.
 
-    All of them when nothing in particular is wanted. Raises ValueError for one that is not there.
+    All of them when nothing in particular is wanted. Raises CommandError for one that is not there.
     """
     if not chapters:
-        raise ValueError("there are no chapters here yet")
+        raise CommandError("there are no chapters here yet")
     wanted = list(wanted)
     chosen = set()
     for word in wanted:
         found = [chapter for chapter in chapters if _matches(chapter, word)]
         if not found:
             known = ", ".join(chapter.name for chapter in chapters)
-            raise ValueError(f"no chapter {word!r}; there are: {known}")
+            raise CommandError(f"no chapter {word!r}; there are: {known}")
         chosen.update(found)
     return [chapter for chapter in chapters if not wanted or chapter in chosen]
 
@@ -99,11 +99,11 @@ def run_chapters(
         return 130
     if verdicts:
         print(f"{summarise(verdicts)}.")
-    kept = ", ".join(f"{kind}/" for kind in _made(out))
     if failed:
         print(f"{failed} of {len(chapters)} failed; as far as they came: {out / 'notebooks'}")
         return 1
-    print(f"Look in {out}: {kept}")
+    made = [kind for kind in ("notebooks/", "figures/", "tables/") if (out / kind).is_dir()]
+    print(f"Look in {out}: {', '.join(made)}")
     return 0
 
 
@@ -124,7 +124,6 @@ def _run_chapter(
         if live:
             print(f"\r{name}  cell {number} of {count}\x1b[K", end="", flush=True)
 
-    before = _outputs(chapter, out)
     source = executed = b""
     try:
         source = chapter.path.read_bytes()
@@ -220,10 +219,6 @@ def _outputs(chapter: Chapter, out: Path) -> Outputs:
         }
         for kind in ("figures", "tables")
     }
-
-
-def _made(out: Path) -> list[str]:
-    return [kind for kind in ("notebooks", "figures", "tables") if (out / kind).is_dir()]
 
 
 def _count(number: int, thing: str) -> str:

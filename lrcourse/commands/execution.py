@@ -20,7 +20,8 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from traitlets import default
 
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+from lrcourse.commands.terminal import plain
+
 _LONGEST_ERROR = 300
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -156,14 +157,11 @@ def _failure(notebook: NotebookNode, position: int | None, error: BaseException)
         what = "the kernel died (out of memory?)" if "died" in str(error) else str(error)
         return Failure(where, _first_line(cell.source), _shorten(what))
     stored = [output for output in cell.outputs if output.output_type == "error"]
-    traceback = _ANSI.sub("", "\n".join(stored[-1].traceback)) if stored else ""
-    lines, numbers = (
-        cell.source.splitlines(),
-        re.findall(r"Cell In\s?\[\d+\], line (\d+)", traceback),
-    )
-    number = int(numbers[0]) if numbers else 0
+    traceback = plain("\n".join(stored[-1].traceback)) if stored else ""
+    found = re.search(r"Cell In\s?\[\d+\], line (\d+)", traceback)
+    lines, number = cell.source.splitlines(), int(found[1]) if found else 0
     line = lines[number - 1].strip() if 0 < number <= len(lines) else _first_line(cell.source)
-    return Failure(where, line, _shorten(f"{error.ename}: {_ANSI.sub('', error.evalue)}"))
+    return Failure(where, line, _shorten(plain(f"{error.ename}: {error.evalue}")))
 
 
 def _first_line(source: str) -> str:

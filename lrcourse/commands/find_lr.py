@@ -33,10 +33,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--start", type=float, metavar="LR", help="first rate (default: 1e-5)")
     command.add_argument("--end", type=float, metavar="LR", help="last rate (default: 10)")
     command.add_argument(
-        "--updates",
-        type=options.count,
-        metavar="N",
-        help="updates of one sweep (default: 100)",
+        "--updates", type=options.count, metavar="N", help="updates of one sweep (default: 100)"
     )
     command.add_argument("--scale", choices=("log", "linear"), help="of the rates (default: log)")
     command.add_argument("--repeats", type=options.count, metavar="N", help="sweeps (default: 1)")
@@ -58,10 +55,7 @@ def find_lr(given: argparse.Namespace) -> int:
     say(test, suggestion.table(), "", suggestion.sentence)
     if test.held_out_loss is not None:
         print(f"On the held-out data: {test.suggest('held_out').sentence}")
-    if given.out is not None:
-        with own_function.writing(given.out):
-            test.plot(title=given.function, path=given.out)
-        print(f"figure: {given.out}")
+    own_function.write("figure", given.out, lambda file: test.plot(given.function, path=file))
     return 0
 
 

@@ -19,6 +19,7 @@ from lrcourse import __version__
 from lrcourse.commands import book as book_command
 from lrcourse.commands import find_lr, options
 from lrcourse.commands import trace as trace_command
+from lrcourse.commands.doctor import examine
 from lrcourse.commands.terminal import CommandError, ended
 from lrcourse.scales import SCALES
 
@@ -75,8 +76,14 @@ def build_parser() -> ArgumentParser:
     )
     command = add("book", book, "make the web book of the notebooks, by mdBook")
     _add_folders(command)
-    book_command.add_arguments(command)
-    add("doctor", doctor, "versions, device, data found, what is missing and how to get it")
+    command.add_argument(
+        "--serve", action="store_true", help="show it and follow changes; further arguments: mdbook"
+    )
+    add(
+        "doctor",
+        lambda given: examine(),
+        "versions, device, data found, what is missing and how to get it",
+    )
     traced = "what the LR of your own scheduler will be, and what looks wrong in it"
     trace_command.add_arguments(add("trace", trace_command.trace, traced))
     find_lr.add_arguments(add("find-lr", find_lr.find_lr, "LR range test of a net of your own"))
@@ -88,10 +95,7 @@ def run(given: Namespace) -> int:
     _require("nbclient", "nbformat", "ipykernel")
     from lrcourse.commands import chapters as runner
 
-    try:
-        chapters = runner.select(runner.find_chapters(_notebooks(given)), given.chapters)
-    except ValueError as error:
-        raise CommandError(str(error)) from None
+    chapters = runner.select(runner.find_chapters(_notebooks(given)), given.chapters)
     _make_home(given.out)
     return runner.run_chapters(
         chapters, given.out, scale=given.scale, in_place=given.in_place, timeout=given.timeout
@@ -121,13 +125,6 @@ def book(given: Namespace) -> int:
     if given.serve:
         return book_command.serve(root, given.out, given.rest)
     return book_command.build(root, given.out)
-
-
-def doctor(given: Namespace) -> int:
-    """`lrcourse doctor`."""
-    from lrcourse.commands.doctor import examine
-
-    return examine()
 
 
 def _add_folders(command: ArgumentParser) -> None:

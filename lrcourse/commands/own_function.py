@@ -166,13 +166,15 @@ def working(what: str) -> Iterator[None]:
         raise CommandError(f"{what}, it fails:\n{excerpt(problem)}", code=1) from None
 
 
-@contextlib.contextmanager
-def writing(file: Path) -> Iterator[None]:
-    """Around writing a result: a full disk, or a folder that went away, ends with 1."""
+def write(what: str, file: Path | None, writer: Callable[[Path], object]) -> None:
+    """Write a result where one is wanted; a full disk, or a folder that went away, ends with 1."""
+    if file is None:
+        return
     try:
-        yield
+        writer(file)
     except OSError as problem:
         raise CommandError(f"cannot write {file}: {problem.strerror or problem}", code=1) from None
+    print(f"{what}: {file}")
 
 
 def excerpt(problem: BaseException) -> str:

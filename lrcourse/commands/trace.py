@@ -69,12 +69,6 @@ def trace(given: argparse.Namespace) -> int:
         )
         findings = tracing.lint(traced)
     say(traced, "", findings, "")
-    if given.out is not None:
-        with own_function.writing(given.out):
-            traced.plot(given.out)
-        print(f"figure: {given.out}")
-    if given.csv is not None:
-        with own_function.writing(given.csv):
-            outputs.write_csv(given.csv, traced.rows())
-        print(f"table: {given.csv}")
+    own_function.write("figure", given.out, traced.plot)
+    own_function.write("table", given.csv, lambda file: outputs.write_csv(file, traced.rows()))
     return 1 if traced.error or (findings and given.strict) else 0

@@ -13,7 +13,7 @@ import pytest
 
 from lrcourse.commands import chapters as runner
 from lrcourse.commands import execution
-from lrcourse.commands.terminal import duration
+from lrcourse.commands.terminal import CommandError, duration
 
 
 def write_notebook(path, *sources):
@@ -218,9 +218,9 @@ def test_a_path_of_a_notebook_chooses_it(chapters, monkeypatch):
 
 
 def test_an_unknown_chapter_is_answered_with_the_known_ones(chapters):
-    with pytest.raises(ValueError, match=r"no chapter '3'; there are: 02-early, 10-late, exer"):
+    with pytest.raises(CommandError, match=r"no chapter '3'; there are: 02-early, 10-late, exer"):
         runner.select(chapters, ["2", "3"])
-    with pytest.raises(ValueError, match="no chapters"):
+    with pytest.raises(CommandError, match="no chapters"):
         runner.select([], [])
 
 

@@ -12,7 +12,7 @@ from helpers.repository import ROOT
 
 from lrcourse.commands import main as cli
 from lrcourse.commands import own_function
-from lrcourse.commands.own_function import working, writing
+from lrcourse.commands.own_function import working, write
 from lrcourse.commands.terminal import CommandError
 from lrcourse.schedules import cosine
 
@@ -195,10 +195,13 @@ def test_a_refusal_of_this_package_ends_with_2_and_other_errors_with_1():
 
 
 def test_a_full_disk_ends_with_1():
-    file = Path("a.png")
-    with pytest.raises(CommandError, match=r"cannot write a\.png: No space") as full, writing(file):
+    def full_disk(file):
         raise OSError(28, "No space left on device")
+
+    with pytest.raises(CommandError, match=r"cannot write a\.png: No space") as full:
+        write("figure", Path("a.png"), full_disk)
     assert full.value.code == 1
+    write("figure", None, full_disk)  # none is wanted
 
 
 def test_help_has_the_same_words_for_both(capsys):
