@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from lrcourse import look
 from lrcourse.plots import arguments as given
-from lrcourse.rangetest.calibration import Calibration
+from lrcourse.rangetest.result import Calibration
 from lrcourse.rangetest.rules import RULES
 from lrcourse.support.checks import COUNT_FROM_1, NUMBER, TEXT, kind, optional, together
 

@@ -13,19 +13,12 @@ from torch import nn
 
 from lrcourse.rangetest.feeding import Feed
 from lrcourse.recorder import groups_of, is_optimizer
-from lrcourse.support.checks import (
-    FLAG,
-    POSITIVE,
-    Number,
-    function,
-    one_of,
-    optional,
-    shown,
-    whole,
-)
+from lrcourse.support import checks
 
 DTYPES = (torch.float16, torch.bfloat16)
-RATE = Number("a finite number > 0, up to 1e38", lambda v: 0 < v <= 1e38)  # float32 ends there
+RATE = checks.Number(
+    "a finite number > 0, up to 1e38", lambda v: 0 < v <= 1e38
+)  # float32 ends there
 
 
 def autocast(owner: str, name: str, value: object) -> Any:
@@ -36,27 +29,30 @@ def autocast(owner: str, name: str, value: object) -> Any:
         return value
     kind = ValueError if isinstance(value, torch.dtype) else TypeError
     raise kind(
-        f"{owner}: {name} must be torch.bfloat16, torch.float16, True or None; got {shown(value)}"
+        f"{owner}: {name} must be torch.bfloat16, torch.float16, True or None; got "
+        f"{checks.shown(value)}"
     )
 
 
 RULES: dict[str, Any] = {
     "start": RATE,
     "end": RATE,
-    "updates": whole(2, 10**7),  # the sweep has two ends
-    "scale": one_of("log", "linear"),
-    "held_out_every": whole(1),
-    "repeats": whole(1, 10**6),
-    "accumulate": whole(1, 10**6),
+    "updates": checks.whole(2, 10**7),  # the sweep has two ends
+    "scale": checks.one_of("log", "linear"),
+    "held_out_every": checks.whole(1),
+    "repeats": checks.whole(1, 10**6),
+    "accumulate": checks.whole(1, 10**6),
     "autocast": autocast,
-    "diverged": Number("a finite number > 1, such as 4 times the lowest loss", lambda v: v > 1),
-    "look_every": optional(whole(1)),
-    "smoothing": optional(Number("a number from 0 to below 1", lambda v: 0 <= v < 1)),
-    "seed": whole(0),
-    "clip_norm": optional(POSITIVE),
-    "create_graph": FLAG,
-    "batch_size": optional(whole(1)),
-    "progress": optional(FLAG),
+    "diverged": checks.Number(
+        "a finite number > 1, such as 4 times the lowest loss", lambda v: v > 1
+    ),
+    "look_every": checks.optional(checks.whole(1)),
+    "smoothing": checks.optional(checks.Number("a number from 0 to below 1", lambda v: 0 <= v < 1)),
+    "seed": checks.whole(0),
+    "clip_norm": checks.optional(checks.POSITIVE),
+    "create_graph": checks.FLAG,
+    "batch_size": checks.optional(checks.whole(1)),
+    "progress": checks.optional(checks.FLAG),
 }
 
 
@@ -80,7 +76,7 @@ def check_functions(**functions: object) -> None:
                 f"range_test: {name} must be a function, and {value.__name__} is a class: give an "
                 f"object of it, {name}={value.__name__}()"
             )
-        optional(function)("range_test", name, value)
+        checks.optional(checks.function)("range_test", name, value)
 
 
 def check_repeats(net: object, optimizer: object, feed: Feed, repeats: int) -> None:
@@ -166,8 +162,8 @@ def base_rates(optimizer: torch.optim.Optimizer) -> np.ndarray:
     name = "initial_lr" if all(_is_rate(g.get("initial_lr")) for g in groups) else "lr"
     rates = [group[name] for group in groups]
     for g, rate in enumerate(rates):
-        if not _is_rate(rate) and not (len(groups) > 1 and rate == 0):
-            said = "None" if rate is None else shown(rate)
+        if not _is_rate(rate) and not (rate == 0 and any(map(_is_rate, rates))):
+            said = "None" if rate is None else checks.shown(rate)
             raise ValueError(
                 f"the rate of parameter group {g} is {said}, and it must be above 0: the sweep "
                 f"keeps the ratio of the groups (the size alone plays no part). Where a scheduler "
@@ -175,26 +171,14 @@ def base_rates(optimizer: torch.optim.Optimizer) -> np.ndarray:
                 f"group['initial_lr'], or build the optimizer anew without it"
             )
     bases = np.array([float(rate) for rate in rates])
-    if not bases.max() > 0:
-        raise ValueError(
-            "the rates of all parameter groups are 0; one at least must be above 0, for the "
-            "others keep their ratio to it. Where a scheduler has put them there, build the "
-            "optimizer anew without it"
-        )
     scales = [group.get("lr_scale", 1.0) for group in groups]
     if all(map(_is_rate, scales)) and np.ptp(bases) == 0:
         bases = bases * np.array(scales)
     return bases
 
 
-def needs_closure(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether its step cannot be called without a closure, by its signature."""
-    closure = inspect.signature(optimizer.step).parameters.get("closure")
-    return closure is not None and closure.default is inspect.Parameter.empty
-
-
 def asks_for_closure(optimizer: torch.optim.Optimizer, problem: Exception) -> bool:
-    """Whether its step failed for want of a closure, which its signature leaves open."""
+    """Whether its step failed for want of a closure."""
     if "closure" not in inspect.signature(optimizer.step).parameters:
         return False
     said = str(problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -41,10 +42,11 @@ class Feed:
             batches = copy.copy(batches)
             batches._iterator = None
         self.source = batches
-        self.one_shot = self._data is None and _is_iterator(batches)
+        self.one_shot = (
+            self._data is None and hasattr(batches, "__next__") and iter(batches) is batches
+        )
         self.taken = 0
         self._iterator: Iterator[Any] = iter(())
-        self._again: list[Any] = []
 
     def begin(self, seed: int, shuffle: bool = False) -> None:
         """Start a pass. Tensors are shuffled by `seed`, and a list too where it is asked for."""
@@ -54,8 +56,6 @@ class Feed:
 
     def next(self) -> Any:
         """The next batch; OutOfBatches where there is none."""
-        if self._again:
-            return self._again.pop(0)
         for _ in range(2):
             try:
                 batch = next(self._iterator)
@@ -72,9 +72,10 @@ class Feed:
 
     def put_back(self, batches: list[Any]) -> None:
         """Give these once more, before all others."""
-        self._again = [*batches, *self._again]
+        self._iterator = itertools.chain(batches, self._iterator)
+        self.taken -= len(batches)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Let the workers of the loader go."""
         self._iterator = iter(())
         if isinstance(self.source, DataLoader):
@@ -98,7 +99,7 @@ def held_out_batches(held_out: Any, batch_size: int) -> list[Any] | None:
     """The held-out batches, in memory; tensors are cut into batches of `batch_size`."""
     if held_out is None:
         return None
-    if isinstance(held_out, Split) or _are_tensors(held_out):
+    if _are_tensors(held_out):
         return list(zip(*(tensor.split(batch_size) for tensor in held_out), strict=True))
     feed = Feed(held_out, None, "held_out")
     batches, held = [], 0
@@ -111,7 +112,7 @@ def held_out_batches(held_out: Any, batch_size: int) -> list[Any] | None:
                 f"memory and measured after each update, and a few will do: "
                 f"held_out=list(itertools.islice(held_out, 10))"
             )
-    feed.end()
+    feed.close()
     if not batches:
         raise ValueError("held_out is empty; give at least one batch, or None")
     return batches
@@ -124,7 +125,7 @@ def _data(batches: Any, batch_size: int | None, name: str) -> tuple[torch.Tensor
             f"{name} is one tensor; give a tuple (X, y) and batch_size, or where there are no "
             f"targets (X,), batch_size and step=lambda net, batch: loss_fn(net(batch[0]), batch[0])"
         )
-    if not (_are_tensors(batches) or isinstance(batches, Split)):
+    if not _are_tensors(batches):
         if batch_size is not None:
             raise ValueError(
                 f"batch_size is for a tuple of tensors (X, y); {name} is "
@@ -156,12 +157,7 @@ def _data(batches: Any, batch_size: int | None, name: str) -> tuple[torch.Tensor
 
 
 def _are_tensors(batches: Any) -> bool:
-    return (
-        isinstance(batches, tuple)
-        and len(batches) > 0
-        and all(isinstance(part, torch.Tensor) and part.ndim > 0 for part in batches)
-    )
-
-
-def _is_iterator(batches: Any) -> bool:
-    return hasattr(batches, "__next__") and iter(batches) is batches
+    """Whether it is a whole data set: a tuple of tensors, or a split of one of the course."""
+    if isinstance(batches, tuple) and batches:
+        return all(isinstance(part, torch.Tensor) and part.ndim > 0 for part in batches)
+    return isinstance(batches, Split)

@@ -67,7 +67,7 @@ def draw(test: Curves, title: str = "") -> Figure:
     several = f" (median and range of {repeats} repeats)" if repeats > 1 else ""
     panels[0].set_title(f"{title}{several}".strip())
     figure.suptitle("")
-    figure.supxlabel(_wrapped(suggestion.sentence), fontsize=8.5, x=0.01, ha="left")
+    figure.supxlabel(textwrap.fill(suggestion.sentence, 92), fontsize=8.5, x=0.01, ha="left")
     for axes in panels[:-1]:
         look.name_lines(axes)
     return figure
@@ -84,8 +84,7 @@ def _draw(axes: Axes, test: Curves, column: str) -> None:
         b = rules.per_value(test.smoothing, np.isfinite(values))
         values, lr = values[there], curve.lr[there]
         if column.endswith("loss"):
-            top = rules.ceiling(values, test.diverged, b)
-            row[there] = rules.smoothed(np.minimum(values, top), b)
+            row[there] = rules.smoothed_loss(values, test.diverged, b)
         else:
             row[there] = rules.smoothed(values, b)
         axes.plot(lr, values, ".", color=colour, markersize=2.5, alpha=0.25, label="_raw")
@@ -104,7 +103,3 @@ def _limit_loss(axes: Axes, test: Curves) -> None:
     low, first = min(map(np.nanmin, seen)), np.nanmax(early[0])
     room = max(first - low, 1e-9)
     axes.set_ylim(low - 0.06 * room, first + 0.5 * room)
-
-
-def _wrapped(sentence: str) -> str:
-    return "\n".join(textwrap.wrap(sentence, 92))

@@ -27,28 +27,22 @@ def measure(
     """
     device = home_of(net)
     works = has_modes(optimizer) or any(map(_has_own_modes, net.modules()))
-    state = Snapshot(leave=() if works else net.parameters())
-    state.keep_random_state()
-    state.keep(net)
-    if works:
-        state.keep(optimizer)
     loss_sum, samples, right, answered = 0.0, 0, 0, 0
-    try:
+    with Snapshot(leave=() if works else net.parameters()) as before, torch.no_grad():
+        before.keep_random_state()
+        before.keep(net, *([optimizer] if works else []))
         switch_modes(optimizer, training=False)
         net.eval()
-        with torch.no_grad():
-            for batch in batches:
-                with precision(device, dtype):
-                    given = step(net, moved(batch, device))
-                if given is None:
-                    continue
-                loss, outputs, targets = taken_apart(given)
-                size = size_of(batch, targets)
-                loss_sum, samples = loss_sum + loss.reshape(()) * size, samples + size
-                if (answers := right_answers(outputs, targets)) is not None:
-                    right, answered = right + answers[0], answered + answers[1]
-    finally:
-        state.restore()
+        for batch in batches:
+            with precision(device, dtype):
+                given = step(net, moved(batch, device))
+            if given is None:
+                continue
+            loss, outputs, targets = taken_apart(given)
+            size = size_of(batch, targets)
+            loss_sum, samples = loss_sum + loss.reshape(()) * size, samples + size
+            if (answers := right_answers(outputs, targets)) is not None:
+                right, answered = right + answers[0], answered + answers[1]
     if not samples:
         raise ValueError("step returned None for all held-out batches, or they hold no sample")
     return float(loss_sum / samples), float(right) / answered if answered else float("nan")

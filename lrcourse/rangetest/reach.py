@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
 import functools
 import sys
@@ -10,6 +11,7 @@ import types
 from collections.abc import Iterator
 from enum import Enum, auto
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,9 +56,9 @@ class Reach(Enum):
         is_sample = isinstance(box, tuple) and all(isinstance(one, data) for one in box)
         return len(values) <= _FEED_ITEMS and not is_sample
 
-    def takes(self, numbers: torch.Tensor | np.ndarray) -> bool:
+    def takes(self, numbers: Any) -> bool:
         """Whether a tensor or an array may be state; of a loader's, what may be an order."""
-        if self is not Reach.FEED or numbers.ndim != 1:
+        if self is not Reach.FEED or getattr(numbers, "ndim", 0) != 1:
             return self is not Reach.FEED
         if isinstance(numbers, np.ndarray):
             return numbers.dtype.kind in "iu"
@@ -99,10 +101,12 @@ def used_by(function: types.FunctionType) -> list[object]:
     return inside
 
 
-def bytes_of(numbers: torch.Tensor | np.ndarray) -> int:
-    """The bytes that a tensor or an array takes."""
+def bytes_of(numbers: Any) -> int:
+    """The bytes that a tensor or an array of any kind takes."""
     if isinstance(numbers, torch.Tensor) and numbers.is_sparse:
         return numbers.element_size() * numbers._nnz()
+    if isinstance(numbers, bytearray | array.array):
+        return memoryview(numbers).nbytes
     return numbers.nbytes
 
 

@@ -128,6 +128,11 @@ def smoothed(values: np.ndarray, smoothing: float) -> np.ndarray:
     return both(values) / both(np.ones(len(values)))
 
 
+def smoothed_loss(loss: np.ndarray, factor: float, smoothing: float) -> np.ndarray:
+    """The loss below its `ceiling`, smoothed: one wild value does not smear over its neighbours."""
+    return smoothed(np.minimum(loss, ceiling(loss, factor, smoothing)), smoothing)
+
+
 def per_value(smoothing: float, there: np.ndarray) -> float:
     """The b for a curve with values at some updates only, that reaches as far as every update's.
 

@@ -6,6 +6,7 @@ its suggestion can be trusted.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,16 +14,7 @@ import torch
 from torch import nn
 
 from lrcourse import models
-from lrcourse.rangetest.arguments import (
-    RULES,
-    base_rates,
-    check_functions,
-    check_repeats,
-    made_net,
-    made_optimizer,
-    needs_closure,
-    rates_of,
-)
+from lrcourse.rangetest import arguments as given
 from lrcourse.rangetest.curves import Curve
 from lrcourse.rangetest.feeding import Feed, held_out_batches
 from lrcourse.rangetest.measuring import dtype_of, home_of
@@ -37,7 +29,7 @@ from lrcourse.sweeps.experiment import Experiment, load_data
 from lrcourse.training.loop import EVALUATION_BATCH
 
 
-@arguments(**RULES)
+@arguments(**given.RULES)
 def range_test(
     net: nn.Module | Callable[[int], nn.Module],
     optimizer: torch.optim.Optimizer | Callable[[nn.Module], torch.optim.Optimizer],
@@ -147,15 +139,14 @@ def range_test(
         >>> optimizer.param_groups[0]["lr"]  # as it was, and so is everything else
         0.1
     """
-    rates = rates_of(start, end, updates, scale)
-    check_functions(loss_fn=loss_fn, step=step)
+    rates = given.rates_of(start, end, updates, scale)
+    given.check_functions(loss_fn=loss_fn, step=step)
     feed = Feed(batches, batch_size)
-    check_repeats(net, optimizer, feed, repeats)
+    given.check_repeats(net, optimizer, feed, repeats)
     curves: list[Curve] = []
     state_before, about = False, {}
-    outside = Snapshot()
-    outside.keep_random_state()
-    try:
+    with Snapshot() as outside, contextlib.closing(feed):
+        outside.keep_random_state()
         outside.keep_feed(batches)
         is_used_up = outside.live
         outside.keep_feed(held_out)
@@ -176,18 +167,13 @@ def range_test(
         )
         for r in range(repeats):
             seed_everything(seed + r, *outside.generators)
-            one_net = made_net(net, seed + r)
-            one_optimizer = made_optimizer(optimizer, one_net)
+            one_net = given.made_net(net, seed + r)
+            one_optimizer = given.made_optimizer(optimizer, one_net)
             state_before = state_before or len(one_optimizer.state) > 0
             about = about or _provenance(one_net, one_optimizer, plan, seed, repeats)
             seed_everything(seed + r, *outside.generators)
             feed.begin(seed + r, shuffle=r > 0)
             curves.append(_one(one_net, one_optimizer, feed, plan, seed + r, (step, loss_fn)))
-    finally:
-        try:
-            feed.end()
-        finally:
-            outside.restore()
     return RangeTest(
         curves=tuple(curves),
         start=float(start),
@@ -238,25 +224,22 @@ def range_test_of(experiment: Experiment, device: str | None = None, **options: 
         name, rest = experiment.optimizer, experiment.optimizer_options
         return optimizers.torch_optimizer(name, net.parameters(), lr=experiment.lr, **rest)
 
-    given = {"held_out": data.valid, "seed": experiment.seed} | options
-    return range_test(net, optimizer, data.train, batch_size=experiment.batch_size, **given)
+    options = {"held_out": data.valid, "seed": experiment.seed} | options
+    return range_test(net, optimizer, data.train, batch_size=experiment.batch_size, **options)
 
 
 def _one(
     net: nn.Module, optimizer: Any, feed: Feed, plan: Plan, seed: int, functions: tuple[Any, ...]
 ) -> Curve:
     """One sweep, after which all is as before; `functions` are the user's step and loss."""
-    before = Snapshot()
-    before.keep(net, optimizer, *(one for one in functions if isinstance(one, nn.Module)))
-    before.keep_functions(*functions)
-    try:
+    with Snapshot() as before:
+        before.keep(net, optimizer, *(one for one in functions if isinstance(one, nn.Module)))
+        before.keep_functions(*functions)
         try:
-            return sweep(net, optimizer, feed, plan, seed, needs_closure(optimizer))
+            return sweep(net, optimizer, feed, plan, seed)
         except NeedsClosure:
             before.restore()
             return sweep(net, optimizer, feed, plan, seed, with_closure=True)
-    finally:
-        before.restore()
 
 
 def _provenance(
@@ -268,7 +251,7 @@ def _provenance(
         net=type(net).__name__,
         parameters=models.parameters(net),
         optimizer=type(optimizer).__name__,
-        group_lr=base_rates(optimizer).tolist(),
+        group_lr=given.base_rates(optimizer).tolist(),
         start=float(plan.rates[0]),
         end=float(plan.rates[-1]),
         updates=len(plan.rates),

@@ -14,7 +14,7 @@ import types
 from collections import deque
 from collections.abc import Iterable
 from random import SystemRandom
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -47,7 +47,7 @@ class Snapshot:
     `keep` follows nets (parameters, gradients, flags and hooks, buffers, the modes and attributes
     of every submodule), optimizers (state, groups, attributes, hooks), containers, generators and
     objects of any class within. Several calls may overlap; shared tensors are copied once.
-    `restore` may be called more than once.
+    `restore` may be called more than once; at the end of a `with` block it is.
 
     Attributes:
         generators: the random generators that were met.
@@ -69,8 +69,8 @@ class Snapshot:
             if isinstance(thing, nn.Module):
                 # A scripted module does not show these among its attributes.
                 self._follow((*thing.parameters(), *thing.buffers()), Reach.OWN)
-                for module in thing.modules():
-                    self._undo.append(functools.partial(_set_mode, module, module.training))
+                modes = [(module, "training", module.training) for module in thing.modules()]
+                self._undo += [functools.partial(setattr, *mode) for mode in modes]
             self._follow((thing,), Reach.OWN)
 
     def keep_functions(self, *functions: object) -> None:
@@ -93,6 +93,12 @@ class Snapshot:
     def keep_random_state(self) -> None:
         """Keep the global generators of Python, numpy, torch and of every device in use."""
         self._undo += kept_random_state()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.restore()
 
     def restore(self) -> None:
         """Put everything back. An interruption waits until that is done; then it goes on."""
@@ -131,9 +137,8 @@ class Snapshot:
     def _is_state(self, numbers: Any, reach: Reach) -> bool:
         if reach is Reach.OWN:
             return True
-        has_axes = isinstance(numbers, torch.Tensor | np.ndarray)
-        size = bytes_of(numbers) if has_axes else memoryview(numbers).nbytes
-        if size > self._room or (has_axes and not reach.takes(numbers)):
+        size = bytes_of(numbers)
+        if size > self._room or not reach.takes(numbers):
             return False
         self._room -= size
         return True
@@ -223,11 +228,6 @@ class Snapshot:
         if reach is not Reach.FUNCTION and not isinstance(box, _FIXED):
             self._undo.append(functools.partial(_fill, box, inside))
         return values if reach.has_state_in(box, values) else []
-
-
-def _set_mode(module: nn.Module, training: bool) -> None:
-    if module.training != training:
-        module.training = training
 
 
 def _fill(box: Any, inside: list[Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,11 +97,19 @@ def suggest(test: Curves, on: str = "training") -> Suggestion:
     table = {name: _reading([r.rates.get(name) for r in readings]) for name in RULES}
     found = sorted((lr, name) for name in RATE_RULES if (lr := table[name].lr) is not None)
     spread = found[-1][0] / found[0][0] if len(found) > 1 else math.nan
-    lr, rule = found[len(found) // 2] if found else (None, None)
-    doubts = _doubts(test, readings, table, rule, spread)
+    lr, rule = found[len(found) // 2] if found else (None, "")
+    doubts = tuple(_doubts(test, readings, table.get(rule), spread))
     if doubts:
-        lr = rule = None
-    sentence = _sentence(test, table, rule, lr, spread, doubts)
+        return Suggestion(
+            table, None, None, spread, doubts, f"Do not trust this: {'; '.join(doubts)}."
+        )
+    why = "the only rule that found a rate"
+    if len(found) > 1:
+        why = f"the middle one of {len(found)} rules within a factor {spread:.2g}"
+    repeats = "; one repeat says nothing about the spread between repeats"
+    if len(test.curves) > 1:
+        repeats = f"; {len(test.curves)} repeats within a factor {table[rule].spread:.2g}"
+    sentence = f"Use {lr:.2g} ({RULES[rule].name}, {why}{repeats})."
     return Suggestion(table, rule, lr, spread, doubts, sentence)
 
 
@@ -113,12 +121,7 @@ class _OneRepeat:
     flat: bool = False
     still_falling: bool = False
     rises: bool = False
-    rises_from: float | None = None  # where it left the level of its beginning
-
-    @property
-    def short(self) -> bool:
-        """Whether there are too few of them."""
-        return self.numbers < rules.FEWEST
+    rises_from: float = math.nan  # where it left the level of its beginning
 
 
 def _read(test: Curves, curve: Curve, on: str) -> _OneRepeat:
@@ -130,9 +133,7 @@ def _read(test: Curves, curve: Curve, on: str) -> _OneRepeat:
     if len(lr) < rules.FEWEST:
         return _OneRepeat({}, len(lr))
     b = rules.per_value(test.smoothing, there)
-    limit = rules.ceiling(loss, test.diverged, b)
-    # One wild value must not smear over its neighbours.
-    smooth = rules.smoothed(np.minimum(loss, limit), b)
+    smooth = rules.smoothed_loss(loss, test.diverged, b)
     begin = -rules.level(-smooth)
     fall = begin - smooth.min()
     lowest = int(np.argmin(smooth))
@@ -173,29 +174,17 @@ def _reading(repeats: list[float | None]) -> Reading:
 
 
 def _doubts(
-    test: Curves,
-    readings: list[_OneRepeat],
-    table: Mapping[str, Reading],
-    rule: str | None,
-    spread: float,
-) -> tuple[str, ...]:
+    test: Curves, readings: list[_OneRepeat], followed: Reading | None, spread: float
+) -> Iterator[str]:
     """Why not to trust it; what hides everything else is said alone."""
-    if spoilt := _spoilt(test):
-        return (spoilt,)
-    if shape := _shape(test, readings):
-        return (shape,)
-    if rule is None:
-        return ("no rule found a rate in most repeats: use more updates",)
-    doubts = []
+    alone = _spoilt(test) or _shape(test, readings)
+    if alone or followed is None:
+        yield alone or "no rule found a rate in most repeats: use more updates"
+        return
     if spread > DISAGREE:
-        doubts.append(
-            f"the rules disagree by a factor {spread:.0f}: use more updates or larger batches"
-        )
-    if table[rule].spread > DISAGREE:
-        doubts.append(
-            f"the repeats disagree by a factor {table[rule].spread:.0f}: use more updates"
-        )
-    return tuple(doubts)
+        yield f"the rules disagree by a factor {spread:.0f}: use more updates or larger batches"
+    if followed.spread > DISAGREE:
+        yield f"the repeats disagree by a factor {followed.spread:.0f}: use more updates"
 
 
 def _spoilt(test: Curves) -> str | None:
@@ -222,44 +211,46 @@ def _spoilt(test: Curves) -> str | None:
 
 def _shape(test: Curves, readings: list[_OneRepeat]) -> str | None:
     """What most curves look like, where that lets no rule say anything."""
-
-    def most(asked: Callable[[_OneRepeat], bool]) -> bool:
-        return 2 * sum(map(asked, readings)) >= len(readings)
-
-    diverged = [curve for curve in test.curves if curve.diverged_at is not None]
-    if most(lambda r: r.numbers == 0):
-        return "the loss is no number at any rate: look at these batches first"
-    if most(lambda r: r.short):
-        fewest = min(reading.numbers for reading in readings)
-        advice = "lower the start or use more updates" if diverged else "use more updates"
-        return f"a curve of {fewest} updates shows nothing: {advice}"
-    if most(lambda r: r.still):
-        return (
+    diverged = [curve.why for curve in test.curves if curve.diverged_at is not None]
+    fewest = min(reading.numbers for reading in readings)
+    more = "lower the start or use more updates" if diverged else "use more updates"
+    shapes: list[tuple[Callable[[_OneRepeat], bool], str]] = [
+        (
+            lambda r: r.numbers == 0,
+            "the loss is no number at any rate: look at these batches first",
+        ),
+        (
+            lambda r: r.numbers < rules.FEWEST,
+            f"a curve of {fewest} updates shows nothing: {more}",
+        ),
+        (
+            lambda r: r.still,
             "the loss is the same number at every rate: it does not depend on what is trained, or "
-            "is not the loss that is meant (loss_fn, step)"
-        )
-    if most(lambda r: r.rises):
-        return _never_fell(test, diverged, [r.rises_from for r in readings if r.rises])
-    if most(lambda r: r.flat):
-        return (
+            "is not the loss that is meant (loss_fn, step)",
+        ),
+        (lambda r: r.rises, _never_fell(test, diverged, readings)),
+        (
+            lambda r: r.flat,
             "the curve is flat: the loss never fell by more than its noise from batch to batch; "
-            "use more updates, or raise the end"
-        )
-    if most(lambda r: r.still_falling):
-        return (
+            "use more updates, or raise the end",
+        ),
+        (
+            lambda r: r.still_falling,
             f"the loss never diverged nor turned up and was still falling at {test.end:g}: "
-            f"raise the end"
-        )
-    return None
+            f"raise the end",
+        ),
+    ]
+    seen = (said for has, said in shapes if 2 * sum(map(has, readings)) >= len(readings))
+    return next(seen, None)
 
 
-def _never_fell(test: Curves, diverged: list[Curve], rises_from: list[float | None]) -> str:
+def _never_fell(test: Curves, diverged: list[str | None], readings: list[_OneRepeat]) -> str:
     """The loss diverged without falling first: for the start, the net, or for want of a lesson."""
-    leaves = statistics.median(lr for lr in rises_from if lr is not None)
+    leaves = statistics.median([r.rises_from for r in readings if r.rises] or [0.0])
     if leaves < LEVEL * test.start:
         return "the loss diverged without ever falling clearly: lower the start"
     level = f"from {test.start:.3g} to {leaves:.3g} the loss stayed where it was"
-    sudden = [curve.why for curve in diverged if curve.why != "rose"]
+    sudden = [why for why in diverged if why != "rose"]
     if 2 * len(sudden) > len(diverged):
         return (
             f"{level}, and then it was {sudden[0]} at once: look for a root or a logarithm of 0 "
@@ -269,27 +260,6 @@ def _never_fell(test: Curves, diverged: list[Curve], rises_from: list[float | No
         f"{level}, and then it diverged, so there was nothing to learn: do the labels belong to "
         f"the inputs, and is the net untrained? If so, use more updates or larger batches"
     )
-
-
-def _sentence(
-    test: Curves,
-    table: Mapping[str, Reading],
-    rule: str | None,
-    lr: float | None,
-    spread: float,
-    doubts: tuple[str, ...],
-) -> str:
-    if doubts or rule is None:
-        return f"Do not trust this: {'; '.join(doubts)}."
-    found = sum(table[name].lr is not None for name in RATE_RULES)
-    if found > 1:
-        why = f"{RULES[rule].name}, the middle one of {found} rules within a factor {spread:.2g}"
-    else:
-        why = f"{RULES[rule].name}, the only rule that found a rate"
-    repeats = len(test.curves)
-    if repeats == 1:
-        return f"Use {lr:.2g} ({why}; one repeat says nothing about the spread between repeats)."
-    return f"Use {lr:.2g} ({why}; {repeats} repeats within a factor {table[rule].spread:.2g})."
 
 
 def _first(table: Mapping[str, Reading], *names: str) -> float | None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lrcourse import plots
-from lrcourse.rangetest.calibration import Calibration
+from lrcourse.rangetest.result import Calibration
 from lrcourse.rangetest.rules import RULES
 
 matplotlib.use("Agg")

@@ -348,7 +348,7 @@ def test_a_group_that_is_held_at_0_stays_there():
     curve = range_test(net, optimizer, BATCHES, **HOW).curves[0]
     assert not curve.group_lr[:, 0].any() and curve.lr[-1] == pytest.approx(0.1)
     net, optimizer = two_groups(0.0, 0.0)
-    with pytest.raises(ValueError, match=r"all parameter groups are 0.*scheduler"):
+    with pytest.raises(ValueError, match=r"rate of parameter group 0 is 0.0, .*above 0.*scheduler"):
         range_test(net, optimizer, BATCHES, **HOW)
 
 
