@@ -285,12 +285,10 @@ def scales(
     """Log axes with plain ticks where they are wanted; `limits` are those of y."""
     if log_x:
         log_axis(axes, "x")
-    if log_y:
-        axes.set_yscale("log")
     if limits:
         axes.set_ylim(*limits)
     if log_y:
-        plain_log_ticks(axes.yaxis)
+        log_axis(axes, "y")
 
 
 def plain_log_ticks(axis: Axis) -> None:

@@ -79,13 +79,8 @@ def ended(command: Callable[[], int]) -> int:
         return CLOSED
     except OSError as problem:
         _discard_output()
-        complain(in_words(problem))
+        complain(f"{problem.filename or 'writing failed'}: {problem.strerror or problem}")
         return 1
-
-
-def in_words(problem: OSError) -> str:
-    """What an error of the operating system says, with the file that it is about."""
-    return f"{problem.filename or 'writing failed'}: {problem.strerror or problem}"
 
 
 def duration(seconds: float) -> str:

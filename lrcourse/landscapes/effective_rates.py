@@ -53,7 +53,8 @@ def along(run: Descent, name: str, **options: Any) -> Tensor:
     """
     if options.get("weight_decay"):
         raise ValueError("effective rates are those of gradients: leave the weight_decay out")
-    pure = optimizers.pure(name, **(options | _no_decay(name)))
+    no_decay = {"weight_decay": 0.0} if name == "adamw" else {}
+    pure = optimizers.pure(name, **(options | no_decay))
     lr = run.lr.reshape(run.lr.shape + (1,) * (run.gradients.ndim - run.lr.ndim))
     lr = lr.expand(run.gradients.shape)
     if name in ("sgd", "momentum", "nesterov"):
@@ -68,10 +69,6 @@ def along(run: Descent, name: str, **options: Any) -> Tensor:
         _, state = pure.update({"w": place}, {"w": gradient}, state, 1.0)
         rates.append(_scaled(name, peak, state, moves, options))
     return torch.stack(rates)
-
-
-def _no_decay(name: str) -> dict[str, float]:
-    return {"weight_decay": 0.0} if name == "adamw" else {}
 
 
 def _scaled(

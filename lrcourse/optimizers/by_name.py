@@ -14,7 +14,7 @@ import torch
 
 from lrcourse.optimizers import from_scratch
 from lrcourse.optimizers.from_scratch import Optimizer
-from lrcourse.support.checks import NOT_NEGATIVE, NUMBER, arguments, one_of, shown, together
+from lrcourse.support.checks import NOT_NEGATIVE, NUMBER, arguments, each, kind, one_of, together
 
 TORCH = {
     "sgd": (torch.optim.SGD, {}),
@@ -33,19 +33,13 @@ _BETAS = together("two numbers (beta1, beta2)", NUMBER, NUMBER)
 _NAME = one_of(*TORCH)
 
 
-def _tensors(owner: str, name: str, value: object) -> list[Any]:
-    wanted = f"{owner}: {name} must be tensors, or groups of them, such as net.parameters(); "
-    if isinstance(value, torch.Tensor | str | bytes | dict) or not isinstance(value, Iterable):
-        raise TypeError(wanted + f"got {shown(value)}")
-    given = list(value) if getattr(value, "ndim", 1) else [value]
-    if not given:
-        raise ValueError(wanted + "it is empty")
-    if not all(isinstance(one, torch.Tensor | dict | tuple) for one in given):
-        raise TypeError(wanted + f"got {shown(value)}")
-    return given
+_TENSORS = each(
+    kind("a tensor, or a group of them", torch.Tensor, dict, tuple),
+    wanted="tensors, or groups of them, such as net.parameters()",
+)
 
 
-@arguments(name=_NAME, parameters=_tensors, lr=NOT_NEGATIVE)
+@arguments(name=_NAME, parameters=_TENSORS, lr=NOT_NEGATIVE)
 def torch_optimizer(
     name: str, parameters: Iterable[torch.Tensor], lr: float, **options: Any
 ) -> torch.optim.Optimizer:
@@ -59,8 +53,8 @@ def torch_optimizer(
         >>> type(optimizer).__name__, optimizer.defaults["momentum"]
         ('SGD', 0.9)
     """
-    kind, defaults = TORCH[name]
-    return kind(parameters, lr=lr, **(defaults | options))
+    optimizer, defaults = TORCH[name]
+    return optimizer(parameters, lr=lr, **(defaults | options))
 
 
 @arguments(name=_NAME)

@@ -49,11 +49,10 @@ def against(
         for k, (label, rows) in enumerate(lines.items()):
             line = look.band(axes, x, rows, look.colour(k), look.dash(k), floor=floor, label=label)
             line.set(marker=SHAPES[k % len(SHAPES)], markersize=4)
-        axes.set(xlabel=labels[0], ylabel=labels[1])
+        axes.set(xlabel=labels[0], ylabel=labels[1], title=title)
         if not log_x and all(float(one).is_integer() for one in x):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         look.scales(axes, log_x=log_x, log_y=log_y, limits=limits)
-        axes.set_title(title)
         look.name_lines(axes)
 
 
@@ -68,7 +67,6 @@ def over_updates(
     *,
     levels: Mapping[str, float] | None = None,
     log_x: bool = False,
-    log_y: bool = True,
     limits: Limits | None = None,
     every: int = 1,
     title: str = "",
@@ -82,8 +80,7 @@ def over_updates(
             there with a cross.
         label: of the numbers.
         levels: by the name of a line, a height where theory puts it, drawn dashed.
-        log_x: whether the axis of the updates is a log axis.
-        log_y: whether the axis of the numbers is one.
+        log_x: whether the axis of the updates is a log axis, too.
         limits: of the numbers.
         every: updates from one number to the next.
         title: of the figure.
@@ -94,25 +91,19 @@ def over_updates(
     >>> plots.over_updates(lines, "loss", levels={"falls": 0.2})
     """
     with look.sheet(name, {"lines": list(lines)}, (6.8, 3.4)) as (_, (axes,)):
-        for k, (label_of_line, values) in enumerate(lines.items()):
+        for k, (line, values) in enumerate(lines.items()):
             whole_rows = [_until_it_breaks(axes, np.asarray(row), k, every) for row in values]
             made = min(map(len, whole_rows))
             updates = every * np.arange(1, made + 1)
             rows, colour = [row[:made] for row in whole_rows], look.colour(k)
-            look.band(
-                axes, updates, rows, colour, middle=np.mean, label=label_of_line, linewidth=1.3
-            )
-            if levels and label_of_line in levels:
-                level = levels[label_of_line]
-                axes.axhline(level, color=look.colour(k), linestyle="--", linewidth=1)
-        axes.set(xlabel="update", ylabel=label)
+            look.band(axes, updates, rows, colour, middle=np.mean, label=line, linewidth=1.3)
+            if levels and line in levels:
+                axes.axhline(levels[line], color=colour, linestyle="--", linewidth=1)
+        axes.set(xlabel="update", ylabel=label, title=title, yscale="log")
         if log_x:
             look.log_axis(axes, "x")
-        if log_y:
-            axes.set_yscale("log")
         if limits:
             axes.set_ylim(*limits)
-        axes.set_title(title)
         look.name_lines(axes)
 
 
@@ -204,12 +195,11 @@ def over_looks(
 @given.drawing(panels=given.by_name("panel", given.by_name("line", given.series)))
 def by_parameter(
     panels: Mapping[str, Mapping[str, Sequence[float]]],
-    label: str = "effective rate",
     *,
     title: str = "",
     name: str = "by-parameter",
 ) -> None:
-    """A panel for each optimizer: a number over the updates for each of a few parameters.
+    """A panel for each optimizer: the effective rate over the updates of each of a few parameters.
 
     `panels` maps optimizer -> parameter -> values of shape (updates,), all above 0.
 
@@ -235,7 +225,7 @@ def by_parameter(
         for axes in grid[-columns:]:
             axes.set_xlabel("update")
         for axes in grid[::columns]:
-            axes.set_ylabel(label)
+            axes.set_ylabel("effective rate")
         figure.legend(handles.values(), handles, loc="outside lower center", ncols=len(handles))
 
 

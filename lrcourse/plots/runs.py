@@ -86,25 +86,15 @@ def training(history: History | Seeds, *, title: str = "", name: str = "training
     >>> plots.training(Experiment(images=64, epochs=2).run("cpu"), title="LeNet")
     """
     histories = given.runs("training", "history", history)
-    with look.sheet(
-        name,
-        bands.origin({"run": histories}),
-        (6.4, 5.6),
-        3,
-        sharex=True,
-        height_ratios=(2, 2, 1.1),
-    ) as (_, panels):
-        top, middle, bottom = panels
+    told = bands.origin({"run": histories})
+    with look.sheet(name, told, (6.4, 5.6), heights=(2, 2, 1.1)) as (_, (top, middle, bottom)):
         for axes, what in ((top, "loss"), (middle, "acc")):
             for k, split in ((0, "train"), (2, "test")):
                 if f"{split}_{what}" in histories[0].epochs:
                     label = bands.NAMES[f"{split}_{what}"].split()[0]
                     _arm(axes, histories, f"{split}_{what}", k, label, "-")
-        top.set_ylim(0, 1)
-        top.set_ylabel("loss")
-        top.set_title(bands.with_seeds(title, histories))
-        middle.set_ylim(*bands.accuracy_limits(histories))
-        middle.set_ylabel("accuracy")
+        top.set(ylim=(0, 1), ylabel="loss", title=bands.with_seeds(title, histories))
+        middle.set(ylim=bands.accuracy_limits(histories), ylabel="accuracy")
         look.name_lines(top)
         look.name_lines(middle)
         bands.applied(bottom, histories[0], "#000000", per=histories[0].batches_per_epoch)

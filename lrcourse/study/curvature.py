@@ -111,20 +111,14 @@ def _power(
     return value + shift, v
 
 
-@measuring(start=optional(_ROW), tolerance=_TOLERANCE)
+@measuring(tolerance=_TOLERANCE)
 def sharpness(
-    net: nn.Module,
-    split: Split,
-    loss_fn: Loss = squared_error,
-    *,
-    start: Tensor | None = None,
-    tolerance: float = 1e-3,
+    net: nn.Module, split: Split, loss_fn: Loss = squared_error, *, tolerance: float = 1e-3
 ) -> float:
     """The largest eigenvalue of the Hessian of the mean loss over a split, at the net's weights.
 
     The net and its gradients stay as they are. `loss_fn` takes (outputs, labels) to a mean.
-    `start` is where power iteration begins, one number a weight; default: random, always the
-    same. `tolerance` is that of `largest_eigenvalue`.
+    Power iteration begins at random, always the same; `tolerance` is that of `largest_eigenvalue`.
 
     >>> from lrcourse import data, models
     >>> from lrcourse.study.curvature import sharpness
@@ -132,7 +126,7 @@ def sharpness(
     >>> sharpness(models.mlp(1, 8), digits.train) > 0
     True
     """
-    return _sharpest(net, split, loss_fn, start, tolerance)[0]
+    return _sharpest(net, split, loss_fn, None, tolerance)[0]
 
 
 @measuring()
@@ -178,10 +172,6 @@ def _sharpest(
     if start is None:
         draw = torch.Generator().manual_seed(0)
         start = torch.randn(len(slope), generator=draw).to(slope)
-    elif len(start) != len(slope):
-        raise ValueError(
-            f"sharpness: start must have {len(slope)} numbers, one a weight; it has {len(start)}"
-        )
     return largest_eigenvalue(product, start, tolerance)
 
 

@@ -133,11 +133,9 @@ class Number:
             raise TypeError(f"{problem}, {_of_kind(value)}")
         if not (math.isfinite(number) and self.accepts(number)):
             raise ValueError(problem)
-        if not self.whole:
-            return number
-        if number != int(number):
+        if self.whole and number != int(number):
             raise ValueError(problem)
-        return int(number)
+        return int(number) if self.whole else number
 
 
 def whole(least: int, most: int | None = None) -> Number:
@@ -156,55 +154,41 @@ COUNT = whole(0)
 COUNT_FROM_1 = whole(1)
 
 
-@dataclass(frozen=True)
-class Choice:
-    """One of some values, compared by ==; names are best."""
+def one_of(*choices: object) -> Rule:
+    """One of the values named, compared by ==; names are best: one nearly right is answered."""
 
-    choices: tuple[object, ...]
-
-    def __call__(self, owner: str, name: str, value: object) -> Any:
-        """The value; TypeError for another kind, ValueError for another value."""
-        known = (value is None or isinstance(value, str | int)) and value in self.choices
+    def checked(owner: str, name: str, value: object) -> Any:
+        known = (value is None or isinstance(value, str | int)) and value in choices
         if known and not (isinstance(value, bool) and value not in (True, False)):
             return value
-        listed = ", ".join(map(repr, self.choices))
-        problem = f"{owner}: {name} must be one of {listed}; got {shown(value)}{self._near(value)}"
-        kinds = tuple({type(one) for one in self.choices})
-        raise ValueError(problem) if isinstance(value, kinds) else TypeError(problem)
+        listed = ", ".join(map(repr, choices))
+        problem = f"{owner}: {name} must be one of {listed}; got {shown(value)}"
+        if not isinstance(value, tuple({type(one) for one in choices})):
+            raise TypeError(problem)
+        raise ValueError(f"{problem}{_near(value, choices)}")
 
-    def _near(self, value: object) -> str:
-        import difflib  # needed by a message alone
-
-        names = [one for one in self.choices if isinstance(one, str)]
-        spelled = value.lower().replace("_", "-") if isinstance(value, str) else ""
-        near = difflib.get_close_matches(spelled, names, 1, 0.5)
-        return f" (did you mean {near[0]!r}?)" if near else ""
+    return checked
 
 
-def one_of(*choices: object) -> Choice:
-    """One of the values named."""
-    return Choice(choices)
+def _near(value: object, choices: Iterable[object]) -> str:
+    import difflib  # needed by a message alone
+
+    names = [one for one in choices if isinstance(one, str)]
+    spelled = str(value).lower().replace("_", "-")
+    near = difflib.get_close_matches(spelled, names, 1, 0.5)
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
-@dataclass(frozen=True)
-class Kind:
-    """An instance of some types, with the words for it."""
-
-    wanted: str
-    types: tuple[type, ...]
-
-    def __call__(self, owner: str, name: str, value: object) -> Any:
-        """The value; TypeError where it is of another kind."""
-        if isinstance(value, self.types):
-            return value
-        raise TypeError(
-            f"{owner}: {name} must be {self.wanted}; got {shown(value)}, {_of_kind(value)}"
-        )
-
-
-def kind(wanted: str, *types: type) -> Kind:
+def kind(wanted: str, *types: type) -> Rule:
     """An instance of one of the types; `wanted` says so in words, with its article."""
-    return Kind(wanted, types)
+
+    def checked(owner: str, name: str, value: object) -> Any:
+        if isinstance(value, types):
+            return value
+        told = f"{owner}: {name} must be {wanted}; got {shown(value)}, {_of_kind(value)}"
+        raise TypeError(told)
+
+    return checked
 
 
 TEXT = kind("a string", str)
@@ -241,11 +225,11 @@ def such(rule: Rule, accepts: Callable[[Any], object], wanted: str) -> Rule:
     return checked
 
 
-def each(rule: Rule, least: int = 1, into: type = list) -> Rule:
+def each(rule: Rule, least: int = 1, into: type = list, wanted: str = "a sequence") -> Rule:
     """A sequence (any iterable but a string or bytes) of at least `least` values, `into` a list."""
 
     def checked(owner: str, name: str, value: object) -> Any:
-        values = _listed(owner, name, value, "a sequence")
+        values = _listed(owner, name, value, wanted)
         if len(values) < least:
             raise ValueError(
                 f"{owner}: {name} must have {least} or more values; it has {len(values)}"

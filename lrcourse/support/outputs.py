@@ -20,10 +20,14 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from lrcourse.support.checks import TEXT, such
 from lrcourse.support.paths import expanded, write_atomically
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_NO_CHAPTER = "notebook"
+_NAME = such(
+    TEXT,
+    re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*").fullmatch,
+    "letters, digits, - and _ only, beginning with a letter or a digit, such as 'lr-and-loss'",
+)
 
 # (folder of the chapter's figures, name) -> running number, counted from 1 in each folder.
 _figure_numbers: dict[tuple[Path, str], int] = {}
@@ -72,20 +76,11 @@ def write_csv(path: str | os.PathLike[str], rows: Iterable[Mapping[str, object]]
 
 def _folder(kind: str, name: str) -> Path | None:
     # Names are checked in Jupyter too: a bad one should not wait for the headless run to fail.
-    _check("name", name)
+    _NAME(kind, "name", name)
     out = os.environ.get("LRCOURSE_OUT")
     if not out:
         return None
-    chapter = os.environ.get("LRCOURSE_CHAPTER") or _NO_CHAPTER
-    _check("LRCOURSE_CHAPTER", chapter)
+    chapter = _NAME(kind, "LRCOURSE_CHAPTER", os.environ.get("LRCOURSE_CHAPTER") or "notebook")
     folder = expanded(out, "LRCOURSE_OUT").absolute() / kind / chapter
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def _check(what: str, given: str) -> None:
-    if not isinstance(given, str) or not _NAME.fullmatch(given):
-        raise ValueError(
-            f"{what} is {given!r}: use letters, digits, - and _ only, beginning with a letter "
-            "or a digit, for instance 'lr-and-loss'"
-        )

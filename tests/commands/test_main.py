@@ -104,7 +104,7 @@ def test_lab_becomes_jupyterlab_in_the_folder_of_the_notebooks(
 
 def test_a_run_without_a_writable_home_keeps_its_caches_in_the_output_folder(notebooks, tmp_path):
     (tmp_path / "not a folder").write_text("")
-    unset = dict.fromkeys(environment._VARIABLES, "")
+    unset = dict.fromkeys(environment.VARIABLES, "")
     ended = call(
         *["run", "1", "--notebooks", str(notebooks), "--out", "out"],
         cwd=tmp_path,
@@ -121,17 +121,17 @@ def test_a_run_without_a_writable_home_keeps_its_caches_in_the_output_folder(not
 
 def test_caches_stay_where_they_are_when_home_can_be_written(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert environment.writable_home_environment(tmp_path / "out") == {}
-    environment.use_writable_home(tmp_path / "out")
+    assert environment.use_writable_home(tmp_path / "out") == {}
     assert capsys.readouterr().out == ""
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_cache_folder_that_the_user_chose_stays(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "missing"))
-    for name in environment._VARIABLES:
-        monkeypatch.delenv(name, raising=False)
+    for name in environment.VARIABLES:
+        monkeypatch.setenv(name, "")
     monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "mine"))
-    moved = environment.writable_home_environment(tmp_path / "out")
-    assert set(moved) == set(environment._VARIABLES) - {"MPLCONFIGDIR"}
+    moved = environment.use_writable_home(tmp_path / "out")
+    assert set(moved) == set(environment.VARIABLES) - {"MPLCONFIGDIR"}
+    assert all(os.environ[name] == folder for name, folder in moved.items())
     assert all(Path(folder).is_dir() and "out" in folder for folder in moved.values())

@@ -62,8 +62,10 @@ def test_a_relative_folder_is_taken_from_here(tmp_path, monkeypatch):
 def test_bad_names_are_refused_even_where_nothing_is_kept(name, kept, headless, monkeypatch):
     if not kept:
         monkeypatch.delenv("LRCOURSE_OUT")
+    text = isinstance(name, str)
+    error, told = (ValueError, "letters, digits") if text else (TypeError, "name must be a string")
     for path in (outputs.figure_path, outputs.table_path):
-        with pytest.raises(ValueError, match="letters, digits"):
+        with pytest.raises(error, match=told):
             path(name)
 
 
