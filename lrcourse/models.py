@@ -10,7 +10,7 @@ order, which gives the same numbers and is quicker on a CPU.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -204,12 +204,7 @@ def resnet(
         return _he(nn.Sequential(*layers, *_pooled(4 * width, classes)))
 
 
-MODELS: dict[str, Callable[..., nn.Module]] = {
-    "lenet": lenet,
-    "mlp": mlp,
-    "plain": plain,
-    "resnet": resnet,
-}
+MODELS = {"lenet": lenet, "mlp": mlp, "plain": plain, "resnet": resnet}
 
 
 @arguments(name=one_of(*MODELS), seed=COUNT, data=optional(DATA))

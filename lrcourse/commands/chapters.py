@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,10 +139,8 @@ def _run_chapter(
         # Half of a pair of surrogates is no UTF-8, but can be spelled out in JSON.
         executed = f"{nbformat.writes(notebook)}\n".encode(errors="backslashreplace")
         write_atomically(out / "notebooks" / f"{chapter.name}.ipynb", executed)
-    counts = " ".join(
-        _count(sum(1 for path in made if made[path] != before[kind].get(path)), kind[:-1])
-        for kind, made in _outputs(chapter, out).items()
-    )
+    written = _written(chapter, out, before)
+    counts = " ".join(_count(len(files), kind[:-1]) for kind, files in written.items())
     clear = "\r\x1b[K" if live else ""
     verdict = "FAILED" if failure else "ok"
     taken = duration(time.monotonic() - start)
@@ -153,7 +151,7 @@ def _run_chapter(
         say("    edited while it ran: its outputs were not written into it")
     elif in_place:
         write_atomically(chapter.path, executed)
-        _keep_results(chapter, before, out)
+        _keep_results(chapter, written)
     return failure is None
 
 
@@ -167,22 +165,20 @@ def _still_holds(path: Path, content: bytes) -> bool:
 def _verdicts(chapter: Chapter, before: Outputs, out: Path) -> list[dict[str, str]]:
     """The claims that this run of the chapter made, as its table has them."""
     table = out / "tables" / chapter.label / "claims.csv"
-    written = _outputs(chapter, out)["tables"].get(table)
-    if written is None or written == before["tables"].get(table):
+    if table not in _written(chapter, out, before)["tables"]:
         return []
     with table.open(encoding="utf-8", newline="") as lines:
         return [row | {"where": chapter.name} for row in csv.DictReader(lines)]
 
 
-def _keep_results(chapter: Chapter, before: Outputs, out: Path) -> None:
+def _keep_results(chapter: Chapter, written: Mapping[str, list[Path]]) -> None:
     """Put what this run of the chapter made in the place of what results/ held of it."""
     notebooks = chapter.path.parents[len(Path(chapter.name).parts) - 1]
     results = notebooks.parent / "results" / chapter.label
-    for kind, made in _outputs(chapter, out).items():
+    for kind, files in written.items():
         shutil.rmtree(results / kind, ignore_errors=True)
-        for path, written in made.items():
-            if written != before[kind].get(path):
-                write_atomically(results / kind / path.name, path.read_bytes())
+        for path in files:
+            write_atomically(results / kind / path.name, path.read_bytes())
 
 
 def _matches(chapter: Chapter, word: str) -> bool:
@@ -218,6 +214,14 @@ def _outputs(chapter: Chapter, out: Path) -> Outputs:
             if path.is_file()
         }
         for kind in ("figures", "tables")
+    }
+
+
+def _written(chapter: Chapter, out: Path, before: Outputs) -> dict[str, list[Path]]:
+    """Those of them that are new since `before`, or were written again."""
+    return {
+        kind: [path for path, time in made.items() if time != before[kind].get(path)]
+        for kind, made in _outputs(chapter, out).items()
     }
 
 

@@ -25,11 +25,9 @@ NAMES = {
 Seeds = Sequence[History]
 
 
-def with_seeds(title: str, histories: Seeds, middle: str = "mean") -> str:
+def with_seeds(title: str, count: int, middle: str = "mean") -> str:
     """The title, and where there are several seeds what line and band are."""
-    if len(histories) == 1:
-        return title
-    return f"{title}  ({middle} and range of {len(histories)} seeds)".strip()
+    return title if count == 1 else f"{title}  ({middle} and range of {count} seeds)".strip()
 
 
 def band(axes: Axes, histories: Seeds, column: str, over: str, *given: str, **options: Any) -> None:

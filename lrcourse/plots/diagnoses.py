@@ -97,7 +97,7 @@ def diagnosis(
         if limits:
             loss.set(yscale="linear", ylim=limits)
         loss.set(xlabel="update", ylabel="loss")
-        loss.set_title(bands.with_seeds(title, runs, "median"))
+        loss.set_title(bands.with_seeds(title, len(runs), "median"))
         rate.set(xlabel="update", ylabel="LR applied")
         look.name_lines(loss)
 

@@ -93,7 +93,7 @@ def training(history: History | Seeds, *, title: str = "", name: str = "training
                 if f"{split}_{what}" in histories[0].epochs:
                     label = bands.NAMES[f"{split}_{what}"].split()[0]
                     _arm(axes, histories, f"{split}_{what}", k, label, "-")
-        top.set(ylim=(0, 1), ylabel="loss", title=bands.with_seeds(title, histories))
+        top.set(ylim=(0, 1), ylabel="loss", title=bands.with_seeds(title, len(histories)))
         middle.set(ylim=bands.accuracy_limits(histories), ylabel="accuracy")
         look.name_lines(top)
         look.name_lines(middle)
@@ -124,7 +124,7 @@ def compare(
             per = histories[0].batches_per_epoch
             bands.applied(bottom, histories[0], look.colour(k), look.dash(k), per=per)
         top.set_ylabel(bands.NAMES.get(column, column))
-        top.set_title(bands.with_seeds(title, next(iter(arms.values()))))
+        top.set_title(bands.with_seeds(title, len(next(iter(arms.values())))))
         if limits:
             top.set_ylim(*limits)
         look.name_lines(top)

@@ -71,9 +71,8 @@ def rates(
             look.scales(axes, log_x=True, log_y=one.endswith("_loss"), limits=of_first)
             look.name_lines(axes)
         panels[-1].set_xlabel("peak LR")
-        seeds = {len({run.experiment.seed for run in runs}) for runs in sweeps.values()}
-        several = f"  (median and range of {seeds.pop()} seeds)" if seeds != {1} else ""
-        panels[0].set_title(f"{title}{several}".strip())
+        seeds = max(len({run.experiment.seed for run in runs}) for runs in sweeps.values())
+        panels[0].set_title(bands.with_seeds(title, seeds, "median"))
 
 
 def _sweep(axes: Axes, runs: Runs, column: str, k: int, label: str) -> None:

@@ -164,6 +164,24 @@ class Fall(Schedule):
         return 0
 
 
+class Endless(Schedule):
+    """A schedule that goes on for ever."""
+
+    @property
+    def length(self) -> None:
+        return None
+
+
+class Timed(Schedule):
+    """A schedule that takes a time known before, its argument `total`."""
+
+    total: float
+
+    @property
+    def length(self) -> float:
+        return self.total
+
+
 @dataclass(frozen=True, repr=False)
 class constant(Fall):
     """The same factor at every t.

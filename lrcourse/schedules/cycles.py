@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from lrcourse.schedules.base import Fall, Schedule, blend, remaining, short_repr
+from lrcourse.schedules.base import Endless, Fall, Timed, blend, remaining, short_repr
 from lrcourse.schedules.functions import keep_function, rebuilt, whole_as_int
 from lrcourse.support.checks import (
     COUNT_FROM_1,
@@ -17,6 +17,7 @@ from lrcourse.support.checks import (
     Number,
     check,
     one_of,
+    whole,
 )
 
 WINDOWS = ("triangle", "welch", "hann")
@@ -24,11 +25,10 @@ WINDOWS = ("triangle", "welch", "hann")
 _AT_LEAST_ONE = Number("a finite number >= 1", lambda v: v >= 1)
 _DECAY = Number("a number above 0 and up to 1", lambda v: 0 < v <= 1)
 _BELOW_ONE = Number("a number from 0 to below 1 (base_lr / max_lr)", lambda v: 0 <= v < 1)
-_TWO_OR_MORE = Number("a whole number >= 2", lambda v: v >= 2, whole=True)
 
 
 @dataclass(frozen=True, repr=False)
-class restarts(Fall):
+class restarts(Endless, Fall):
     """Cosine falls that start again: SGDR, "warm restarts".
 
         cycle i = 0, 1, 2 ... lasts first * multiply**i and begins at b_i
@@ -59,10 +59,6 @@ class restarts(Fall):
 
     def __post_init__(self) -> None:
         check(self, first=POSITIVE, multiply=_AT_LEAST_ONE, floor=FRACTION, decay=_DECAY)
-
-    @property
-    def length(self) -> None:
-        return None
 
     @property
     def holds_until(self) -> float:
@@ -102,7 +98,7 @@ class restarts(Fall):
 
 
 @dataclass(frozen=True, repr=False)
-class cyclical(Schedule):
+class cyclical(Endless):
     """Up and down between `base` and 1, for ever.
 
         s         = half_cycle
@@ -143,10 +139,6 @@ class cyclical(Schedule):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return rebuilt(self)
-
-    @property
-    def length(self) -> None:
-        return None
 
     @property
     def peak_at(self) -> float | None:
@@ -212,7 +204,7 @@ class exp_range:
 
 
 @dataclass(frozen=True, repr=False)
-class one_cycle(Schedule):
+class one_cycle(Timed):
     """One rise from `start` to 1 and one fall to `end`: the 1cycle policy.
 
         p         = round(warmup * total) - 1, at least 1 and at most total - 2;
@@ -247,12 +239,8 @@ class one_cycle(Schedule):
     anneal: str = "cosine"
 
     def __post_init__(self) -> None:
-        check(self, total=_TWO_OR_MORE, warmup=FRACTION, start=FRACTION, end=FRACTION)
+        check(self, total=whole(2), warmup=FRACTION, start=FRACTION, end=FRACTION)
         check(self, anneal=one_of("cosine", "linear"))
-
-    @property
-    def length(self) -> int:
-        return self.total
 
     @property
     def peak_at(self) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from lrcourse.schedules.base import Fall, blend, remaining
+from lrcourse.schedules.base import Endless, Fall, Timed, blend, remaining
 from lrcourse.support.checks import FRACTION, POSITIVE, Number, check, each, such
 
 _NOT_POSITIVE = Number("a finite number <= 0", lambda v: v <= 0)
@@ -19,15 +19,10 @@ _MILESTONES = such(
 )
 
 
-class _Timed(Fall):
+class _TimedFall(Timed, Fall):
     """A fall from 1 to a floor that takes a time known before."""
 
-    total: float
     floor: float
-
-    @property
-    def length(self) -> float:
-        return self.total
 
     def _at(self, t: float) -> float:
         return self.floor if t >= self.total else blend(self.floor, self._left(t / self.total))
@@ -38,7 +33,7 @@ class _Timed(Fall):
 
 
 @dataclass(frozen=True, repr=False)
-class step(Fall):
+class step(Endless, Fall):
     """Multiplied by `gamma` after every `every` t's.
 
         factor(t) = gamma ** floor(t / every)
@@ -58,10 +53,6 @@ class step(Fall):
 
     def __post_init__(self) -> None:
         check(self, every=POSITIVE, gamma=POSITIVE)
-
-    @property
-    def length(self) -> None:
-        return None
 
     @property
     def holds_until(self) -> float:
@@ -184,7 +175,7 @@ class power(Fall):
 
 
 @dataclass(frozen=True, repr=False)
-class polynomial(_Timed):
+class polynomial(_TimedFall):
     """A fall from 1 to `floor` along a power of the time that is left.
 
         factor(t) = floor + (1 - floor) (1 - t / total) ** exponent    for t < total
@@ -215,7 +206,7 @@ class polynomial(_Timed):
 
 
 @dataclass(frozen=True, repr=False)
-class linear(_Timed):
+class linear(_TimedFall):
     """A straight fall from 1 to `floor`.
 
         factor(t) = floor + (1 - floor) (1 - t / total)    for t < total
@@ -242,7 +233,7 @@ class linear(_Timed):
 
 
 @dataclass(frozen=True, repr=False)
-class cosine(_Timed):
+class cosine(_TimedFall):
     """A fall from 1 to `floor` along half a cosine wave.
 
         factor(t) = floor + (1 - floor) (1 + cos(pi t / total)) / 2    for t < total

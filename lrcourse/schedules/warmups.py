@@ -6,7 +6,7 @@ import math
 import sys
 from dataclasses import dataclass
 
-from lrcourse.schedules.base import Schedule, blend, remaining
+from lrcourse.schedules.base import Schedule, Timed, blend, remaining
 from lrcourse.support.checks import FRACTION, NOT_NEGATIVE, POSITIVE, check, one_of, optional
 
 RAMPS = ("linear", "constant", "exponential", "geometric", "power")
@@ -132,7 +132,7 @@ class warmup(Schedule):
 
 
 @dataclass(frozen=True, repr=False)
-class wsd(Schedule):
+class wsd(Timed):
     """Warmup, stable, decay: a rise, a long stretch at the peak, a fall over the last t's.
 
         p         = (t - (total - decay)) / decay
@@ -171,10 +171,6 @@ class wsd(Schedule):
                 f"wsd: warmup + decay must be at most total, which includes both; got "
                 f"warmup={self.warmup!r}, decay={self.decay!r}, total={self.total!r}"
             )
-
-    @property
-    def length(self) -> float:
-        return self.total
 
     @property
     def peak_at(self) -> float:

@@ -15,12 +15,7 @@ NUMERICS = 1
 
 
 def run_provenance(device: torch.device | str = "cpu", **told: Any) -> dict[str, Any]:
-    """What stands in the record of a run: what is told, when it finished, and on what."""
-    return {**told, "finished": now(), **machine(device)}
-
-
-def machine(device: torch.device | str = "cpu") -> dict[str, Any]:
-    """Versions, device and threads of this process, as strings and integers."""
+    """What stands in the record of a run: what is told, when it finished (UTC), and on what."""
     import numpy
     import torch
 
@@ -29,6 +24,8 @@ def machine(device: torch.device | str = "cpu") -> dict[str, Any]:
     device = torch.device(device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return {
+        **told,
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "lrcourse": __version__,
         "numerics": NUMERICS,
         "python": platform.python_version(),
@@ -38,8 +35,3 @@ def machine(device: torch.device | str = "cpu") -> dict[str, Any]:
         "device_name": name,
         "threads": torch.get_num_threads(),
     }
-
-
-def now() -> str:
-    """The time in UTC, to the second, as ISO 8601."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
