@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from lrcourse.schedules.base import Endless, Fall, Timed, blend, remaining, short_repr
+from lrcourse.schedules.base import Endless, Fall, Schedule, blend, remaining, short_repr
 from lrcourse.schedules.functions import keep_function, rebuilt, whole_as_int
 from lrcourse.support.checks import (
     COUNT_FROM_1,
@@ -204,7 +204,7 @@ class exp_range:
 
 
 @dataclass(frozen=True, repr=False)
-class one_cycle(Timed):
+class one_cycle(Schedule):
     """One rise from `start` to 1 and one fall to `end`: the 1cycle policy.
 
         p         = round(warmup * total) - 1, at least 1 and at most total - 2;
@@ -241,6 +241,10 @@ class one_cycle(Timed):
     def __post_init__(self) -> None:
         check(self, total=whole(2), warmup=FRACTION, start=FRACTION, end=FRACTION)
         check(self, anneal=one_of("cosine", "linear"))
+
+    @property
+    def length(self) -> int:
+        return self.total
 
     @property
     def peak_at(self) -> int:
