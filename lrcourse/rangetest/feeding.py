@@ -50,22 +50,14 @@ class Feed:
 
     def begin(self, seed: int, shuffle: bool = False) -> None:
         """Start a pass. Tensors are shuffled by `seed`, and a list too where it is asked for."""
-        self._order = torch.Generator().manual_seed(seed)
-        self._shuffle = shuffle
-        self._iterator = self._pass()
+        order = torch.Generator().manual_seed(seed)
+        self._iterator = self._passes(order, shuffle)
 
     def next(self) -> Any:
         """The next batch; OutOfBatches where there is none."""
-        for _ in range(2):
-            try:
-                batch = next(self._iterator)
-            except StopIteration:
-                if self.one_shot:
-                    break
-                self._iterator = self._pass()
-            else:
-                self.taken += 1
-                return batch
+        for batch in self._iterator:
+            self.taken += 1
+            return batch
         if self.taken == 0:
             raise ValueError(f"{self._name} is empty; give at least one batch")
         raise OutOfBatches
@@ -81,18 +73,24 @@ class Feed:
         if isinstance(self.source, DataLoader):
             self.source._iterator = None
 
-    def _pass(self) -> Iterator[Any]:
-        if self._data is not None:
-            return self._slices(self._data)
-        if self._shuffle and isinstance(self.source, list | tuple):
-            order = torch.randperm(len(self.source), generator=self._order).tolist()
-            return iter([self.source[k] for k in order])
-        return iter(self.source)
+    def _passes(self, order: torch.Generator, shuffle: bool) -> Iterator[Any]:
+        """One pass after the other, until one is empty."""
+        is_empty = False
+        while not is_empty:
+            is_empty = True
+            for batch in self._pass(order, shuffle):
+                yield batch
+                is_empty = self.one_shot
 
-    def _slices(self, data: tuple[torch.Tensor, ...]) -> Iterator[tuple[torch.Tensor, ...]]:
-        order = torch.randperm(len(data[0]), generator=self._order).to(data[0].device)
-        for chosen in order.split(self._batch_size):
-            yield tuple(tensor[chosen] for tensor in data)
+    def _pass(self, order: torch.Generator, shuffle: bool) -> Iterable[Any]:
+        if self._data is not None:
+            numbers = torch.randperm(len(self._data[0]), generator=order)
+            chosen = numbers.to(self._data[0].device).split(self._batch_size)
+            return (tuple(tensor[some] for tensor in self._data) for some in chosen)
+        if shuffle and isinstance(self.source, list | tuple):
+            numbers = torch.randperm(len(self.source), generator=order)
+            return [self.source[k] for k in numbers.tolist()]
+        return self.source
 
 
 def held_out_batches(held_out: Any, batch_size: int) -> list[Any] | None:

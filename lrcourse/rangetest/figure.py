@@ -15,13 +15,6 @@ from lrcourse.rangetest import rules
 from lrcourse.rangetest.curves import Curves
 from lrcourse.rangetest.suggestion import suggest
 
-LINES = {
-    "loss": ("training", 0),
-    "held_out_loss": ("held-out", 2),
-    "accuracy": ("training", 0),
-    "held_out_accuracy": ("held-out", 2),
-}
-
 
 def plot(
     test: Curves, *, title: str = "", name: str = "range-test", path: str | Path | None = None
@@ -75,8 +68,8 @@ def draw(test: Curves, title: str = "") -> Figure:
 
 def _draw(axes: Axes, test: Curves, column: str) -> None:
     """The smoothed curves, as the rules see them: median and range; single values as dots."""
-    label, k = LINES[column]
-    colour = look.colour(k)
+    is_held_out = column.startswith("held_out")
+    label, colour = "held-out" if is_held_out else "training", look.colour(2 * is_held_out)
     table = np.full((len(test.curves), len(test.lr)), np.nan)
     for row, curve in zip(table, test.curves, strict=True):
         values = getattr(curve, column)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
+_OF_NUMPY = (np.random.Generator, np.random.BitGenerator)
+GENERATORS = (torch.Generator, np.random.RandomState, random.Random, *_OF_NUMPY)
 Undo = Callable[[], object]
 
 
@@ -29,8 +30,8 @@ def kept_random_state() -> list[Undo]:
 
 def kept_generator(generator: Any) -> Undo:
     """What puts one generator back."""
-    if isinstance(generator, np.random.Generator):
-        bits = generator.bit_generator
+    if isinstance(generator, _OF_NUMPY):
+        bits: Any = getattr(generator, "bit_generator", generator)
         return partial(setattr, bits, "state", bits.state)
     if isinstance(generator, random.Random):
         return partial(generator.setstate, generator.getstate())
@@ -50,9 +51,9 @@ def seed_everything(seed: int, *generators: Any) -> None:
     for generator in generators:
         if isinstance(generator, torch.Generator):
             generator.manual_seed(seed)
-        elif isinstance(generator, np.random.Generator):
-            kind: Any = type(generator.bit_generator)
-            generator.bit_generator.state = kind(seed).state
+        elif isinstance(generator, _OF_NUMPY):
+            bits: Any = getattr(generator, "bit_generator", generator)
+            bits.state = type(bits)(seed).state
         else:
             generator.seed(seed % 2**32)
 

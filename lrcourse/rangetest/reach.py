@@ -25,6 +25,7 @@ _STATE = (nn.Module, torch.optim.Optimizer, types.SimpleNamespace)
 _HOLDERS = {"collections", "queue", "weakref", "_thread"}  # the library's, for what others put in
 _MACHINERY = ("torch._", "torch.fx", "torch.utils.hooks")
 _SHOWN = {"IPython", "ipykernel", "ipywidgets", "matplotlib", "pandas", "tqdm", "wandb"}
+_FOREIGN = (sys.stdlib_module_names | _SHOWN) - _HOLDERS
 _LIBRARIES = (sysconfig.get_path("stdlib"), str(Path(__file__).parents[1]))
 _FEED_ITEMS = 100  # longer lists and dictionaries of a loader are data, not state
 _ITEMS = 10_000  # of a list that a function reaches: longer ones are data
@@ -81,9 +82,8 @@ def is_foreign(thing: object) -> bool:
     """Whether its attributes are none of a training's business: the library's, or a display."""
     module = type(thing).__module__ or ""
     root = module.partition(".")[0]
-    if isinstance(thing, _STATE) or root in _HOLDERS:
-        return False
-    return root in sys.stdlib_module_names | _SHOWN or module.startswith(_MACHINERY)
+    is_foreign = root in _FOREIGN or module.startswith(_MACHINERY)
+    return is_foreign and not isinstance(thing, _STATE)
 
 
 def used_by(function: types.FunctionType) -> list[object]:

@@ -10,9 +10,10 @@ import array
 import contextlib
 import copy
 import functools
+import operator
 import types
-from collections import deque
-from collections.abc import Iterable
+from collections import OrderedDict, deque
+from collections.abc import Collection, Iterable
 from random import SystemRandom
 from typing import Any, Self
 
@@ -37,6 +38,7 @@ from lrcourse.rangetest.reach import (
 ROOM = 2**28  # bytes of tensors and arrays that are kept for what functions reach
 _LEFT = (type, types.ModuleType, types.BuiltinFunctionType, SystemRandom)  # code, or no state
 _FIXED = (tuple, frozenset, types.MappingProxyType)
+_PLAIN_BOXES = {dict, list, set, tuple, OrderedDict}  # most of what a net consists of
 _BOXES = (dict, list, deque, set, *_FIXED)
 _NUMBERS = (torch.Tensor, np.ndarray, bytearray, array.array)
 
@@ -145,6 +147,8 @@ class Snapshot:
 
     def _keep_one(self, thing: Any, reach: Reach) -> Iterable[object]:
         """Keep one object without what is in it, and give what is in it."""
+        if type(thing) in _PLAIN_BOXES:
+            return self._keep_box(thing, reach)
         if isinstance(thing, torch.Tensor):
             return self._keep_tensor(thing)
         if isinstance(thing, _NUMBERS):
@@ -223,29 +227,24 @@ class Snapshot:
 
     def _keep_box(self, box: Any, reach: Reach) -> list[object]:
         is_mapping = isinstance(box, dict | types.MappingProxyType)
-        inside: list[Any] = list(box.items()) if is_mapping else list(box)
-        values: list[Any] = [value for _, value in inside] if is_mapping else inside
+        keys: list[Any] = list(box) if is_mapping else []
+        values: list[Any] = list(box.values() if is_mapping else box)
         if reach is not Reach.FUNCTION and not isinstance(box, _FIXED):
-            self._undo.append(functools.partial(_fill, box, inside))
+            self._undo.append(functools.partial(_fill, box, keys, values))
         return values if reach.has_state_in(box, values) else []
 
 
-def _fill(box: Any, inside: list[Any]) -> None:
-    if _same(box, inside):
+def _fill(box: Any, keys: list[Any], values: list[Any]) -> None:
+    """Put back what was in a container, where that is not there as it was."""
+    is_mapping = isinstance(box, dict)
+    if _same(box.values() if is_mapping else box, values) and (not is_mapping or _same(box, keys)):
         return
     box.clear()
-    if isinstance(box, dict):
-        box.update(dict(inside))  # a Counter would count pairs
+    if is_mapping:
+        box.update(dict(zip(keys, values, strict=True)))  # a Counter would count pairs
     else:
-        (box.update if isinstance(box, set) else box.extend)(inside)
+        (box.update if isinstance(box, set) else box.extend)(values)
 
 
-def _same(box: Any, inside: list[Any]) -> bool:
-    if len(box) != len(inside):
-        return False
-    if isinstance(box, set):
-        return all(item in box for item in inside)
-    if isinstance(box, dict):
-        now = box.items()
-        return all(k is a and v is b for (k, v), (a, b) in zip(now, inside, strict=True))
-    return all(one is other for one, other in zip(box, inside, strict=True))
+def _same(now: Collection[Any], then: list[Any]) -> bool:
+    return len(now) == len(then) and all(map(operator.is_, now, then))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,6 +117,8 @@ def suggest(test: Curves, on: str = "training") -> Suggestion:
 class _OneRepeat:
     rates: Mapping[str, float | None]
     numbers: int  # updates whose loss is a number
+    empty: bool = False
+    short: bool = False  # too few of them
     still: bool = False  # not one of them differs
     flat: bool = False
     still_falling: bool = False
@@ -131,7 +133,7 @@ def _read(test: Curves, curve: Curve, on: str) -> _OneRepeat:
     lr, loss = curve.lr[there], loss[there]
     accuracy = None if accuracy is None else accuracy[there]
     if len(lr) < rules.FEWEST:
-        return _OneRepeat({}, len(lr))
+        return _OneRepeat({}, len(lr), empty=len(lr) == 0, short=True)
     b = rules.per_value(test.smoothing, there)
     smooth = rules.smoothed_loss(loss, test.diverged, b)
     begin = -rules.level(-smooth)
@@ -214,34 +216,19 @@ def _shape(test: Curves, readings: list[_OneRepeat]) -> str | None:
     diverged = [curve.why for curve in test.curves if curve.diverged_at is not None]
     fewest = min(reading.numbers for reading in readings)
     more = "lower the start or use more updates" if diverged else "use more updates"
-    shapes: list[tuple[Callable[[_OneRepeat], bool], str]] = [
-        (
-            lambda r: r.numbers == 0,
-            "the loss is no number at any rate: look at these batches first",
-        ),
-        (
-            lambda r: r.numbers < rules.FEWEST,
-            f"a curve of {fewest} updates shows nothing: {more}",
-        ),
-        (
-            lambda r: r.still,
-            "the loss is the same number at every rate: it does not depend on what is trained, or "
-            "is not the loss that is meant (loss_fn, step)",
-        ),
-        (lambda r: r.rises, _never_fell(test, diverged, readings)),
-        (
-            lambda r: r.flat,
-            "the curve is flat: the loss never fell by more than its noise from batch to batch; "
-            "use more updates, or raise the end",
-        ),
-        (
-            lambda r: r.still_falling,
-            f"the loss never diverged nor turned up and was still falling at {test.end:g}: "
-            f"raise the end",
-        ),
-    ]
-    seen = (said for has, said in shapes if 2 * sum(map(has, readings)) >= len(readings))
-    return next(seen, None)
+    said = {
+        "empty": "the loss is no number at any rate: look at these batches first",
+        "short": f"a curve of {fewest} updates shows nothing: {more}",
+        "still": "the loss is the same number at every rate: it does not depend on what is "
+        "trained, or is not the loss that is meant (loss_fn, step)",
+        "rises": _never_fell(test, diverged, readings),
+        "flat": "the curve is flat: the loss never fell by more than its noise from batch to "
+        "batch; use more updates, or raise the end",
+        "still_falling": f"the loss never diverged nor turned up and was still falling at "
+        f"{test.end:g}: raise the end",
+    }
+    usual = (s for s in said if 2 * sum(getattr(r, s) for r in readings) >= len(readings))
+    return said.get(next(usual, ""))
 
 
 def _never_fell(test: Curves, diverged: list[str | None], readings: list[_OneRepeat]) -> str:

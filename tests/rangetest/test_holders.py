@@ -62,6 +62,11 @@ HOLDERS = {
         lambda h: h["a"].item(),
     ),
     "thread": (local_of_a_thread, add_to_attribute, lambda h: h.count),
+    "bits": (
+        lambda: np.random.PCG64(0),
+        lambda h: h.random_raw(),
+        lambda h: h.state["state"]["state"],
+    ),
     "hidden": (lambda: {("a", 1): [{"b": 0}]}, lambda h: add_at("b", h["a", 1][0]), repr),
 }
 
