@@ -259,15 +259,14 @@ def mark_zero(axes: Axes, line: Line2D) -> None:
     at = np.asarray(line.get_xdata())[zero]
     foot = axes.get_xaxis_transform()
     axes.plot(at, np.zeros(len(at)), "v", color=line.get_color(), transform=foot, ms=4)
-    axes.annotate(
-        "LR 0",
-        (at[0], 0),
-        xytext=(4, 4),
-        xycoords=foot,
-        textcoords="offset points",
-        fontsize=8,
-        color=line.get_color(),
-    )
+    note(axes, "LR 0", (at[0], 0), (4, 4), xycoords=foot, color=line.get_color())
+
+
+def note(
+    axes: Axes, text: str, at: tuple[float, float], offset: tuple[float, float], **options: Any
+) -> None:
+    """A small text, `offset` points away from its place; the options are those of `annotate`."""
+    axes.annotate(text, at, offset, textcoords="offset points", fontsize=8, **options)
 
 
 # -- axes ----------------------------------------------------------------------------------------

@@ -220,8 +220,7 @@ def by_parameter(
                 style, update = ("-", "--", ":")[k % 3], np.arange(1, len(values) + 1)
                 (line,) = axes.plot(update, values, style, color=look.colour(k), linewidth=1.5)
                 handles.setdefault(parameter, line)
-            axes.set_title(panel)
-            axes.set_yscale("log")
+            axes.set(title=panel, yscale="log")
         for axes in grid[-columns:]:
             axes.set_xlabel("update")
         for axes in grid[::columns]:

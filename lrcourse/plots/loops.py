@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -11,14 +10,6 @@ from lrcourse import __version__, look
 from lrcourse.plots import arguments as given
 from lrcourse.recorder import Recorder
 from lrcourse.support.checks import NOT_NEGATIVE, kind, optional, together
-
-_NOTE: dict[str, Any] = {
-    "xycoords": ("axes fraction", "data"),
-    "xytext": (0, 3),
-    "textcoords": "offset points",
-    "fontsize": 8,
-    "color": "#666666",
-}
 
 
 def _losses(owner: str, name: str, value: object) -> np.ndarray:
@@ -71,12 +62,13 @@ def loop(
     for label, (losses, log) in runs.items():
         if not len(losses) or not len(log):
             raise ValueError(f"{label!r} has {len(losses)} losses and {len(log)} updates")
-    told = {"loops": {label: len(log) for label, (_, log) in runs.items()}}
-    told |= {"lrcourse": __version__}
+    updates = {label: len(log) for label, (_, log) in runs.items()}
+    told = {"loops": updates, "lrcourse": __version__}
     with look.sheet(name, told, (6.8, 4.2), heights=(1.7, 1)) as (_, (top, bottom)):
         if chance is not None:
             top.axhline(chance, color=look.GREY, linewidth=1, linestyle=":")
-            top.annotate("guessing", (0.01, chance), **_NOTE)
+            places = ("axes fraction", "data")
+            look.note(top, "guessing", (0.01, chance), (0, 3), xycoords=places, color="#666666")
         lines = [] if intended is None else [(intended, look.GREY, "meant", 3.2)]
         only = intended is not None and len(runs) == 1
         for k, (label, (losses, log)) in enumerate(runs.items()):

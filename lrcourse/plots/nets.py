@@ -62,9 +62,8 @@ def displacement(
             for k, layer in enumerate(names):
                 values = np.where(table[:, k] > 0, table[:, k], np.nan)
                 axes.plot(update, values, color=look.colour(k), label=layer, linewidth=1.2)
-            axes.set(xscale="log", yscale="log", xlabel="update")
+            axes.set(xscale="log", yscale="log", xlabel="update", title=label)
             look.plain_log_ticks(axes.xaxis)
-            axes.set_title(label)
         for axes in panels:
             look.plain_log_ticks(axes.yaxis)
         panels[0].set_ylabel(_MOVES[what])
@@ -94,14 +93,13 @@ def gradient_noise(
     count = len(looks)
     with look.sheet(name, told, (7.4, 3.0), 1, count, title=title, sharey=True) as (_, panels):
         for axes, (label, row) in zip(panels, looks.items(), strict=True):
-            signal = [noise.signal**0.5 for noise in row.values()]
-            chance = [noise.variance(batch_size) ** 0.5 for noise in row.values()]
-            for k, (what, values) in enumerate(
-                (("gradient", signal), (f"noise, batch {batch_size}", chance))
-            ):
-                axes.plot(list(row), values, ".-", color=look.colour(k), label=what, ms=4)
-            axes.set(yscale="log", xlabel="updates made")
-            axes.set_title(label)
+            squares = {
+                "gradient": [noise.signal for noise in row.values()],
+                f"noise, batch {batch_size}": [n.variance(batch_size) for n in row.values()],
+            }
+            for k, (what, values) in enumerate(squares.items()):
+                axes.plot(list(row), np.sqrt(values), ".-", color=look.colour(k), label=what, ms=4)
+            axes.set(yscale="log", xlabel="updates made", title=label)
         for axes in panels:
             look.plain_log_ticks(axes.yaxis)
         panels[0].set_ylabel("length")
@@ -130,10 +128,8 @@ def sharpness(watches: Mapping[str, Watch], *, title: str = "", name: str = "sha
             edges.setdefault(watch.edge, colour)
         for edge, colour in edges.items():
             bottom.axhline(edge, color=colour, linestyle="--", linewidth=1)
-        top.set(yscale="log", ylabel="training loss")
-        top.set_title(title)
-        bottom.set(xlabel="update", ylabel="sharpness")
-        bottom.set_ylim(0, 1.7 * max(edges))
+        top.set(yscale="log", ylabel="training loss", title=title)
+        bottom.set(xlabel="update", ylabel="sharpness", ylim=(0, 1.7 * max(edges)))
         dashed = Line2D([], [], color=look.GREY, linestyle="--", linewidth=1)
         bottom.legend([dashed], ["2 / rate"], loc="upper right")
         look.name_lines(bottom)

@@ -37,7 +37,6 @@ def schedule(
     *,
     peak: float = 1.0,
     when: str = "epoch",
-    log: bool = False,
     title: str = "",
     name: str = "schedule",
 ) -> None:
@@ -64,13 +63,9 @@ def schedule(
                 marker="." if total <= 60 else "",
                 markersize=4,
             )
-        axes.set_xlabel(f"{when} t")
-        axes.set_ylabel("factor of the peak LR" if peak == 1 else "learning rate")
-        axes.set_title(title)
-        if log:
-            axes.set_yscale("log")
-        else:
-            axes.set_ylim(bottom=0)
+        what = "factor of the peak LR" if peak == 1 else "learning rate"
+        axes.set(xlabel=f"{when} t", ylabel=what, title=title)
+        axes.set_ylim(bottom=0)
         look.name_lines(axes)
 
 
@@ -123,8 +118,8 @@ def compare(
             _arm(top, histories, column, k, label, look.dash(k))
             per = histories[0].batches_per_epoch
             bands.applied(bottom, histories[0], look.colour(k), look.dash(k), per=per)
-        top.set_ylabel(bands.NAMES.get(column, column))
-        top.set_title(bands.with_seeds(title, len(next(iter(arms.values())))))
+        told = bands.with_seeds(title, len(next(iter(arms.values()))))
+        top.set(ylabel=bands.NAMES.get(column, column), title=told)
         if limits:
             top.set_ylim(*limits)
         look.name_lines(top)

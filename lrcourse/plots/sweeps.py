@@ -178,9 +178,8 @@ def by_seed(
             middle = [np.median(values)] * 2
             axes.plot(middle, [k - 0.44, k + 0.44], color="#bbbbbb", linewidth=5, zorder=1)
         axes.set_yticks(range(len(arms)), list(arms))
+        axes.set(xlabel=f"{label}  (a dot a seed, a bar at the median)", title=title)
         axes.set_ylim(len(arms) - 0.5, -0.5)
-        axes.set_xlabel(f"{label}  (a dot a seed, a bar at the median)")
-        axes.set_title(title)
         if log:
             look.log_axis(axes, "x")
         else:
