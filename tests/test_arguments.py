@@ -150,6 +150,7 @@ MEANT: dict[str, set[str] | str] = {
     "sweeps.Experiment.valid": {"0"},
     # Looked at by `check`, for all experiments of a sweep before the first training.
     "sweeps.Experiment.batch_size": {"0", "-1"},
+    "sweeps.Experiment.check_still.spec": {"an empty dictionary"},
     "sweeps.Experiment.epochs": {"0", "-1"},
     "sweeps.Experiment.evaluate": {"0", "-1"},
     "sweeps.Experiment.images": {"0", "-1"},

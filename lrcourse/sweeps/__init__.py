@@ -16,7 +16,7 @@ from lrcourse.sweeps.reading import (
 from lrcourse.sweeps.records import Records, RecordWarning
 from lrcourse.sweeps.running import RunFailed, downward, grid, log_space, run, run_arms
 from lrcourse.sweeps.runs import Run, Runs, load
-from lrcourse.sweeps.user_code import StaleCode
+from lrcourse.sweeps.source_code import StaleCode
 from lrcourse.sweeps.workers import over_seeds
 
 __all__ = [

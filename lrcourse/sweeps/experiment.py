@@ -21,6 +21,7 @@ from lrcourse.support.checks import (
     COUNT,
     COUNT_FROM_1,
     FLAG,
+    MAPPING,
     NOT_NEGATIVE,
     NUMBER,
     POSITIVE,
@@ -271,13 +272,19 @@ class Experiment:
             progress=progress,
             clip_norm=self.clip_norm,
         )
-        if "functions" in spec and self.to_dict() != spec:
-            raise ValueError(
-                f"{', '.join(spec['functions'])} changed what it reads while it ran: the run "
-                "cannot be named by its spec; a schedule's function must leave its globals alone"
-            )
+        self.check_still(spec)
         history.provenance["spec"] = spec
         return history
+
+    @arguments(spec=MAPPING)
+    def check_still(self, spec: dict[str, Any]) -> None:
+        """ValueError unless the spec is still what `to_dict` gave, when a function has run."""
+        if "functions" in spec and self.to_dict() != spec:
+            raise ValueError(
+                f"{', '.join(spec['functions'])} changed what it reads while it ran, and a run is "
+                "named by that: leave globals and attributes alone; what is to be remembered can "
+                "stand in functools.cache"
+            )
 
     @arguments(device=optional(device_rule), progress=optional(FLAG))
     def run(

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from lrcourse.data import DataError
+from lrcourse.schedules.base import Schedule
 from lrcourse.support import progress as bars
 from lrcourse.support.checks import (
     COUNT,
@@ -26,11 +28,12 @@ from lrcourse.support.checks import (
     whole,
 )
 from lrcourse.sweeps import stacks
-from lrcourse.sweeps.experiment import Experiment, check_fields, device_rule
+from lrcourse.sweeps.experiment import Experiment, check_fields, device_rule, load_data
 from lrcourse.sweeps.records import Records
 from lrcourse.sweeps.runs import Run, Runs
-from lrcourse.sweeps.user_code import StaleCode
+from lrcourse.sweeps.source_code import StaleCode
 from lrcourse.sweeps.workers import JOBS, alone, side_by_side
+from lrcourse.training.arguments import check_batch
 from lrcourse.training.history import History
 
 EXPERIMENT = kind("an Experiment", Experiment)
@@ -153,8 +156,7 @@ def run(
         if found := store.read_run(key):
             histories[key] = found[1]
     missing = {key: one for key, one in wanted.items() if key not in histories}
-    for one in missing.values():
-        one.check()
+    _check(missing.values())
     # A damaged record that cannot be set aside is no reason to do without its run.
     keep = not missing.keys() <= store.stuck
     if missing and keep:
@@ -222,6 +224,28 @@ def downward(
         done |= {one.experiment.key: one for one in finished}
         left = [part for (_, part), one in zip(level, finished, strict=True) if not until(one)]
     return Runs(done[one.key] for one in experiments if one.key in done)
+
+
+def _check(experiments: Iterable[Experiment]) -> None:
+    """See that all of them can be run: their names and numbers, and those of their images."""
+    sizes: dict[tuple[str, float, int | None], int] = {}
+    tried = set()
+    for one in experiments:
+        one.check()
+        which = one.data, one.valid, one.images
+        try:
+            if isinstance(one.schedule, Schedule) and one.schedule not in tried:
+                spec = one.to_dict()
+                one.schedule(np.arange(3))
+                one.check_still(spec)
+                tried.add(one.schedule)
+            if which not in sizes:
+                sizes[which] = len(load_data(*which, "cpu").train)
+            check_batch(one.batch_size, sizes[which])
+        except (DataError, ImportError):  # not here, but maybe where the runs will be
+            continue
+        except (TypeError, ValueError) as problem:
+            raise type(problem)(f"{problem} (in {one.short()})") from None
 
 
 def _run_missing(

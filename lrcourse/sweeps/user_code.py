@@ -9,38 +9,38 @@ was imported is refused, for its record would be kept under a source that never 
 
 from __future__ import annotations
 
-import ast
 import dataclasses
-import dis
 import functools
-import hashlib
-import importlib.machinery
 import inspect
-import io
 import json
 import re
 import sys
-import sysconfig
-import textwrap
-import tokenize
 import types
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-import lrcourse
 from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.rules import Rule
 from lrcourse.support.names import find_function
+from lrcourse.sweeps.source_code import (
+    codes_of,
+    defaults_are_written,
+    digest,
+    is_library,
+    module_named,
+    modules_imported,
+    names_read,
+    source_of,
+)
 
 ATOMS = (type(None), bool, int, float, complex, str, bytes, type(...))
-
-
-class StaleCode(ValueError):
-    """Code in memory that is not what its file says, or not what another process runs."""
+# By these names code reaches what it does not name: of the modules concerned, everything counts.
+ASKS_ITS_MODULE = {"globals", "vars", "eval", "exec"}
+ASKS_ANY_MODULE = {"getattr", "vars", "eval", "exec"}
+IMPORTS = {"__import__", "import_module"}
 
 
 def of_schedule(schedule: object) -> dict[str, str]:
@@ -51,7 +51,7 @@ def of_schedule(schedule: object) -> dict[str, str]:
     names = re.findall(r"'([\w.]+:[\w.]+)'", repr(schedule))
     found = {name: of_function(find_function(name)) for name in names}
     for kind in map(type, _parts(schedule)):
-        if not _is_library(kind.__module__):
+        if not is_library(kind.__module__):
             found[f"{kind.__module__}:{kind.__qualname__}"] = _Reader().token(kind)[:16]
     return found
 
@@ -61,12 +61,10 @@ def of_function(function: Callable[..., Any]) -> str:
     reader, inner = _Reader(), inspect.unwrap(function)
     if not isinstance(inner, types.FunctionType):
         return reader.token(function)[:16]
-    source, reads = reader.source(inner), reader.reads(inner)
+    source, reads = source_of(inner)[0], reader.reads(inner)
     if inner is not function:
         reads["around it"] = reader.token(function)
-    if not reads:
-        return _digest(source)[:16]
-    return _digest(json.dumps([source, reads], sort_keys=True))[:16]
+    return digest(json.dumps([source, reads], sort_keys=True) if reads else source)[:16]
 
 
 def in_main(schedule: object) -> bool:
@@ -107,7 +105,7 @@ class _Reader:
         self.known: dict[int, tuple[object, str]] = {}  # keeps the objects, so that ids stay theirs
 
     def token(self, value: object) -> str:
-        if isinstance(value, ATOMS):
+        if type(value) in ATOMS:
             return f"{type(value).__name__} {value!r}"
         if id(value) in self.known:
             return self.known[id(value)][1]
@@ -115,7 +113,7 @@ class _Reader:
             return f"the one {self.open[::-1].index(id(value))} above"
         self.open.append(id(value))
         try:
-            found = _digest(json.dumps(self._described(value)))
+            found = digest(json.dumps(self._described(value)))
         except RecursionError:
             found = _name(type(value))
         self.open.pop()
@@ -124,18 +122,20 @@ class _Reader:
 
     def _described(self, value: Any) -> list[Any]:
         if isinstance(value, types.FunctionType):
-            if _is_library(value.__module__):
+            if is_library(value.__module__):
                 return ["library", _name(value)]
-            return ["function", self.source(value), sorted(self.reads(value).items())]
+            source, is_odd = source_of(value)
+            self.is_odd |= is_odd
+            return ["function", source, sorted(self.reads(value).items())]
         if isinstance(value, type):
-            return ["library", _name(value)] if _is_library(value.__module__) else self._type(value)
+            return ["library", _name(value)] if is_library(value.__module__) else self._type(value)
         if isinstance(value, types.ModuleType):
-            return ["module", value.__name__]
+            return ["module", value.__name__, *self._all_of(value)]
         if isinstance(value, types.BuiltinFunctionType | np.ufunc):
             return ["library", _name(value)]
         if isinstance(value, types.MethodType):
             return ["method", self.token(value.__func__), self.token(value.__self__)]
-        if isinstance(value, staticmethod | classmethod) or hasattr(value, "__wrapped__"):
+        if hasattr(value, "__wrapped__") and is_library(type(value).__module__):
             return [_name(type(value)), self.token(value.__wrapped__)]
         if isinstance(value, property):
             return ["property", *map(self.token, (value.fget, value.fset))]
@@ -143,31 +143,34 @@ class _Reader:
             given = [value.args, tuple(sorted(value.keywords.items()))] if self.values else []
             return ["partial", self.token(value.func), *map(self.token, given)]
         if not self.values:
-            return ["data", _name(type(value))]
+            return ["data", self.token(type(value))]
         return self._data(value)
 
+    def _all_of(self, module: types.ModuleType) -> list[Any]:
+        if is_library(module.__name__):
+            return []
+        own = sorted(vars(module).items())
+        return [[name, self.token(value)] for name, value in own if not name.startswith("__")]
+
     def _data(self, value: Any) -> list[Any]:
+        """Of an object: what it holds, and the code of its class where that is the user's."""
         name = _name(type(value))
+        if not is_library(type(value).__module__):
+            # What it holds as a list, a tuple or a dictionary; its state as it is, not as pickled.
+            held = [one for k, one in enumerate(_reduced(value)) if k != 2]
+            return [name, *map(self.token, [type(value), *held, _attributes(value)])]
         if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
-            return [name, value.dtype.str, list(value.shape), _digest(value.tobytes())]
-        if isinstance(value, torch.Tensor):
-            content = bytes(value.detach().cpu().contiguous().flatten().untyped_storage())
-            return [name, str(value.dtype), list(value.shape), _digest(content)]
+            return [name, value.dtype.str, list(value.shape), digest(value.tobytes())]
+        if isinstance(value, torch.Tensor) and value.layout is torch.strided:
+            content = value.detach().cpu().reshape(-1).clone().view(torch.uint8).numpy()
+            return [name, str(value.dtype), list(value.shape), digest(content.tobytes())]
         if isinstance(value, tuple | list):
             return [name, *map(self.token, value)]
         if isinstance(value, set | frozenset):
             return [name, *sorted(map(self.token, value))]
-        if isinstance(value, dict):
+        if isinstance(value, dict | types.MappingProxyType):
             return [name, *([self.token(key), self.token(one)] for key, one in value.items())]
-        try:
-            made = value.__reduce_ex__(4)
-        except Exception:  # a lock, an open file: nothing that can be told of it
-            return [name]
-        if isinstance(made, str):
-            return [name, made]
-        call, arguments, *state = made
-        rest = [list(one) if isinstance(one, Iterator) else one for one in state]
-        return [self.token(type(value)), *map(self.token, (call, arguments, *rest))]
+        return [name, *map(self.token, _reduced(value))]
 
     def _type(self, kind: type) -> list[Any]:
         own = {
@@ -175,50 +178,32 @@ class _Reader:
             for name, value in sorted(vars(kind).items())
             if _is_written_by_hand(name, value)
         }
-        return ["class", _name(kind), own, *map(self.token, kind.__bases__)]
-
-    # -- functions ------------------------------------------------------------------------------
-
-    def source(self, function: types.FunctionType) -> str:
-        """The function's lines in its file, if they are the code in memory; else StaleCode.
-
-        Code that comes from no file of Python is told by its instructions.
-        """
-        code = function.__code__
-        module = function.__module__
-        loader = getattr(getattr(sys.modules.get(module), "__spec__", None), "loader", None)
-        is_plain = type(loader) is importlib.machinery.SourceFileLoader and module != "__main__"
-        text = _text(code.co_filename) if is_plain else None
-        wanted = _code_digest(code)
-        if text is None:
-            self.is_odd |= module != "__main__"
-            return wanted
-        there = [
-            one
-            for one in _codes(text, code.co_filename)
-            if one.co_qualname == code.co_qualname and _code_digest(one) == wanted
-        ]
-        if not there:
-            raise StaleCode(
-                f"{module}:{function.__qualname__} in memory is not what {code.co_filename} says: "
-                f"the file was edited after it was imported. Reload {module} (importlib.reload) or "
-                "start Python anew, so that a record is kept under the code that runs"
-            )
-        place = min(there, key=lambda one: abs(one.co_firstlineno - code.co_firstlineno))
-        lines = io.StringIO(text if text.endswith("\n") else f"{text}\n").readlines()
-        return "".join(inspect.getblock(lines[place.co_firstlineno - 1 :]))
+        above = [*kind.__bases__] if type(kind) is type else [*kind.__bases__, type(kind)]
+        return ["class", _name(kind), own, *map(self.token, above)]
 
     def reads(self, function: types.FunctionType) -> dict[str, str]:
         """Token by name of what a function of the user's reads beside its arguments."""
-        if _is_library(function.__module__):
+        if is_library(function.__module__):
             return {}
         found: dict[str, str] = {}
-        codes = list(_nested(function.__code__))
-        attributes = sorted({name for code in codes for name in code.co_names})
-        for name, value in _globals(function, codes):
+        codes = codes_of(function)
+        attributes = {name for code in codes for name in code.co_names}
+        package = function.__globals__.get("__package__") or ""
+        read = {
+            name: function.__globals__[name]
+            for name in names_read(codes) & function.__globals__.keys()
+        }
+        for name, value in sorted((read | dict(modules_imported(codes, package))).items()):
             found |= self._global(name, value, attributes, function)
-        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-        for name, cell in cells:
+        whole = [function.__module__] if attributes & ASKS_ITS_MODULE else []
+        if attributes & IMPORTS:
+            whole += [one for code in codes for one in code.co_consts if isinstance(one, str)]
+        for name in whole:
+            if (module := module_named(name)) and module is not sys.modules.get("__main__"):
+                found[f"all of {name}"] = self.token(module)
+        for name, cell in zip(
+            function.__code__.co_freevars, function.__closure__ or (), strict=True
+        ):
             try:
                 value = cell.cell_contents
             except ValueError:  # still empty
@@ -226,25 +211,28 @@ class _Reader:
             if not _is(value, function):
                 found[f"{name} around it"] = self.token(value)
         defaults = (function.__defaults__ or (), tuple((function.__kwdefaults__ or {}).items()))
-        if any(defaults) and not _are_written(function, self):
+        if any(defaults) and not defaults_are_written(function):
             found["default values"] = self.token(defaults)
+        for name, value in vars(function).items():
+            if not (name == "__wrapped__" or _is(value, function) or _is_of_library(value)):
+                found[f"its {name}"] = self.token(value)
         return found
 
     def _global(
-        self, name: str, value: Any, attributes: list[str], function: types.FunctionType
+        self, name: str, value: Any, attributes: set[str], function: types.FunctionType
     ) -> dict[str, str]:
-        if isinstance(value, types.ModuleType):
-            if _is_library(value.__name__):
-                usual = {value.__name__, value.__name__.rpartition(".")[2]}
-                is_usual = name in usual or (name, value.__name__) == ("np", "numpy")
-                return {} if is_usual else {name: f"module {value.__name__}"}
-            found: dict[str, str] = {}
-            for each in attributes:
-                if each in vars(value) and each != name:
-                    there = vars(value)[each]
-                    found |= self._global(f"{name}.{each}", there, attributes, function)
-            return found
-        return {} if _is(value, function) else {name: self.token(value)}
+        if not isinstance(value, types.ModuleType):
+            return {} if _is(value, function) else {name: self.token(value)}
+        if is_library(value.__name__):
+            usual = {value.__name__, value.__name__.rpartition(".")[2]}
+            is_usual = name in usual or (name, value.__name__) == ("np", "numpy")
+            return {} if is_usual else {name: f"module {value.__name__}"}
+        if attributes & ASKS_ANY_MODULE:
+            return {name: self.token(value)}
+        found: dict[str, str] = {}
+        for each in sorted((attributes & vars(value).keys()) - {name}):
+            found |= self._global(f"{name}.{each}", vars(value)[each], attributes, function)
+        return found
 
 
 def _is(value: Any, function: types.FunctionType) -> bool:
@@ -252,25 +240,36 @@ def _is(value: Any, function: types.FunctionType) -> bool:
     return callable(value) and inspect.unwrap(value) is function
 
 
-def _globals(
-    function: types.FunctionType, codes: list[types.CodeType]
-) -> Iterator[tuple[str, object]]:
-    """Name and value of each global that the code reads, and of each module that it imports."""
-    read, imported = set(), set()
-    for code in codes:
-        for step in dis.get_instructions(code):
-            if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-                read.add(step.argval)
-            elif step.opname == "IMPORT_NAME":
-                imported.add(step.argval)
-    for name in sorted(read & function.__globals__.keys()):
-        yield name, function.__globals__[name]
-    package = function.__globals__.get("__package__") or ""
-    for name in sorted(imported):
-        for whole in (name, f"{package}.{name}"):
-            if whole in sys.modules:
-                yield whole, sys.modules[whole]
-                break
+def _is_of_library(value: object) -> bool:
+    """Whether it is a method that a decorator of a library hung on, which may keep a cache."""
+    return isinstance(value, types.MethodType) and is_library(value.__func__.__module__)
+
+
+def _reduced(value: object) -> list[object]:
+    """The parts by which pickle makes the object anew; none of a lock, an open file or so."""
+    try:
+        made = value.__reduce_ex__(4)
+    except Exception:
+        return []
+    parts = made if isinstance(made, tuple) else (made,)
+    return [list(one) if isinstance(one, Iterator) else one for one in parts]
+
+
+def _attributes(value: object) -> dict[str, object]:
+    """An object's own attributes, in its dictionary and slots, but for what it can make again."""
+    kind = type(value)
+    found = dict(getattr(value, "__dict__", {}))
+    for base in kind.__mro__:
+        slots = vars(base).get("__slots__", ())
+        for name in [slots] if isinstance(slots, str) else slots:
+            if hasattr(value, name):
+                found[name] = getattr(value, name)
+    made_again = functools.cached_property
+    return {
+        name: one
+        for name, one in found.items()
+        if not isinstance(inspect.getattr_static(kind, name, None), made_again)
+    }
 
 
 def _is_written_by_hand(name: str, value: object) -> bool:
@@ -282,82 +281,6 @@ def _is_written_by_hand(name: str, value: object) -> bool:
     return not (name.startswith("__") or isinstance(value, types.MemberDescriptorType))
 
 
-def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
-    yield code
-    for one in code.co_consts:
-        if isinstance(one, types.CodeType):
-            yield from _nested(one)
-
-
-def _are_written(function: types.FunctionType, reader: _Reader) -> bool:
-    """Whether the default values are those that stand in the source, as literals."""
-    try:
-        tree = ast.parse(textwrap.dedent(reader.source(function))).body[0]
-        if not isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef):
-            return False
-        given = tuple(map(ast.literal_eval, tree.args.defaults))
-        named = [ast.literal_eval(one) for one in tree.args.kw_defaults if one is not None]
-    except (SyntaxError, ValueError, IndexError):
-        return False
-    here = (function.__defaults__ or (), list((function.__kwdefaults__ or {}).values()))
-    return repr((given, named)) == repr(here)
-
-
-def _code_digest(code: types.CodeType) -> str:
-    """Of the instructions and what they use, without the places in the file."""
-    constants = []
-    for one in code.co_consts:
-        if isinstance(one, types.CodeType):
-            constants.append(_code_digest(one))
-        else:
-            content = sorted(map(repr, one)) if isinstance(one, frozenset) else repr(one)
-            constants.append(f"{type(one).__name__} {content}")
-    names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
-    counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
-    return _digest(repr((code.co_code, constants, names, counts)))
-
-
-@functools.lru_cache(maxsize=64)
-def _codes(text: str, file: str) -> list[types.CodeType]:
-    """All code in a file's text; none where it cannot be compiled."""
-    try:
-        return list(_nested(compile(text, file, "exec", dont_inherit=True)))
-    except (SyntaxError, ValueError):
-        return []
-
-
-def _text(file: str) -> str | None:
-    try:
-        with tokenize.open(file) as lines:
-            return lines.read()
-    except (OSError, SyntaxError, UnicodeError):
-        return None
-
-
-@functools.cache
-def _library_folders() -> tuple[Path, ...]:
-    paths = sysconfig.get_paths()
-    folders = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    return tuple(Path(folder).resolve() for folder in [*folders, *lrcourse.__path__])
-
-
-def _is_library(module: str | None) -> bool:
-    """Whether a module is part of Python, of an installed package or of this one."""
-    if module == "__main__":  # in a worker, that is a file of the library which started it
-        return False
-    file = getattr(sys.modules.get(module or ""), "__file__", None)
-    if file is None:
-        return (module or "").partition(".")[0] in sys.stdlib_module_names
-    path = Path(file).resolve()
-    if not {"site-packages", "dist-packages"}.isdisjoint(path.parts):
-        return True
-    return any(path.is_relative_to(folder) for folder in _library_folders())
-
-
 def _name(value: Any) -> str:
     name = getattr(value, "__qualname__", None) or getattr(value, "__name__", type(value).__name__)
     return f"{getattr(value, '__module__', None)}:{name}"
-
-
-def _digest(content: str | bytes) -> str:
-    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()

@@ -16,7 +16,7 @@ import torch
 from lrcourse.support import progress as bars
 from lrcourse.support.checks import COUNT, FLAG, Number, arguments, each, optional, shown
 from lrcourse.sweeps import user_code
-from lrcourse.sweeps.user_code import StaleCode
+from lrcourse.sweeps.source_code import StaleCode
 
 T = TypeVar("T")
 JOBS = Number("a whole number of processes, or -1 for one per core", lambda n: n != 0, whole=True)

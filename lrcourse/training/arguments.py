@@ -52,11 +52,7 @@ def check_together(
     evaluate: str | int | None,
 ) -> None:
     """Refuse arguments of `fit` that do not go together."""
-    if batch_size > len(data.train.X):
-        raise ValueError(
-            f"batch_size {batch_size} is larger than the training set of {len(data.train.X)} "
-            f"images; give at most that many"
-        )
+    check_batch(batch_size, len(data.train))
     _check_parameters(net, data, optimizer)
     check_watch(schedule, data.valid is not None, evaluate)
     for g, lr in enumerate(base_rates(optimizer, schedule)):
@@ -71,6 +67,15 @@ def check_together(
         )
     if isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau) and when == "update":
         raise ValueError('ReduceLROnPlateau looks at epochs: call fit(..., when="epoch")')
+
+
+def check_batch(batch_size: int, images: int) -> None:
+    """Refuse a batch that is larger than the training set."""
+    if batch_size > images:
+        raise ValueError(
+            f"batch_size {batch_size} is larger than the training set of {images} images; "
+            "give at most that many"
+        )
 
 
 def check_watch(schedule: AnySchedule | None, has_valid: bool, evaluate: str | int | None) -> None:

@@ -466,6 +466,7 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "sweeps.Comparison.values_of": lambda: {"self": fair(), "name": "a"},
     "sweeps.Experiment.but": lambda: {"self": small(), "lr": 0.2},
+    "sweeps.Experiment.check_still": lambda: {"self": small(), "spec": small().to_dict()},
     "sweeps.Experiment.run": lambda: {"self": small(), "device": "cpu"},
     "sweeps.Experiment.train": lambda: trainable() | {"self": small(), "data": digits()},
     "sweeps.Records.path": lambda: {"key": small().key},

@@ -152,6 +152,100 @@ def test_what_a_function_reads_is_in_its_key(written, before, after):
     assert key("read_by") == first
 
 
+# By what is read: a module whose function gives what stands for VALUE.
+REACHED = {
+    "class": "class C:\n    P = VALUE\ndef f(t):\n    return C.P",
+    "metaclass": "class M(type):\n    P = VALUE\nclass C(metaclass=M):\n    pass\n"
+    "def f(t):\n    return C.P",
+    "base class": "class B:\n    def at(self, t):\n        return VALUE\nclass C(B):\n"
+    "    def __call__(self, t):\n        return super().at(t)\nf = C()",
+    "enum": "import enum\nclass C(enum.Enum):\n    P = VALUE\ndef f(t):\n    return C.P.value",
+    "named tuple": "from collections import namedtuple\nC = namedtuple('C', 'p')(VALUE)\n"
+    "def f(t):\n    return C.p",
+    "namespace": "import types\nC = types.SimpleNamespace(p=VALUE)\ndef f(t):\n    return C.p",
+    "slots": "class C:\n    __slots__ = 'p'\nC1 = C()\nC1.p = VALUE\ndef f(t):\n    return C1.p",
+    "dictionary of functions": "D = {'a': lambda t: VALUE}\ndef f(t):\n    return D['a'](t)",
+    "class behind a list": "class L(list):\n    def at(self):\n        return self[0] * VALUE\n"
+    "A = L([1.0])\ndef f(t):\n    return A.at()",
+    "class behind a number": "class R(float):\n    def at(self):\n        return self * VALUE\n"
+    "A = R(1.0)\ndef f(t):\n    return A.at()",
+    "attribute of the function": "def f(t):\n    return f.peak\nf.peak = VALUE",
+    "attribute of a helper": "def g():\n    pass\ng.peak = VALUE\ndef f(t):\n    return g.peak",
+    "own pickling": "class C:\n    def __init__(self, p):\n        self.p = p\n"
+    "    def __getstate__(self):\n        return {}\n    def __call__(self, t):\n"
+    "        return self.p\nf = C(VALUE)",
+    "no pickling": "class C:\n    def __init__(self, p):\n        self.p = p\n"
+    "    def __reduce_ex__(self, protocol):\n        raise TypeError\n    def __call__(self, t):\n"
+    "        return self.p\nf = C(VALUE)",
+    "a lock beside it": "import threading\nclass C:\n    def __init__(self, p):\n"
+    "        self.p, self.lock = p, threading.Lock()\n    def __call__(self, t):\n"
+    "        return self.p\nf = C(VALUE)",
+    "cached property": "import functools\nclass C:\n    @functools.cached_property\n"
+    "    def p(self):\n        return VALUE\n    def __call__(self, t):\n        return self.p\n"
+    "f = C()",
+    "dispatch": "import functools\n@functools.singledispatch\ndef f(t):\n    return 0.25\n"
+    "@f.register\ndef _(t: float):\n    return VALUE",
+    "decorating class": "import functools\nclass D:\n    def __init__(self, g):\n"
+    "        functools.update_wrapper(self, g)\n        self.g = g\n    def __call__(self, t):\n"
+    "        return VALUE * self.g(t)\n@D\ndef f(t):\n    return 1.0",
+    "instructions of a lambda": "FS = (lambda t: 1.0, lambda t: 0.5)\nf = FS[int(1 / VALUE) - 1]",
+    "globals()": "P = VALUE\ndef f(t):\n    return globals()['P']",
+    "eval": "P = VALUE\ndef f(t):\n    return eval('P')",
+    "net": "import torch\nL = torch.nn.Linear(1, 1)\ntorch.nn.init.constant_(L.weight, VALUE)\n"
+    "torch.nn.init.zeros_(L.bias)\ndef f(t):\n    return L(torch.ones(1)).item()",
+    "schedule": "from lrcourse import schedules as s\n"
+    "S = s.warmup(9, start=VALUE / 2)\ndef f(t):\n    return S(t)",
+}
+
+
+@pytest.mark.parametrize("how", REACHED)
+def test_whatever_leads_to_it_is_in_the_key(written, tmp_path, how):
+    keys = []
+    for value in ("1.0", "0.5"):
+        written("reaches", REACHED[how].replace("VALUE", value))
+        spec = BASE.but(schedule=s.from_function("reaches:f"))
+        keys.append(spec.key)
+        sweeps.run(spec, records=tmp_path, jobs=1, device="cpu")
+        assert spec.key == keys[-1], "a run changed the key"
+    assert keys[0] != keys[1]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "import far\n    return far.P",
+        "from far import P\n    return P",
+        "import importlib\n    return importlib.import_module('far').P",
+        "import far\n    return getattr(far, 'P')",
+        "import kit.far\n    return kit.far.P",
+        "from kit import far\n    return far.P",
+        "from .kit import far\n    return far.P",
+        "from . import far\n    return far.P",
+        "from .far import P\n    return P",
+    ],
+)
+def test_what_is_imported_when_it_runs_is_in_the_key(tmp_path, monkeypatch, body):
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.syspath_prepend(tmp_path)
+    name = "reader.near" if "from ." in body else "near"
+    folder = tmp_path / "reader" if "from ." in body else tmp_path
+    (folder / "kit").mkdir(parents=True)
+    keys = []
+    for value in (1.0, 0.5):
+        for one in [one for one in sys.modules if one.split(".")[0] in ("reader", "kit", "far")]:
+            del sys.modules[one]
+        sys.modules.pop("near", None)
+        importlib.invalidate_caches()
+        for file in (folder / "far.py", folder / "kit" / "far.py"):
+            file.write_text(f"P = {value}\n")
+        (folder / "near.py").write_text(f"def f(t):\n    {body}\n")
+        spec = BASE.but(schedule=s.from_function(f"{name}:f"))
+        keys.append(spec.key)
+        sweeps.run(spec, records=tmp_path, jobs=1, device="cpu")
+        assert spec.key == keys[-1], "a run changed the key"
+    assert keys[0] != keys[1]
+
+
 @pytest.mark.parametrize("how", ["helpers_of.g(t)", "__import__('x') and 0", "inner(t)"])
 def test_helpers_in_another_module_are_in_the_key(written, how):
     imports = {"inner(t)": "from helpers_of import g as inner"}.get(how, "import helpers_of")
@@ -203,11 +297,21 @@ def test_code_that_was_edited_and_not_loaded_again_is_refused(written, tmp_path)
     assert key("edited") != first
 
 
-def test_a_function_that_changes_what_it_reads_leaves_no_record(written, tmp_path):
-    written("impure", "SEEN = []\ndef f(t):\n    SEEN.append(t)\n    return 1.0 + len(SEEN)\n")
-    with pytest.raises(RuntimeError, match="changed what it reads while it ran"):
+@pytest.mark.parametrize("first", [0, 5])
+def test_a_function_that_changes_what_it_reads_leaves_no_record(written, tmp_path, first):
+    written(
+        "impure",
+        f"SEEN = []\ndef f(t):\n    if t >= {first}:\n        SEEN.append(t)\n"
+        "    return 1.0 + len(SEEN)\n",
+    )
+    # Where the first factors show it, before any training.
+    error = RuntimeError if first else ValueError
+    with pytest.raises(error, match="changed what it reads while it ran"):
         sweeps.run(
-            BASE.but(schedule=s.from_function("impure:f")), records=tmp_path, jobs=1, device="cpu"
+            BASE.but(schedule=s.from_function("impure:f"), batch_size=8),
+            records=tmp_path,
+            jobs=1,
+            device="cpu",
         )
     assert sweeps.Records(tmp_path).keys() == set()
 
