@@ -128,7 +128,7 @@ class Records:
             if content.pop("check") != _digest(content) or key_of(content["spec"]) != key:
                 raise ValueError("its checksum does not fit its content")
             return understand(content)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             if path.is_symlink():
                 self._set_aside(key, seen, "damaged", "it is a link that leads nowhere")
         except NewerFormat as problem:
@@ -161,7 +161,7 @@ class Records:
             end = f"it cannot be set aside ({obstacle.strerror or obstacle}), and"
         else:
             end = f"it was set aside as {aside.name} and"
-        warnings.warn(f"{told}{end} the run counts as missing", RecordWarning, stacklevel=6)
+        warnings.warn(f"{told}{end} the run counts as missing", RecordWarning, stacklevel=7)
 
 
 def _reserve(path: Path, why: str) -> Path:
