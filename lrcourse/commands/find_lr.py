@@ -32,11 +32,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--start", type=float, metavar="LR", help="first rate (default: 1e-5)")
     command.add_argument("--end", type=float, metavar="LR", help="last rate (default: 10)")
-    command.add_argument(
-        "--updates", type=options.count, metavar="N", help="updates of one sweep (default: 100)"
-    )
+    options.add_count(command, "--updates", "updates of one sweep (default: 100)")
     command.add_argument("--scale", choices=("log", "linear"), help="of the rates (default: log)")
-    command.add_argument("--repeats", type=options.count, metavar="N", help="sweeps (default: 1)")
+    options.add_count(command, "--repeats", "sweeps (default: 1)")
     command.add_argument("--seed", type=int, metavar="N", help="of the first repeat (default: 0)")
     own_function.add_figure(command, "range-test.png")
 

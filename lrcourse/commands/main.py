@@ -65,12 +65,8 @@ def build_parser() -> ArgumentParser:
     command.add_argument(
         "--in-place", action="store_true", help="also write the outputs back into the notebooks"
     )
-    command.add_argument(
-        "--timeout",
-        type=options.count,
-        metavar="SECONDS",
-        help="limit for one cell (default: none)",
-    )
+    told = "limit for one cell (default: none)"
+    options.add_count(command, "--timeout", told, unit="SECONDS")
     _add_folders(
         add("lab", lab, "open JupyterLab on the notebooks; further arguments are JupyterLab's")
     )

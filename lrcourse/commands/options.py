@@ -17,6 +17,13 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDER_VARIABLES = ("LRCOURSE_CACHE", "LRCOURSE_DATA", "LRCOURSE_RECORDS")
 
 
+def add_count(
+    command: argparse.ArgumentParser, name: str, told: str, unit: str = "N", required: bool = False
+) -> None:
+    """An option that is a `count` of some unit."""
+    command.add_argument(name, type=count, metavar=unit, required=required, help=told)
+
+
 def count(text: str) -> int:
     """The type of an option that is a whole number from 1 on, which something can count up to."""
     if not re.fullmatch(r"0*[1-9][0-9]{0,14}", text):

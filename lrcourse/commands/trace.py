@@ -20,22 +20,14 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         rest="\nOptimizer and scheduler are left as they were.\n",
         one="the scheduler failed or, with --strict, something looks wrong",
     )
-    command.add_argument(
-        "--updates",
-        type=options.count,
-        required=True,
-        metavar="N",
-        help="updates of the whole training",
-    )
+    options.add_count(command, "--updates", "updates of the whole training", required=True)
     command.add_argument(
         "--when",
         choices=["update", "epoch"],
         default="update",
         help="the scheduler is stepped after each update (default) or each epoch",
     )
-    command.add_argument(
-        "--updates-per-epoch", type=options.count, metavar="N", help="needed by --when epoch"
-    )
+    options.add_count(command, "--updates-per-epoch", "needed by --when epoch")
     own_function.add_figure(command, "trace.png")
     command.add_argument(
         "--csv", type=options.path, metavar="FILE", help="also write every LR here"

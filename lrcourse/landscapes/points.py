@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from lrcourse.support.checks import NUMBER, Rule, each
+from lrcourse.support.checks import NUMBER, Rule, each, such
 from lrcourse.support.kinds import TENSOR
 
 
-def points(dimension: int | None = None) -> Rule:
-    """A rule: points of shape (..., dimension), or of any shape."""
-
-    def checked(owner: str, name: str, value: object) -> torch.Tensor:
-        given = TENSOR(owner, name, value)
-        if dimension is not None and given.shape[-1:] != (dimension,):
-            raise ValueError(
-                f"{owner}: {name} must be points of shape (..., {dimension}); "
-                f"got a tensor of shape {tuple(given.shape)}"
-            )
-        return given
-
-    return checked
+def points(dimension: int) -> Rule:
+    """A rule: points of shape (..., dimension)."""
+    wanted = f"points of shape (..., {dimension})"
+    return such(TENSOR, lambda given: given.shape[-1:] == (dimension,), wanted)
 
 
 def one_point(owner: str, name: str, value: object) -> torch.Tensor:

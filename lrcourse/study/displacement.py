@@ -52,10 +52,9 @@ class Displacement(Hooked):
     array([[0.1]])
     """
 
+    @arguments(net=NET, optimizer=OPTIMIZER)
     def __init__(self, net: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         super().__init__()
-        NET("Displacement", "net", net)
-        OPTIMIZER("Displacement", "optimizer", optimizer)
         weights = {name: w for name, w in net.named_parameters() if w.dim() >= 2}
         if not weights:
             raise ValueError("this net has no weights of two dimensions or more to watch")

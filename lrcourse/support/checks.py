@@ -101,9 +101,13 @@ def check(owner: Any, **rules: Rule) -> None:
 
 
 def shown(value: object) -> str:
-    """A value in a message: its repr, shortened, whatever that does."""
+    """A value in a message: its repr, shortened, whatever that does; an array with its shape."""
     try:
-        return _short.repr(value) if isinstance(value, str | bytes | int) else _cut(repr(value))
+        if isinstance(value, str | bytes | int):
+            return _short.repr(value)
+        shape = getattr(value, "shape", None)
+        told = f" of shape {tuple(shape)}" if isinstance(shape, tuple) and shape else ""
+        return _cut(repr(value)) + told
     except Exception:
         return _of_kind(value)
 
