@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import torch
     from torch.utils.hooks import RemovableHandle
 
+__all__ = ["Hooked", "OptimizerLike", "Recorder", "groups_of", "peak_of"]
+
 Group = dict[str, Any]
 Table = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
@@ -110,30 +112,30 @@ class Recorder(Hooked):
     """
 
     def __init__(self, optimizer: OptimizerLike) -> None:
+        super().__init__()
         self._optimizer = optimizer
         self._stepping = stepping(optimizer, "Recorder")
         # For each update: index of the optimizer that made it -> (LR, momentum) of its groups.
         self._rows: list[dict[int, list[tuple[float, float]]]] = []
-        super().__init__()
         for group in groups_of(optimizer):
             _check_rate(group, optimizer)
 
     def _hooks(self) -> Iterator[RemovableHandle]:
         for k, each in enumerate(self._stepping):
-            read = _uncompiled(partial(self._read, k, each))
-            yield each.optimizer.register_step_pre_hook(read)
+            read = partial(self._read, k, each)
+            yield each.optimizer.register_step_pre_hook(_uncompiled(read))
             if any(map(is_schedule_free, each.groups)):  # scaled inside the step
-                read = _uncompiled(partial(self._read_again, k, each))
-                yield each.optimizer.register_step_post_hook(read)
+                again = _uncompiled(partial(read, rate=rate_used))
+                yield each.optimizer.register_step_post_hook(again)
 
-    def _read(self, k: int, stepper: _Stepper, *_: object) -> None:
+    def _read(
+        self, k: int, stepper: _Stepper, *_: object, rate: Callable[[Group], float] | None = None
+    ) -> None:
         # Several optimizers in a wrapper make one update between them, each once.
-        if not self._rows or k in self._rows[-1]:
+        if rate is None and (not self._rows or k in self._rows[-1]):
             self._rows.append({})
-        self._rows[-1][k] = [(float(group["lr"]), momentum_of(group)) for group in stepper.groups]
-
-    def _read_again(self, k: int, stepper: _Stepper, *_: object) -> None:
-        self._rows[-1][k] = [(rate_used(group), momentum_of(group)) for group in stepper.groups]
+        rate = rate or rate_of
+        self._rows[-1][k] = [(rate(group), momentum_of(group)) for group in stepper.groups]
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -144,7 +146,7 @@ class Recorder(Hooked):
 
         NaN where `absent` is True.
         """
-        return self._table(0)
+        return self._tables()[0]
 
     @property
     def momentum(self) -> Table:
@@ -152,7 +154,7 @@ class Recorder(Hooked):
 
         NaN for an optimizer without one, and where `absent` is True.
         """
-        return self._table(1)
+        return self._tables()[1]
 
     @property
     def absent(self) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
@@ -160,42 +162,36 @@ class Recorder(Hooked):
 
         It did not exist yet, or its optimizer (of several in a wrapper) was not stepped.
         """
-        places = self._places()
-        table = np.ones((len(self), len(places)), bool)
-        for t, row in enumerate(self._rows):
-            for k, pairs in row.items():
-                table[t, [places[k, g] for g in range(len(pairs))]] = False
-        return table
+        return self._tables()[2] == 0
 
     @property
     def names(self) -> tuple[str, ...]:
         """What the groups are called: their own `name`, else "group 0" and so on."""
         return group_names(groups_of(self._optimizer))
 
-    def _places(self) -> dict[tuple[int, int], int]:
-        """The column of each group, by its optimizer and its place there."""
-        widths = [
-            max([len(each.groups), *(len(row[k]) for row in self._rows if k in row)])
-            for k, each in enumerate(self._stepping)
-        ]
-        places = [(k, g) for k, width in enumerate(widths) for g in range(width)]
-        order = {id(group): column for column, group in enumerate(groups_of(self._optimizer))}
-        known = {
-            (k, g): order.get(id(group), len(order))
-            for k, each in enumerate(self._stepping)
-            for g, group in enumerate(each.groups)
-        }
-        places.sort(key=lambda place: known.get(place, len(order)))
-        return {place: column for column, place in enumerate(places)}
-
-    def _table(self, part: int) -> Table:
-        places = self._places()
-        table = np.full((len(self), len(places)), np.nan)
+    def _tables(self) -> tuple[Table, Table, Table]:
+        """LR, momentum, and 1 where a group took part (else 0), each of shape (updates, groups)."""
+        columns = self._columns()
+        lr = np.full((len(self), len(columns)), np.nan)
+        momentum, there = lr.copy(), np.zeros_like(lr)
         for t, row in enumerate(self._rows):
             for k, pairs in row.items():
                 for g, pair in enumerate(pairs):
-                    table[t, places[k, g]] = pair[part]
-        return table
+                    at = t, columns[k, g]
+                    lr[at], momentum[at] = pair
+                    there[at] = 1
+        return lr, momentum, there
+
+    def _columns(self) -> dict[tuple[int, int], int]:
+        """The column of each group, by its optimizer and its place there."""
+        order = {id(group): column for column, group in enumerate(groups_of(self._optimizer))}
+        ranks: dict[tuple[int, int], int] = {}
+        for k, each in enumerate(self._stepping):
+            known = [order.get(id(group), len(order)) for group in each.groups]
+            width = max([len(known), *(len(row.get(k, ())) for row in self._rows)])
+            for g in range(width):
+                ranks[k, g] = known[g] if g < len(known) else len(order)
+        return {place: column for column, place in enumerate(sorted(ranks, key=ranks.__getitem__))}
 
 
 def _uncompiled(hook: Callable[..., None]) -> Callable[..., None]:
@@ -239,10 +235,7 @@ def stepping(optimizer: object, owner: str) -> list[_Stepper]:
         TypeError: where there is none, or one without torch's hooks.
     """
     if not is_optimizer(optimizer):
-        raise TypeError(
-            f"{owner}: optimizer must be a torch optimizer, or a wrapper around one that has its "
-            f"param_groups; got {shown(optimizer)}, a {type(optimizer).__name__}"
-        )
+        raise TypeError(_no_optimizer(optimizer, owner))
     found = list(_steppers(optimizer, set()))
     for each in found:
         if not hasattr(each.optimizer, "_optimizer_step_pre_hooks"):
@@ -255,11 +248,31 @@ def stepping(optimizer: object, owner: str) -> list[_Stepper]:
 
 
 def groups_of(optimizer: OptimizerLike) -> list[Group]:
-    """The parameter groups that the updates use, in the optimizer's own order where it has one."""
+    """The parameter groups that the updates use, in the optimizer's own order where it has one.
+
+    Example:
+        >>> import torch
+        >>> from lrcourse.recorder import groups_of
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=0.5)
+        >>> [group["lr"] for group in groups_of(optimizer)]
+        [0.5]
+
+    Raises:
+        TypeError: for what is no optimizer.
+    """
+    if not is_optimizer(optimizer):
+        raise TypeError(_no_optimizer(optimizer, "groups_of"))
     steppers = list(_steppers(optimizer, set()))
     inside = [group for each in steppers for group in each.groups]
     own = optimizer.param_groups
     return own if set(map(id, own)) == set(map(id, inside)) else inside
+
+
+def _no_optimizer(thing: object, owner: str) -> str:
+    return (
+        f"{owner}: optimizer must be a torch optimizer, or a wrapper around one that has its "
+        f"param_groups; got {shown(thing)}, a {type(thing).__name__}"
+    )
 
 
 def share_groups(one: object, other: object) -> bool:
@@ -321,17 +334,42 @@ def is_schedule_free(group: Group) -> bool:
     return "scheduled_lr" in group or {"weight_sum", "lr_max"} <= group.keys()
 
 
+def rate_of(group: Group) -> float:
+    """The LR that stands in a group."""
+    return float(group["lr"])
+
+
 def rate_used(group: Group) -> float:
-    """The LR that a schedule-free update has just used."""
+    """The LR that an update has just used: a schedule-free one has scaled its own."""
     if "scheduled_lr" in group:
         return float(group["scheduled_lr"])
     # pytorch_optimizer's keep the highest rate so far, which a warmup is still below.
-    return min(float(group["lr"]), float(group["lr_max"]))
+    return (
+        min(rate_of(group), float(group["lr_max"])) if is_schedule_free(group) else rate_of(group)
+    )
+
+
+def base_of(group: Group) -> float:
+    """The LR that a group's schedule starts from: `initial_lr`, where a scheduler keeps one."""
+    return float(group.get("initial_lr", group["lr"]))
 
 
 def peak_of(group: Group) -> float:
-    """The LR that a group's schedule starts from: what its scheduler keeps of it, else its LR."""
-    return float(group.get("max_lr", group.get("initial_lr", group["lr"])))
+    """The LR that a group's schedule leads to: 1cycle's `max_lr`, else what it starts from.
+
+    Example:
+        >>> from lrcourse.recorder import peak_of
+        >>> peak_of({"lr": 0.004, "initial_lr": 0.004, "max_lr": 0.1})
+        0.1
+
+    Raises:
+        TypeError: for what is no parameter group.
+    """
+    if not isinstance(group, dict) or "lr" not in group:
+        raise TypeError(
+            f"peak_of: group must be a parameter group, a dictionary with 'lr'; got {shown(group)}"
+        )
+    return float(group.get("max_lr", base_of(group)))
 
 
 def momentum_of(group: Group) -> float:

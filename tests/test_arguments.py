@@ -47,7 +47,6 @@ PACKAGES = (
     "training",
 )
 NOT_MENDED = {
-    "recorder",
     "book",
 }
 
@@ -126,8 +125,6 @@ MEANT: dict[str, set[str] | str] = {
     "plots.over_updates.levels": {"an empty dictionary"},
     "plots.rates.marks": {"an empty dictionary"},
     "rangetest.range_test.smoothing": {"0"},
-    "recorder.group_names.groups": {"an empty list"},
-    "recorder.momentum_of.group": {"an empty dictionary"},
     "schedules.PlateauState.observe.metric": ANY_FINITE | {"nan", "inf", "-inf", "10**400"},
     "schedules.Schedule.then.after": {"0"},
     "schedules.Then.after": {"0"},

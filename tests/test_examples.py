@@ -22,9 +22,7 @@ from lrcourse.book.reference import INTERNAL
 INCOMPLETE = {
     "claims",
     "published",
-    "recorder",
     "sweeps",
-    "tracing",
     "training",
 }
 ROOMS = sorted({room.name for room in pkgutil.iter_modules(lrcourse.__path__)} - {"__main__"})

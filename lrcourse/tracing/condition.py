@@ -1,17 +1,23 @@
-"""What can be seen of an optimizer and its scheduler before the first update is made."""
+"""What was already wrong before the first update: states, groups, chains, momentum.
+
+It is read off the optimizer and its scheduler themselves, which stay as they are.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from lrcourse.recorder import groups_of, momentum_of, stepping
-from lrcourse.tracing.anatomy import TORCH, inside_of, leaves
+import numpy as np
+from torch.optim import lr_scheduler as torch_schedulers
 
-if TYPE_CHECKING:
-    import torch
+from lrcourse.recorder import Group, base_of, group_names, groups_of, momentum_of, rate_of, stepping
+from lrcourse.tracing.anatomy import TORCH, Anatomy, inside_of, leaves
+from lrcourse.tracing.findings import Finding, which
+from lrcourse.tracing.twin import twins
 
 _REWRITERS = ("OneCycleLR", "CyclicLR")
 # Options that say nothing of why a group is a group of its own, or that those schedulers write.
@@ -19,156 +25,262 @@ _PASSED_OVER = {
     *("params", "param_names", "name", "lr", "initial_lr", "max_lr", "min_lr"),
     *("momentum", "betas", "base_momentum", "max_momentum"),
 }
+STEPS_TRIED = 100  # of a scheduler that may forget at each what others have made of the LR
 
 
-@dataclass(frozen=True)
 class Condition:
-    """The state of optimizer and scheduler when the trace begins; empty for a mere record."""
+    """Optimizer and scheduler as they are when the trace begins; `findings` tells what is wrong.
 
-    stale: tuple[tuple[int, float, float], ...] = ()  # group, its LR, what the scheduler says
-    rewritten: tuple[tuple[int, float, float, str], ...] = ()  # group, base, initial_lr, by whom
-    bases: tuple[float, ...] = ()  # the LR that each group starts from
-    known_groups: tuple[str, int] | None = None  # by whom, how many groups; where it is another
-    parted: tuple[str, str] | None = None  # what the scheduler writes to, what makes the updates
-    loaded: tuple[float, float] | None = None  # the LR built with, and the one that it holds
-    overwritten: tuple[tuple[str, ...], str] | None = None  # who has no effect, and through whom
-    flattened: str = ""  # the scheduler that gave all groups one LR
-    unused: bool = False  # the optimizer has made no update that left a state
-    stateful: bool = False  # it would have left one
-    built_momentum: float = math.nan  # as the optimizer was given it
-    cycled: tuple[tuple[str, float, float, bool], ...] = ()  # by whom, low, high, by default
-
-
-def condition(optimizer: torch.optim.Optimizer, scheduler: Any) -> Condition:
-    """Read the state of both, changing neither."""
-    groups = groups_of(optimizer)
-    scheduler = inside_of(scheduler)
-    defaults, state = getattr(optimizer, "defaults", {}), getattr(optimizer, "state", {})
-    unused = not getattr(optimizer, "_opt_called", False) and not any(state.values())
-    inside = [leaf for leaf in leaves(scheduler) if type(leaf).__module__ == TORCH]
-    rewriters = [leaf for leaf in inside if type(leaf).__name__ in _REWRITERS]
-    built = momentum_of(defaults)
-    return Condition(
-        bases=tuple(float(group.get("initial_lr", group["lr"])) for group in groups),
-        known_groups=_known_groups(scheduler, groups),
-        parted=_parted(optimizer, scheduler, groups),
-        loaded=None if rewriters else _loaded(optimizer, scheduler, groups),
-        overwritten=_overwritten(scheduler),
-        stale=_stale(scheduler, groups),
-        rewritten=_rewritten(inside, rewriters, groups),
-        flattened=_flattened(inside, rewriters, groups),
-        unused=unused,
-        stateful=type(optimizer).__name__ != "SGD" or any(map(momentum_of, groups)),
-        built_momentum=built,
-        cycled=tuple(_cycle(leaf, groups) for leaf in rewriters if leaf.cycle_momentum),
-    )
-
-
-def _known_groups(scheduler: Any, groups: list[dict]) -> tuple[str, int] | None:
-    for leaf in leaves(scheduler):
-        bases = getattr(leaf, "base_lrs", None) or getattr(leaf, "base_values", None)
-        if isinstance(bases, list | tuple) and len(bases) not in (0, len(groups)):
-            return type(leaf).__name__, len(bases)
-    return None
-
-
-def _parted(optimizer: Any, scheduler: Any, groups: list[dict]) -> tuple[str, str] | None:
-    written = getattr(getattr(scheduler, "optimizer", None), "param_groups", groups)
-    used = {id(group) for group in groups}
-    if any(id(group) in used for group in written):
-        return None
-    inside = ", ".join(type(each.optimizer).__name__ for each in stepping(optimizer, "trace"))
-    return type(scheduler.optimizer).__name__, inside
-
-
-def _loaded(optimizer: Any, scheduler: Any, groups: list[dict]) -> tuple[float, float] | None:
-    """The LR that the optimizer was built with, and another one that a checkpoint has put there.
-
-    It has a state and has not been stepped since the scheduler was built, which begins anew.
+    `momentum`, of shape (updates, groups), is what the trace has come to.
     """
-    built, state = getattr(optimizer, "defaults", {}).get("lr"), getattr(optimizer, "state", {})
-    fresh = getattr(scheduler, "last_epoch", 0) == 0
-    if built is None or not fresh or getattr(optimizer, "_opt_called", False):
-        return None
-    held = {float(group.get("initial_lr", group["lr"])) for group in groups}
-    if len(held) != 1 or not any(state.values()) or math.isclose(*held, float(built)):
-        return None
-    return float(built), *held
 
+    def __init__(
+        self, optimizer: Any, scheduler: Any, built: Anatomy, momentum: np.ndarray
+    ) -> None:
+        self.optimizer, self.scheduler = optimizer, inside_of(scheduler)
+        self.built, self.moved = built, momentum
+        self.groups = groups_of(optimizer)
+        self.names = group_names(self.groups)
+        self.rates = [rate_of(group) for group in self.groups]
+        known = leaves(self.scheduler)
+        self.inside = [leaf for leaf in known if type(leaf).__module__ == TORCH]
+        self.rewriters = [leaf for leaf in self.inside if type(leaf).__name__ in _REWRITERS]
+        self.others = [
+            leaf for leaf in self.inside if leaf not in self.rewriters and hasattr(leaf, "base_lrs")
+        ]
+        self.defaults = getattr(optimizer, "defaults", {})
+        self.used = any(getattr(optimizer, "state", {}).values())
+        self.stepped = getattr(optimizer, "_opt_called", False)
 
-# They compute the LR from its base at every step, whatever others have made of it.
-_FROM_THE_BASE = ("CosineAnnealingWarmRestarts", "CyclicLR", "LambdaLR", "OneCycleLR")
+    def findings(self) -> Iterator[Finding]:
+        """One for each thing that is wrong."""
+        yield from self._groups_unknown()
+        yield from self._parted()
+        yield from self._loaded()
+        yield from self._overwritten()
+        yield from self._stale()
+        yield from self._rewritten()
+        yield from self._flattened()
+        yield from self._stepped_before()
+        yield from self._momentum()
 
+    def _groups_unknown(self) -> Iterator[Finding]:
+        for leaf in leaves(self.scheduler):
+            bases = getattr(leaf, "base_lrs", None) or getattr(leaf, "base_values", None)
+            if not isinstance(bases, list | tuple) or len(bases) in (0, len(self.groups)):
+                continue
+            g = min(len(bases), len(self.groups) - 1)
+            message = (
+                f"the optimizer has {len(self.groups)} groups and {type(leaf).__name__} knows "
+                f"{len(bases)}: a group that was added after it was built is not scheduled, and "
+                f"newer versions of torch fail at the step"
+            )
+            mend = "add every group before building the scheduler, or build it anew afterwards"
+            yield Finding("groups-added", 0, g, self.rates[g], message, mend)
+            return
 
-def _overwritten(scheduler: Any) -> tuple[tuple[str, ...], str] | None:
-    if type(scheduler).__name__ != "ChainedScheduler" or not _is_torch(scheduler):
-        return None
-    names = [type(each).__name__ for each in scheduler._schedulers]
-    by = [name for name in names if name in _FROM_THE_BASE]
-    if len(names) < 2 or not by:
-        return None
-    others = list(names)
-    others.remove(by[-1])
-    return tuple(others), by[-1]
+    def _parted(self) -> Iterator[Finding]:
+        owner = getattr(self.scheduler, "optimizer", None)
+        written = getattr(owner, "param_groups", self.groups)
+        if not {id(group) for group in self.groups}.isdisjoint(map(id, written)):
+            return
+        used = ", ".join(type(each.optimizer).__name__ for each in stepping(self.optimizer, ""))
+        message = (
+            f"the scheduler writes into the groups of {type(owner).__name__}, and the updates are "
+            f"made by {used}, whose groups are others: they stay at {self.rates[0]:.4g}"
+        )
+        mend = (
+            "load_state_dict of a wrapper may replace the inner groups: build the scheduler on the "
+            "optimizer inside, or set wrapper.param_groups = inner.param_groups again"
+        )
+        yield Finding("groups-parted", 0, 0, self.rates[0], message, mend)
 
+    def _loaded(self) -> Iterator[Finding]:
+        """A checkpoint has put another LR there than the optimizer was built with.
 
-def _stale(scheduler: Any, groups: list[dict]) -> tuple:
-    said = getattr(scheduler, "_last_lr", None) if _is_torch(scheduler) else None
-    if said is None or len(said) != len(groups):
-        return ()
-    pairs = [(float(group["lr"]), float(last)) for group, last in zip(groups, said, strict=True)]
-    return tuple(
-        (g, lr, last)
-        for g, (lr, last) in enumerate(pairs)
-        if not (math.isclose(lr, last, rel_tol=1e-6) or (math.isnan(lr) and math.isnan(last)))
-    )
+        It has a state and has not been stepped since the scheduler was built, which begins anew.
+        """
+        built, held = self.defaults.get("lr"), {base_of(group) for group in self.groups}
+        anew = getattr(self.scheduler, "last_epoch", 0) == 0 and not self.stepped
+        if self.rewriters or built is None or not (anew and self.used) or len(held) != 1:
+            return
+        (lr,) = held
+        if math.isclose(lr, float(built)):
+            return
+        message = (
+            f"the optimizer was built with an LR of {float(built):.4g} and holds {lr:.4g}, and the "
+            f"scheduler begins anew: load_state_dict puts the checkpoint's LR into the groups"
+        )
+        mend = (
+            "if the new LR is meant, set group['lr'] and drop group['initial_lr'] after loading "
+            "and before building the scheduler"
+        )
+        yield Finding("loaded-lr", 0, 0, self.rates[0], message, mend)
 
+    def _overwritten(self) -> Iterator[Finding]:
+        for chain in _chains(self.scheduler):
+            children = list(chain._schedulers)
+            forgetful = [each for each in children if _forgets(self.optimizer, each)]
+            if len(children) < 2 or not forgetful:
+                continue
+            by = forgetful[-1]
+            others = ", ".join(type(each).__name__ for each in children if each is not by)
+            message = (
+                f"{type(by).__name__} computes the LR from its base at every step, so that "
+                f"{others} beside it in the ChainedScheduler has no lasting effect"
+            )
+            mend = (
+                "chain only schedulers that go on from the present LR, or multiply shapes: "
+                "lrcourse.schedules, restarts(50) * multistep([30, 60], 0.1)"
+            )
+            yield Finding("no-effect", 0, None, math.nan, message, mend)
+            return
 
-def _is_torch(scheduler: Any) -> bool:
-    return any(kind.__module__ == TORCH for kind in type(scheduler).__mro__)
+    def _stale(self) -> Iterator[Finding]:
+        ours = isinstance(self.scheduler, torch_schedulers.LRScheduler)
+        said = getattr(self.scheduler, "_last_lr", None) if ours else None
+        if said is None or len(said) != len(self.groups):
+            return
+        pairs = [(lr, float(last)) for lr, last in zip(self.rates, said, strict=True)]
+        stale = np.flatnonzero([not _same(*pair) for pair in pairs]).tolist()
+        if not stale:
+            return
+        lr, last = pairs[stale[0]]
+        message = (
+            f"the optimizer holds an LR of {lr:.4g} and its scheduler says {last:.4g} "
+            f"(get_last_lr){which(self.names, stale)}: update 0 uses {lr:.4g}"
+        )
+        mend = (
+            "after a restart load the optimizer's state as well as the scheduler's; and let one "
+            "scheduler alone write the LR (several: SequentialLR or ChainedScheduler)"
+        )
+        yield Finding("stale-lr", 0, stale[0], lr, message, mend)
 
+    def _rewritten(self) -> Iterator[Finding]:
+        found: dict[int, tuple[float, float]] = {}
+        for leaf in self.others if self.rewriters else ():
+            for g, (base, group) in enumerate(zip(leaf.base_lrs, self.groups, strict=False)):
+                now = float(group.get("initial_lr", base))
+                if not _same(float(base), now):
+                    found.setdefault(g, (float(base), now))
+        if not found:
+            return
+        by, (g, (base, now)) = type(self.rewriters[-1]).__name__, next(iter(found.items()))
+        message = (
+            f"{by} has rewritten initial_lr from {base:.4g} to {now:.4g}"
+            f"{which(self.names, list(found))}, so the part before it starts at "
+            f"{self.rates[g]:.4g}, in proportion to that"
+        )
+        mend = (
+            f"{by} brings its own warmup: use it alone, or build it before the other parts, or "
+            f"follow the warmup by CosineAnnealingLR"
+        )
+        yield Finding("base-rewritten", 0, g, self.rates[g], message, mend)
 
-def _rewritten(inside: list, rewriters: list, groups: list[dict]) -> tuple:
-    if not rewriters:
-        return ()
-    found = {}
-    for leaf in inside:
-        if leaf in rewriters or not hasattr(leaf, "base_lrs"):
-            continue
-        for g, (base, group) in enumerate(zip(leaf.base_lrs, groups, strict=False)):
-            now = float(group.get("initial_lr", base))
-            if not math.isclose(float(base), now, rel_tol=1e-6):
-                found.setdefault(g, (g, float(base), now, type(rewriters[-1]).__name__))
-    return tuple(found.values())
+    def _flattened(self) -> Iterator[Finding]:
+        """A scheduler gave one LR to groups that were surely, or most likely, to differ.
 
-
-def _flattened(inside: list, rewriters: list, groups: list[dict]) -> str:
-    """The scheduler that gave one LR to groups that were surely, or most likely, to differ.
-
-    Surely: another scheduler still knows their different LRs. Most likely: the groups have equal
-    options otherwise, and why else should there be several?
-    """
-    if len(groups) < 2:
-        return ""
-    for leaf in rewriters:
-        tops = getattr(leaf, "max_lrs", None) or [group.get("max_lr") for group in groups]
-        if len({float(top) for top in tops if top is not None}) != 1:
-            continue
-        others = [each for each in inside if each not in rewriters and hasattr(each, "base_lrs")]
-        known = any(len({float(base) for base in each.base_lrs}) > 1 for each in others)
+        Surely: another scheduler still knows their different LRs. Most likely: the groups have
+        equal options otherwise, and why else should there be several?
+        """
+        known = any(len(set(map(float, each.base_lrs))) > 1 for each in self.others)
         options = [
             {name: repr(value) for name, value in group.items() if name not in _PASSED_OVER}
-            for group in groups
+            for group in self.groups
         ]
-        if known or all(each == options[0] for each in options):
-            return type(leaf).__name__
-    return ""
+        if len(self.groups) < 2 or not (known or all(each == options[0] for each in options)):
+            return
+        for leaf in self.rewriters:
+            tops = getattr(leaf, "max_lrs", None) or [group.get("max_lr") for group in self.groups]
+            if len({float(top) for top in tops if top is not None}) != 1:
+                continue
+            by = type(leaf).__name__
+            message = (
+                f"{by} was given one max_lr, so all {len(self.groups)} groups have one LR "
+                f"({self.rates[0]:.4g} at update 0); the rates that the groups were built with are "
+                f"gone"
+            )
+            mend = f"give {by} a list with one max_lr for each group"
+            yield Finding("groups-flattened", 0, 1, self.rates[0], message, mend)
+            return
+
+    def _stepped_before(self) -> Iterator[Finding]:
+        made, length = self.built.position, self.built.length
+        spent = length is not None and made >= length
+        # An optimizer without a state may have been resumed: only a schedule that is over is told.
+        stateful = type(self.optimizer).__name__ != "SGD" or any(map(momentum_of, self.groups))
+        if not made or self.stepped or self.used or not (spent or stateful):
+            return
+        over = f", and its {length:g} steps are over" if spent else ""
+        message = (
+            f"the scheduler has been stepped {made} times{over}, but the optimizer has made no "
+            f"update: the training starts at an LR of {self.rates[0]:.4g}"
+        )
+        mend = (
+            "build a new optimizer and scheduler after drawing or trying out a schedule (trace "
+            "does not use it up); when resuming, load the optimizer's state, too"
+        )
+        yield Finding("stepped-before", 0, 0, self.rates[0], message, mend)
+
+    def _momentum(self) -> Iterator[Finding]:
+        built = momentum_of(self.defaults)
+        for leaf in self.rewriters:
+            differs = np.abs(self.moved - built) > 1e-9
+            low, high, by_default = _cycle(leaf, self.groups)
+            meant = low <= built <= high and not (by_default and type(leaf).__name__ == "CyclicLR")
+            if not leaf.cycle_momentum or meant or not differs.any():
+                continue
+            t = int(differs.any(1).argmax())
+            g = int(differs[t].argmax())
+            by, value = type(leaf).__name__, float(self.moved[t, g])
+            message = (
+                f"{by} moves the momentum between {low:g} and {high:g}, and the optimizer was "
+                f"given {built:g}: it is {value:.4g} at update {t}"
+            )
+            mend = (
+                f"give {by} cycle_momentum=False, or base_momentum and max_momentum as you want "
+                f"them"
+            )
+            yield Finding("momentum", t, g, value, message, mend)
 
 
-def _cycle(leaf: Any, groups: list[dict]) -> tuple[str, float, float, bool]:
+def _same(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=1e-6) or (math.isnan(one) and math.isnan(other))
+
+
+def _cycle(leaf: Any, groups: Sequence[Group]) -> tuple[float, float, bool]:
+    """The momentum's lowest and highest, and whether they are the scheduler's own choice."""
+    low = min((float(g["base_momentum"]) for g in groups if "base_momentum" in g), default=math.nan)
+    high = max((float(g["max_momentum"]) for g in groups if "max_momentum" in g), default=math.nan)
     usual = inspect.signature(type(leaf)).parameters
-    low = [float(group["base_momentum"]) for group in groups if "base_momentum" in group]
-    high = [float(group["max_momentum"]) for group in groups if "max_momentum" in group]
-    low, high = min(low, default=math.nan), max(high, default=math.nan)
     by_default = (low, high) == (usual["base_momentum"].default, usual["max_momentum"].default)
-    return type(leaf).__name__, low, high, by_default
+    return low, high, by_default
+
+
+def _chains(scheduler: Any) -> Iterator[Any]:
+    """The chained schedulers in it, itself included."""
+    if isinstance(scheduler, torch_schedulers.ChainedScheduler):
+        yield scheduler
+    for child in getattr(scheduler, "_schedulers", ()):
+        yield from _chains(child)
+
+
+def _forgets(optimizer: Any, scheduler: Any) -> bool:
+    """Whether it writes the same LR at each step, whatever others have made of the one before.
+
+    Two copies are stepped, one of them from an LR that is another before each step.
+    """
+    with contextlib.suppress(Exception):  # a foreign scheduler may raise anything
+        pairs = [twins(optimizer, scheduler) for _ in range(2)]
+        groups = [groups_of(copied) for copied, _ in pairs]
+        for _ in range(STEPS_TRIED):
+            for group in groups[1]:
+                group["lr"] = group["lr"] + 1.0
+            for copied, copied_scheduler in pairs:
+                copied.step()
+                copied_scheduler.step()
+            written = [[rate_of(group) for group in each] for each in groups]
+            if written[0] != written[1]:
+                return False
+        return True
+    return False

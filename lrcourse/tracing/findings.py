@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lrcourse.support.checks import each, kind
@@ -42,7 +42,18 @@ class Finding:
 
 
 class Findings(tuple[Finding, ...]):
-    """The findings in order of their update; prints them, or "nothing found"."""
+    """The findings in order of their update; prints them, or "nothing found".
+
+    Example:
+        >>> from lrcourse import schedules, tracing
+        >>> findings = tracing.lint(schedules.cosine(300), updates=100)
+        >>> findings.codes
+        ('ends-late',)
+        >>> [finding.update for finding in findings]
+        [99]
+        >>> print(tracing.Findings())
+        nothing found
+    """
 
     __slots__ = ()
 
@@ -60,3 +71,13 @@ class Findings(tuple[Finding, ...]):
 
     def __repr__(self) -> str:
         return f"<Findings: {', '.join(self.codes)}>" if self else "<Findings: nothing found>"
+
+
+def which(names: Sequence[str], groups: Sequence[int]) -> str:
+    """Some of the groups in words: nothing where there is only one at all."""
+    if len(names) == 1:
+        return ""
+    if len(groups) == len(names):
+        return f" in all {len(groups)} groups"
+    more = f" and {len(groups) - 3} more" if len(groups) > 3 else ""
+    return f" in {', '.join(names[g] for g in groups[:3])}{more}"

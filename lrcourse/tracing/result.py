@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrcourse.tracing.anatomy import Anatomy
-from lrcourse.tracing.condition import Condition
+from lrcourse.tracing.findings import Finding
 
 if TYPE_CHECKING:
     import os
@@ -46,7 +46,8 @@ class Trace:
     title: str = ""
     changes_at: int | None = None  # for rates that never change: when they would have
     anatomy: Anatomy = field(default_factory=lambda: Anatomy("", ()))
-    condition: Condition = field(default_factory=Condition)
+    bases: tuple[float, ...] = ()  # the LR that each group starts from
+    before: tuple[Finding, ...] = ()  # what was wrong before the first update
 
     @property
     def updates(self) -> int:

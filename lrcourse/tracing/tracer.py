@@ -19,15 +19,24 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import torch
 
-from lrcourse.recorder import Recorder, group_names, groups_of, is_optimizer, share_groups, stepping
+from lrcourse.recorder import (
+    Recorder,
+    base_of,
+    group_names,
+    groups_of,
+    is_optimizer,
+    share_groups,
+    stepping,
+)
 from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.rules import plateau
 from lrcourse.support.checks import shown, whole
 from lrcourse.tracing.anatomy import Anatomy, anatomy, inside_of, on_clock
 from lrcourse.tracing.checks import examine
-from lrcourse.tracing.condition import Condition, condition
+from lrcourse.tracing.condition import Condition
 from lrcourse.tracing.findings import Finding, Findings
 from lrcourse.tracing.log import Log
 from lrcourse.tracing.result import Trace
@@ -71,6 +80,14 @@ def trace(
         A ``Trace``. An error inside the scheduler ends it there and is told in ``error``, a
         warning in ``notes``.
 
+    Example:
+        >>> import torch
+        >>> from lrcourse import tracing
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=0.1)
+        >>> scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+        >>> tracing.trace(optimizer, scheduler, 3).lr.tolist()
+        [[0.1], [0.05], [0.025]]
+
     Raises:
         TypeError: for things that cannot be traced, saying what can.
         ValueError: for arguments that cannot be meant, saying what would be right.
@@ -79,7 +96,7 @@ def trace(
     updates = _COUNT("trace", "updates", updates)
     every = _updates_per_step(when, updates_per_epoch)
     groups, inside = groups_of(optimizer), inside_of(scheduler)
-    built, state = anatomy(scheduler, groups), condition(optimizer, scheduler)
+    built = anatomy(scheduler, groups)
     names = group_names(groups)
     with undisturbed() as notes:
         copied, scheduler_copy, inside_copy = twins(optimizer, scheduler, inside)
@@ -90,9 +107,9 @@ def trace(
         told = tuple(dict.fromkeys(notes))
         still = error is None and len(lr) > 1 and bool((lr == lr[0]).all())
         changes_at = first_change(scheduler_copy, copied, -(-updates // every)) if still else None
-    if clock is not None:
-        name = type(scheduler).__name__
-        built = on_clock(built, clock.read(every), name)
+        if clock is not None:
+            built = on_clock(built, clock.read(every), type(scheduler).__name__)
+        before = tuple(Condition(optimizer, scheduler, built, momentum).findings())
     return Trace(
         lr=lr,
         momentum=momentum,
@@ -105,7 +122,8 @@ def trace(
         title=f"{built.name} on {type(optimizer).__name__}",
         changes_at=changes_at,
         anatomy=built,
-        condition=state,
+        bases=tuple(map(base_of, groups)),
+        before=before,
     )
 
 
@@ -120,11 +138,26 @@ def lint(
 ) -> Findings:
     """What looks wrong in a schedule, each finding with the update, the value and the mend.
 
-    ``lint(optimizer, scheduler, updates)``, ``lint(shape, updates=...)``, ``lint(trace)`` or
-    ``lint(log)``. ``updates`` is the length of the whole training (of what is left of it), and the
-    other arguments are those of ``trace``. See ``lrcourse.tracing.checks`` for what is looked
-    for and from which size on. Findings are hints: each is
-    something that has cost people a training run, and may still be meant.
+    `lint(optimizer, scheduler, updates)`, `lint(shape, updates=...)`, `lint(trace)` or `lint(log)`.
+    Findings are hints: each is something that has cost people a training run, and may still be
+    meant. See `lrcourse.tracing.checks` for what is looked for and from which size on.
+
+    Args:
+        subject: an optimizer, or else a shape, a trace or a record, which needs no scheduler.
+        scheduler: as for `trace`.
+        updates: the length of the whole training (of what is left of it).
+        when: as for `trace`; so are `updates_per_epoch` and `metrics`.
+
+    Example:
+        >>> from lrcourse import schedules, tracing
+        >>> print(tracing.lint(schedules.cosine(100), updates=100))
+        nothing found
+        >>> tracing.lint(schedules.warmup(10, start=0).then(schedules.cosine(90)), updates=100)
+        <Findings: zero-start>
+
+    Raises:
+        TypeError: for what is none of these.
+        ValueError: for a length that is missing or cannot be meant.
     """
     if isinstance(subject, Trace):
         return examine(subject)
@@ -154,23 +187,52 @@ def lint(
 def record(optimizer: torch.optim.Optimizer) -> Log:
     """A recorder of the LR and momentum that each update uses, for any training loop.
 
-    ``with record(optimizer) as log: train()``, then ``log.lr``, ``log.momentum``, ``lint(log)``
-    and ``log.against(shape or trace)``.
+    `with record(optimizer) as log: train()`, then `log.lr`, `log.momentum`, `lint(log)` and
+    `log.against(shape or trace)`.
+
+    Example:
+        >>> import torch
+        >>> from lrcourse import schedules, tracing
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=0.1)
+        >>> scheduler = schedules.to_torch(schedules.linear(4), optimizer)
+        >>> with tracing.record(optimizer) as log:
+        ...     for _ in range(4):
+        ...         optimizer.step()
+        ...         scheduler.step()
+        >>> print(log.against(schedules.linear(4)))
+        nothing found
+
+    Raises:
+        TypeError: for what is no optimizer.
+        ValueError: for an optimizer whose groups have no LR.
     """
     return Log(optimizer)
 
 
 def _as_trace(log: Recorder, every: int) -> Trace:
     return Trace(
-        lr=log.lr,
+        lr=_filled(log.lr, log.absent),
         momentum=log.momentum,
         names=log.names,
         asked=len(log),
         every=every,
         title="record",
         anatomy=Anatomy("the schedule", ()),
-        condition=Condition(bases=getattr(log, "bases", ())),
+        bases=getattr(log, "bases", ()),
     )
+
+
+def _filled(lr: np.ndarray, absent: np.ndarray) -> np.ndarray:
+    """The LR with those that a group would have had in updates in which it took no part.
+
+    It is the one before, or else the first; 0 where it never took part.
+    """
+    if not len(lr):
+        return lr
+    known = np.where(absent, -1, np.arange(len(lr))[:, None])
+    last = np.maximum.accumulate(known, axis=0)
+    at = np.where(last < 0, (~absent).argmax(0), last)
+    return np.where(absent.all(0), 0.0, np.take_along_axis(lr, at, axis=0))
 
 
 # -- checking -----------------------------------------------------------------------------------

@@ -40,6 +40,13 @@ class Fraction:
         self.scheduler.step(self.made / self.per_epoch)
 
 
+class Recursive(ls.LRScheduler):
+    """Goes on from the present LR, and so may be chained."""
+
+    def get_lr(self):
+        return [group["lr"] * 0.99 for group in self.optimizer.param_groups]
+
+
 class OneMaximum(ls.LRScheduler):
     def get_lr(self):
         return [0.05 * (1 + np.cos(np.pi * self.last_epoch / N)) for _ in self.base_lrs]
@@ -107,6 +114,36 @@ WRONG = [
         ),
         N,
     ),
+    (
+        "no-effect",
+        0.1,
+        chained(
+            lambda o: ls.LambdaLR(o, lambda t: 0.95**t),
+            lambda o: ls.LinearLR(o, 0.1, total_iters=5),
+        ),
+        N,
+    ),
+    (
+        "no-effect",
+        0.1,
+        chained(lambda o: ls.ExponentialLR(o, 0.95), lambda o: OneMaximum(o)),
+        N,
+    ),
+    (
+        "no-effect",
+        0.1,
+        lambda o: ls.SequentialLR(
+            o,
+            [
+                ls.LinearLR(o, 0.1, total_iters=5),
+                ls.ChainedScheduler(
+                    [ls.CosineAnnealingWarmRestarts(o, 95), ls.ExponentialLR(o, 0.95)]
+                ),
+            ],
+            [5],
+        ),
+        N,
+    ),
     # stepped several times
     ("rise-after-end", 0.1, lambda o: Times(ls.CosineAnnealingLR(o, 1000), 8), 1000),
     ("ends-early", 0.1, lambda o: Times(ls.PolynomialLR(o, 1000), 8), 1000),
@@ -146,6 +183,19 @@ RIGHT = [
         chained(lambda o: ls.LinearLR(o, 0.1, total_iters=5), lambda o: ls.ExponentialLR(o, 0.95)),
         N,
     ),
+    (0.1, chained(lambda o: ls.ConstantLR(o, 0.1, 5), lambda o: ls.MultiStepLR(o, [50])), N),
+    (0.1, chained(lambda o: ls.CosineAnnealingLR(o, N), lambda o: Recursive(o)), N),
+    (
+        0.1,
+        chained(
+            lambda o: ls.SequentialLR(
+                o, [ls.LinearLR(o, 0.1, total_iters=5), ls.CosineAnnealingLR(o, N - 5)], [5]
+            ),
+            lambda o: ls.ExponentialLR(o, 0.99),
+        ),
+        N,
+    ),
+    (0.1, chained(lambda o: ls.LambdaLR(o, lambda t: 0.95**t)), N),
     (0.1, lambda o: Times(ls.CosineAnnealingLR(o, 8000), 8), 1000),
     (0.1, lambda o: Times(ls.CosineAnnealingLR(o, N), 1), N),
     (0.1, lambda o: Fraction(ls.CosineAnnealingWarmRestarts(o, 5), 10), N),

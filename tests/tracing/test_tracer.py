@@ -301,7 +301,7 @@ def test_a_record_without_updates_agrees_with_nothing():
         pass
     assert log.against(s.cosine(10)).codes == ("length",)
     assert tracing.lint(log).codes == ("no-updates",)
-    with pytest.raises(ValueError, match="updates_per_epoch is a number from 1 on, not 0"):
+    with pytest.raises(ValueError, match="updates_per_epoch must be a whole number >= 1; got 0"):
         log.against(s.cosine(10), updates_per_epoch=0)
 
 

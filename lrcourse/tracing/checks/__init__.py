@@ -31,7 +31,8 @@ numbers in capitals stand in `checks.rates`, `checks.lengths` and `checks.meanin
     stale-lr          the groups hold another LR than the scheduler says
     stepped-before    the scheduler has been stepped, and the optimizer has not
 
-and from comparing a record (`lrcourse.tracing.log`): lag, scale, skipped, differs, length.
+and from comparing a record (`lrcourse.tracing.log`): lag, scale, pace, skipped, differs,
+length.
 
 What a known scheduler does by design is no finding: restarts, cycles, milestones, a warmup of any
 length, a 1cycle that moves the momentum around the one given. Jumps are looked for where one
@@ -40,13 +41,13 @@ scheduler hands over to another and in functions whose design is not known.
 
 from __future__ import annotations
 
-from lrcourse.tracing.checks import condition, lengths, meanings, rates
+from lrcourse.tracing.checks import lengths, meanings, rates
 from lrcourse.tracing.findings import Findings
 from lrcourse.tracing.result import Trace
 
-CHECKS = (*rates.CHECKS, *meanings.CHECKS, *lengths.CHECKS, *condition.CHECKS)
+CHECKS = (*rates.CHECKS, *meanings.CHECKS, *lengths.CHECKS)
 
 
 def examine(trace: Trace) -> Findings:
-    """Every finding of every check."""
-    return Findings(finding for check in CHECKS for finding in check(trace))
+    """Every finding of every check, and what was wrong before the trace."""
+    return Findings([*(finding for check in CHECKS for finding in check(trace)), *trace.before])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lrcourse.tracing.checks.rates import by_step, total_steps
+from lrcourse.tracing.checks.rates import by_step, frozen, total_steps
 from lrcourse.tracing.findings import Finding
 from lrcourse.tracing.result import Trace
 
@@ -35,7 +35,8 @@ def ends_early(trace: Trace) -> Iterator[Finding]:
         yield from _vanishes(trace, steps, total)
         return
     last = [part for part in trace.anatomy.parts if part.stop == math.inf]
-    share = LONG_MILESTONES if all(part.stepwise for part in last) else LONG
+    stepwise = all(part.stepwise for part in last if part.end == length)
+    share = LONG_MILESTONES if stepwise else LONG
     falls = (steps[-1] < 0.999 * steps.max(0)).any() or any(part.rebounds for part in last)
     zero = len(steps) == total - position and (steps[max(math.ceil(length) - position, 0) :] == 0)
     zero = zero is not False and zero.size > 0 and bool(zero.all())
@@ -52,7 +53,7 @@ def ends_early(trace: Trace) -> Iterator[Finding]:
 
 
 def _vanishes(trace: Trace, steps: np.ndarray, total: int) -> Iterator[Finding]:
-    gone = (np.abs(steps) <= VANISHED * steps.max(0)) & (steps.max(0) > 0)
+    gone = (np.abs(steps) <= VANISHED * steps.max(0)) & (steps.max(0) > 0) & ~frozen(steps)
     # for good: no later step is above the limit
     gone = np.flip(np.flip(gone, 0).cumprod(0), 0).astype(bool).any(1)
     if not gone.any():

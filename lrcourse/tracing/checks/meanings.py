@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from lrcourse.tracing.checks.lengths import FEWEST_STEPS, ends_late
-from lrcourse.tracing.checks.rates import RISE, by_step, total_steps, where, which
-from lrcourse.tracing.findings import Finding
+from lrcourse.tracing.checks.rates import RISE, by_step, total_steps, where
+from lrcourse.tracing.findings import Finding, which
 from lrcourse.tracing.result import Trace
 
 SMALL_FACTOR = 0.1  # of the LR given, at its highest
@@ -35,7 +35,7 @@ def above(trace: Trace) -> Iterator[Finding]:
         value = float(steps[k, g])
         message = (
             f"{part.name} is meant to be at its highest at an LR of {part.peaks[g]:.4g}, and rises "
-            f"to {value:.4g} at {where(trace, k * trace.every)}{which(trace, groups)}"
+            f"to {value:.4g} at {where(trace, k * trace.every)}{which(trace.names, groups)}"
         )
         mend = (
             "where a decay is meant, its floor (eta_min, min_lr, base_lr) lies below the LR of "
@@ -78,7 +78,7 @@ def still(trace: Trace) -> Iterator[Finding]:
     ):
         return
     unknown = [part for part in parts if not part.known]
-    bases = np.array(trace.condition.bases)
+    bases = np.array(trace.bases)
     moved = position and len(bases) == steps.shape[1] and not np.allclose(bases, steps[0])
     if moved or (len(unknown) < len(parts) and trace.anatomy.name.startswith("plateau")):
         return
@@ -105,7 +105,7 @@ def still(trace: Trace) -> Iterator[Finding]:
 def factor(trace: Trace) -> Iterator[Finding]:
     """A LambdaLR whose function seems to return a rate, which is multiplied with the rate."""
     steps, parts = by_step(trace), trace.anatomy.parts
-    bases = np.array(trace.condition.bases)
+    bases = np.array(trace.bases)
     if len(parts) != 1 or not (parts[0].factors and parts[0].alone) or trace.anatomy.position:
         return
     if len(steps) < FEWEST_STEPS or len(bases) != steps.shape[1] or trace.error is not None:
@@ -160,4 +160,27 @@ def ends_high(trace: Trace) -> Iterator[Finding]:
     yield Finding("ends-high", trace.updates - 1, 0, value, message, mend)
 
 
-CHECKS = (above, deaf, still, factor, ends_high)
+def one_rate(trace: Trace) -> Iterator[Finding]:
+    """Groups whose base rates differ, and whose rates do not, from the first step on."""
+    bases, steps = np.array(trace.bases), trace.lr[trace.every :]
+    told = any(finding.code == "groups-flattened" for finding in trace.before)
+    if told or len(bases) != trace.lr.shape[1] or len(steps) < 2:
+        return
+    moving = bases > 0
+    some = steps[:, moving]
+    if moving.sum() < 2 or np.ptp(bases[moving]) <= 1e-6 * bases.max() or not (some > 0).any():
+        return
+    if not np.allclose(some, some[:, :1], rtol=1e-6, atol=0):
+        return
+    g = int(np.flatnonzero(moving)[1])
+    value = float(trace.lr[trace.every, g])
+    rates = ", ".join(f"{base:.4g}" for base in bases[:4])
+    message = (
+        f"the groups start from different rates ({rates}), and all have one LR ({value:.4g} at "
+        f"update {trace.every})"
+    )
+    mend = "let the schedule multiply each group's own base rate instead of setting one LR for all"
+    yield Finding("groups-flattened", trace.every, g, value, message, mend)
+
+
+CHECKS = (above, deaf, still, factor, ends_high, one_rate)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
 from lrcourse.tracing.anatomy import Part
-from lrcourse.tracing.findings import Finding
+from lrcourse.tracing.findings import Finding, which
 from lrcourse.tracing.result import Trace
 
 JUMP = 0.2  # of the peak, in one step
@@ -22,6 +22,11 @@ def by_step(trace: Trace) -> np.ndarray:
     return trace.lr[:: trace.every]
 
 
+def frozen(rates: np.ndarray) -> np.ndarray:
+    """Where a group's LR is exactly 0 and another's is not, shape as `rates`: it is held still."""
+    return (rates == 0) & (rates > 0).any(1, keepdims=True)
+
+
 def total_steps(trace: Trace) -> int:
     """Steps of the scheduler in the whole training, those made before the trace included."""
     return trace.anatomy.position + -(-trace.asked // trace.every)
@@ -32,17 +37,6 @@ def where(trace: Trace, update: int) -> str:
     if trace.every == 1:
         return f"update {update}"
     return f"update {update} (step {update // trace.every} of the scheduler)"
-
-
-def which(trace: Trace, groups: Sequence[int]) -> str:
-    """Groups in words: nothing where there is only one."""
-    if len(trace.names) == 1:
-        return ""
-    if len(groups) == len(trace.names):
-        return f" in all {len(groups)} groups"
-    named = [trace.names[g] for g in groups]
-    more = f" and {len(named) - 3} more" if len(named) > 3 else ""
-    return f" in {', '.join(named[:3])}{more}"
 
 
 def error(trace: Trace) -> Iterator[Finding]:
@@ -61,14 +55,12 @@ def error(trace: Trace) -> Iterator[Finding]:
 
 def bad(trace: Trace) -> Iterator[Finding]:
     wrong = ~(np.isfinite(trace.lr) & (trace.lr >= 0))
-    if not trace.anatomy.parts:  # a record: a group that did not exist yet is NaN there
-        wrong &= np.isnan(trace.lr).cumprod(0) == 0
     if not wrong.any():
         return
     t = int(wrong.any(1).argmax())
     groups = np.flatnonzero(wrong[t]).tolist()
     value = float(trace.lr[t, groups[0]])
-    message = f"the LR is {value:.4g} at {where(trace, t)}{which(trace, groups)}"
+    message = f"the LR is {value:.4g} at {where(trace, t)}{which(trace.names, groups)}"
     mend = "a learning rate is a finite number >= 0: let the schedule hold at max(0, ...)"
     yield Finding("bad-lr", t, groups[0], value, message, mend)
 
@@ -84,14 +76,15 @@ def zeros(trace: Trace) -> Iterator[Finding]:
         )
         yield Finding("all-zero", 0, None, 0.0, message, mend)
         return
-    starts = (trace.lr[0] == 0) & (trace.lr > 0).any(0)
+    held = frozen(by_step(trace)[:2]).all(0)  # and not for the first step only, as by a warmup
+    starts = (trace.lr[0] == 0) & (trace.lr > 0).any(0) & ~held
     if not starts.any():
         return
     groups = np.flatnonzero(starts).tolist()
     wasted = int((trace.lr[:, groups[0]] > 0).argmax())
     span = "the first update" if wasted == 1 else f"the first {wasted} updates"
     verb = "changes" if wasted == 1 else "change"
-    message = f"the LR is 0 at update 0{which(trace, groups)}: {span} {verb} nothing"
+    message = f"the LR is 0 at update 0{which(trace.names, groups)}: {span} {verb} nothing"
     mend = (
         "start the warmup above 0: (t + 1) / W in place of t / W, as lrcourse.schedules.warmup(W) "
         "does, or a small start_factor or warmup_lr_init"
@@ -109,8 +102,10 @@ def jumps(trace: Trace) -> Iterator[Finding]:
     beside[:-1] = np.maximum(beside[:-1], rises[1:])
     with np.errstate(invalid="ignore"):
         high = rises > JUMP * np.fmax.reduce(steps, axis=0)
-        found = high & (rises > JUMP_TO_NEIGHBOURS * beside)
+        found = high & (rises > JUMP_TO_NEIGHBOURS * beside) & ~frozen(steps[:-1])
     found[0] = False  # a warmup of one step
+    if not trace.anatomy.parts:  # of a record nothing is known: a return may be meant
+        found &= steps[1:] > (1 + RISE) * np.fmax.accumulate(steps[:-1])
     times = [k + 1 for k in np.flatnonzero(found.any(1)) if _may_jump(trace, int(k) + 1)]
     if not times:
         return
@@ -120,7 +115,7 @@ def jumps(trace: Trace) -> Iterator[Finding]:
     again = f" (the first of {len(times)} such jumps)" if len(times) > 1 else ""
     message = (
         f"the LR jumps from {before:.4g} to {value:.4g} at {where(trace, t)}"
-        f"{which(trace, groups)}{again}"
+        f"{which(trace.names, groups)}{again}"
     )
     mend = (
         "let each part begin at the rate at which the one before it ends (a warmup's length equal "
@@ -168,7 +163,8 @@ def peaks(trace: Trace) -> Iterator[Finding]:
         why, mend = _why_missed(trace, part, steps[:, g])
         message = (
             f"{part.name} leads to a peak of {expected[g]:.4g}, but the LR reaches only "
-            f"{reached[g]:.4g}, at {where(trace, k * trace.every)}{which(trace, groups)}: {why}"
+            f"{reached[g]:.4g}, at {where(trace, k * trace.every)}"
+            f"{which(trace.names, groups)}: {why}"
         )
         yield Finding("peak-missed", k * trace.every, g, float(reached[g]), message, mend)
 
@@ -218,7 +214,7 @@ def rises(trace: Trace) -> Iterator[Finding]:
         message = (
             f"{part.name} ends at step {part.end:g} and rises again after it: the LR is "
             f"{value:.4g} at {where(trace, t)}, and up to {highest:.4g} later"
-            f"{which(trace, groups)}"
+            f"{which(trace.names, groups)}"
         )
         mend = (
             "give it the length of the whole training, or a shape of lrcourse.schedules (through "
