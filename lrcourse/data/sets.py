@@ -26,7 +26,6 @@ from lrcourse.data import digits as scans
 from lrcourse.data.download import fetch, read_checked
 from lrcourse.support import kinds, paths
 from lrcourse.support.checks import (
-    COUNT,
     FLAG,
     PATH,
     TEXT,
@@ -38,6 +37,7 @@ from lrcourse.support.checks import (
     one_of,
     optional,
     shown,
+    whole,
 )
 from lrcourse.support.names import advised
 
@@ -166,15 +166,13 @@ class Data:
         """The same data on another device."""
         return replace(self, **{name: split.to(device) for name, split in self._splits().items()})
 
-    @arguments(n=COUNT)
     def subset(self, n: int) -> Data:
         """The first n training images in a fixed shuffled order; validation and test stay whole.
 
         Any n holds the classes in nearly the proportions of the whole, the same n is the same
         images on every machine, and a smaller n is the beginning of a larger one.
         """
-        if not 1 <= n <= len(self.train):
-            raise ValueError(f"subset: n must be between 1 and {len(self.train)} images; got {n}")
+        n = whole(1, len(self.train))("subset", "n", n)
         first = self.train.take(balanced_order(self.train.y)[:n])
         mark = hashlib.sha256(f"{self.fingerprint} {n}".encode()).hexdigest()[:12]
         return replace(self, train=first, fingerprint=mark)

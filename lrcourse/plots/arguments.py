@@ -43,12 +43,8 @@ def by_name(thing: str, rule: Rule) -> Rule:
 
 def runs(owner: str, name: str, value: object) -> list[History]:
     """Rule: a History, or a list of them, one a seed."""
-    if isinstance(value, History):
-        return [value]
-    histories = each(a_history, least=0)(owner, name, value)
-    if not histories:
-        raise ValueError(f"{owner}: no run to draw: {name} must be a History or a list of them")
-    return histories
+    given = [value] if isinstance(value, History) else value
+    return each(a_history, wanted="a History or a list of them")(owner, name, given)
 
 
 # A lower and an upper number.

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from lrcourse import look
+from lrcourse.support.checks import one_of
 from lrcourse.training.history import History
 
 NAMES = {
@@ -37,8 +38,7 @@ def band(axes: Axes, histories: Seeds, column: str, over: str, *given: str, **op
     without that column.
     """
     for h in histories:
-        if column not in h.epochs:
-            raise ValueError(f"column must be one of {', '.join(h.epochs)}; got {column!r}")
+        one_of(*h.epochs)("figure", "column", column)
     longest = max((h.epochs[over] for h in histories), key=len)
     table = np.full((len(histories), len(longest)), np.nan)
     for row, h in zip(table, histories, strict=True):

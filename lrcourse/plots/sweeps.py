@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from lrcourse import look
 from lrcourse.plots import arguments as given
 from lrcourse.plots import bands
-from lrcourse.support.checks import NUMBER, TEXT, each, kind, optional, shown, such
+from lrcourse.support.checks import NUMBER, TEXT, each, kind, one_of, optional, such
 from lrcourse.sweeps import Run, Runs
 
 _RUNS = such(kind("the Runs of a sweep", Runs), len, "the Runs of a sweep, one at least")
@@ -145,9 +145,7 @@ def _mean(runs: Runs, column: str) -> float:
 
 def _last(run: Run, column: str, if_diverged: float) -> float:
     """The last value of a column, or another number for a run that diverged."""
-    if column not in run.history.epochs:
-        known = ", ".join(run.history.epochs)
-        raise ValueError(f"column must be one of {known}; got {shown(column)}")
+    one_of(*run.history.epochs)("figure", "column", column)
     return run.history.final(column) if run.history.diverged_at is None else if_diverged
 
 

@@ -35,10 +35,7 @@ AT_ONCE = 250  # images in one forward pass
 
 def _nets(owner: str, name: str, value: object) -> list[nn.Module]:
     """Rule: nets, one at least, or what `collect` gave."""
-    given = value.nets if isinstance(value, Taken) else value
-    if isinstance(given, list | tuple) and not given:
-        raise ValueError(f"{owner}: no nets: {name} must have one at least")
-    return each(NET)(owner, name, given)
+    return each(NET)(owner, name, value.nets if isinstance(value, Taken) else value)
 
 
 _MOMENTS = such(

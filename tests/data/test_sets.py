@@ -199,7 +199,7 @@ def test_a_subset_is_a_fixed_balanced_beginning():
     assert len({digits.fingerprint, some.fingerprint, more.fingerprint}) == 3
     assert digits.subset(50).fingerprint == some.fingerprint
     for n in (0, 1245):
-        with pytest.raises(ValueError, match="between 1 and 1244"):
+        with pytest.raises(ValueError, match="from 1 to 1244"):
             digits.subset(n)
 
 

@@ -109,7 +109,9 @@ def test_runs_without_validation_data_have_one_line_less(figure):
 def test_a_panel_needs_runs_and_healthy_runs():
     with pytest.raises(ValueError, match=r"panels\['a'\] must be \(runs, healthy runs\); got"):
         plots.gallery({"a": (SICK,)})
-    with pytest.raises(ValueError, match="no run to draw"):
+    with pytest.raises(
+        ValueError, match=r"panels\[.a.\]\[1\] must have 1 or more values; it has 0"
+    ):
         plots.gallery({"a": (SICK, [])})
     with pytest.raises(ValueError, match="no panel to draw"):
         plots.gallery({})

@@ -48,11 +48,14 @@ REFUSED = [
     (lambda: plots.surface(Ravine(), {"a": path(1.0, 1.0)}, (0, 1)), r"limits\[0\] must be"),
     (
         lambda: plots.compare({"a": history()}, "test_acc"),
-        "column must be one of epoch,",
+        "column must be one of 'epoch', 'update', 'train_loss'; got 'test_acc'",
     ),
-    (lambda: plots.rates(RUNS, "speed"), "column must be one of epoch, .*'speed'"),
+    (lambda: plots.rates(RUNS, "speed"), r"column must be one of 'epoch', .*; got 'speed'"),
     (lambda: plots.rates(Runs([])), r"arms\[''\] must be the Runs of a sweep, one at least"),
-    (lambda: plots.warmup_lengths({0: RUNS}, "speed"), "column must be one of epoch, .*'speed'"),
+    (
+        lambda: plots.warmup_lengths({0: RUNS}, "speed"),
+        r"column must be one of 'epoch', .*; got 'speed'",
+    ),
     (
         lambda: plots.by_seed({"a": {0: 0.0}}, "x", log=True),
         "samples must be above 0 on a log",

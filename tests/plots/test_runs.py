@@ -128,5 +128,5 @@ def test_a_headless_run_keeps_png_and_origin(histories, monkeypatch, tmp_path):
 
 
 def test_nothing_to_draw():
-    with pytest.raises(ValueError, match="no run to draw"):
+    with pytest.raises(ValueError, match="history must have 1 or more values; it has 0"):
         plots.training([])

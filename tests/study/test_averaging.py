@@ -123,7 +123,7 @@ def test_a_vote_puts_the_modes_back():
 
 
 def test_nothing_to_average_or_to_ask():
-    with pytest.raises(ValueError, match="average: no nets: taken must have one"):
+    with pytest.raises(ValueError, match="average: taken must have 1 or more values"):
         averaging.average([], None)
-    with pytest.raises(ValueError, match="ensemble: no nets: nets must have one"):
+    with pytest.raises(ValueError, match="ensemble: nets must have 1 or more values"):
         averaging.ensemble([], images())
