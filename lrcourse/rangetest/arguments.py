@@ -16,9 +16,8 @@ from lrcourse.recorder import groups_of, is_optimizer
 from lrcourse.support import checks
 
 DTYPES = (torch.float16, torch.bfloat16)
-RATE = checks.Number(
-    "a finite number > 0, up to 1e38", lambda v: 0 < v <= 1e38
-)  # float32 ends there
+# float32 ends there.
+RATE = checks.Number("a finite number > 0, up to 1e38", lambda v: 0 < v <= 1e38)
 
 
 def autocast(owner: str, name: str, value: object) -> Any:

@@ -64,8 +64,9 @@ def range_test(
     that a step, a loss or a hook uses: another net, its optimizer, a scheduler, a scaler, an
     average of the weights; of their tensors up to 256 MiB are kept, what is beyond counts as data.
     What stays: what a function collects in lists, dictionaries and variables of its own; attributes
-    of classes; the items of a generator (`RangeTest.consumed` counts them), also where a loader
-    draws on one; and random numbers that a data set draws in workers which outlive an epoch.
+    of classes; the items of a generator or another of Python's own iterators, also where a loader
+    draws on one (`RangeTest.consumed` counts batches); and random numbers that a data set draws in
+    workers which outlive an epoch.
 
     Args:
         net: any module; or a factory `lambda seed: net`, and then each repeat starts from a net

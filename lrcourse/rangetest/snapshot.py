@@ -186,11 +186,11 @@ class Snapshot:
                 tensor.grad = grad
 
         self._undo.append(undo)
-        hooks = tensor._backward_hooks, tensor._post_accumulate_grad_hooks
-        inside = [grad, *hooks, *self._keep_attributes(tensor)]
+        inside = [grad, tensor._backward_hooks, tensor._post_accumulate_grad_hooks]
         if is_traceable_wrapper_subclass(tensor):
             # A quantized tensor, say: its own copy_ may round, the tensors in it do not.
             return inside + [getattr(tensor, name) for name in tensor.__tensor_flatten__()[0]]
+        inside += self._keep_attributes(tensor)
         is_strided = tensor.layout is torch.strided
         with torch.no_grad():
             # A buffer made by expand() shows one number in many places: one place is enough.

@@ -171,7 +171,7 @@ def right_answers(outputs: Any, targets: Any) -> tuple[torch.Tensor, int] | None
         return None
     if targets.shape != outputs.shape[:1] or len(targets) == 0:
         return None
-    return (outputs.argmax(1) == targets).sum(), len(targets)
+    return (outputs.argmax(1) == targets).count_nonzero(), len(targets)
 
 
 def size_of(batch: Any, targets: Any) -> int:
