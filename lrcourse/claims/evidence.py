@@ -37,6 +37,11 @@ class Evidence:
     interval at level 1 - alpha. Exact evidence knows no chance: its effect is the number of
     exceptions, its interval that number. An effect with `ratio=True` is a quotient: positive,
     and neutral at 1. With `symmetric=True` a margin is meant on both sides.
+
+    >>> from lrcourse.claims import Evidence, judge
+    >>> known = Evidence(40, "points", "share", 0.3, "by hand", lambda alpha: (0.25, 0.35))
+    >>> judge("More than a fifth", known, margin=0.2).verdict
+    'holds'
     """
 
     n: int

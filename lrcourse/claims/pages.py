@@ -114,7 +114,15 @@ def page(cell: Callable[[], object] = running_cell) -> Iterator[list[Verdict]]:
 
 
 def made() -> list[Verdict]:
-    """Every claim of this notebook so far, in order; a headless run keeps them as `claims.csv`."""
+    """Every claim of this notebook so far, in order; a headless run keeps them as `claims.csv`.
+
+    >>> from lrcourse.claims import claim, exact, made, page
+    >>> with page():
+    ...     claim("Two and two are four", exact(2 + 2 == 4))
+    ...     [verdict.sentence for verdict in made()]
+    HOLDS | Two and two are four | 1 case, exceptions 0, margin < 1 (exact)
+    ['Two and two are four']
+    """
     return list(_pages[-1].made)
 
 
@@ -149,6 +157,16 @@ def several(k: int) -> Iterator[None]:
     Raises:
         ValueError: k < 2; inside another `several`; at its end if the number of claims made is
             not k. Exact claims need no correction and do not count.
+
+    >>> from lrcourse.claims import claim, page, paired, several
+    >>> gain = paired([0.95, 0.96, 0.94, 0.95, 0.97, 0.96], [0.9] * 6)
+    >>> with page(), several(2):
+    ...     claim("It helps", gain, margin=0)
+    ...     claim("By less than a tenth", gain, below=0.1)
+    HOLDS | It helps | 6 seeds, difference +0.0550 [+0.0346, +0.0754], \
+margin > 0 (paired t, alpha .01/2)
+    HOLDS | By less than a tenth | 6 seeds, difference +0.0550 [+0.0346, +0.0754], \
+margin < 0.1 (paired t, alpha .01/2)
     """
     with _pages[-1].several(k):
         yield

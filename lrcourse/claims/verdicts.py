@@ -46,6 +46,13 @@ class Verdict:
 
     `margin` is the open range (from, to) in which the effect lies if the sentence is true;
     `of` is among how many claims alpha is shared.
+
+    >>> from lrcourse.claims import Verdict, exact, judge
+    >>> verdict = judge("All are even", exact([k % 2 for k in (2, 4, 7)], 0), expect="fails")
+    >>> isinstance(verdict, Verdict), verdict.effect, verdict.differs
+    (True, 1, 'no')
+    >>> print(verdict.line())
+    FAILS (expected) | All are even | 3 cases, exceptions 1, margin < 1 (exact)
     """
 
     verdict: Outcome

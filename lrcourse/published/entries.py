@@ -35,6 +35,13 @@ class Entry:
 
     `decimals` is the number of digits that the source prints after the point. `n` and `sd`
     are None where it gives none. `exact` marks arithmetic, `mark` is a key of `MARKS`.
+
+    >>> from lrcourse.published import MARKS, Entry, get
+    >>> entry = get("d2l.scheduler.constant.test_acc")
+    >>> isinstance(entry, Entry), entry.what, entry.unit, entry.value
+    (True, 'constant 0.3', 'fraction', 0.883)
+    >>> MARKS[entry.mark]
+    "read in the authors' own artefact"
     """
 
     id: str
@@ -104,6 +111,21 @@ def parse(text: str) -> dict[str, Entry]:
     """The entries of a TOML text shaped as numbers.toml, by id.
 
     Raises ValueError for what is incomplete or unknown, naming it.
+
+    >>> from lrcourse.published import parse
+    >>> text = '''
+    ... [metrics]
+    ... loss = { name = "loss", unit = "loss" }
+    ... [[groups]]
+    ... prefix = "paper"
+    ... title = "A net of two layers"
+    ... source = "table 1"
+    ... mark = "A"
+    ... note = "one run"
+    ... runs.sgd = { what = "SGD at 0.1", loss = 0.250 }
+    ... '''
+    >>> {id: str(entry) for id, entry in parse(text).items()}
+    {'paper.sgd.loss': '0.250 [A]'}
     """
     # Decimal, because 0.270 and 0.27 are not the same claim.
     content = tomllib.loads(text, parse_float=Decimal)
@@ -127,7 +149,7 @@ def parse(text: str) -> dict[str, Entry]:
 
 
 def _runs(prefix: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every run with its full name; one without ``what`` is a folder of others."""
+    """Every run with its full name; one without `what` is a folder of others."""
     for name, said in table.items():
         full = f"{prefix}.{name}"
         if not isinstance(said, Mapping):
