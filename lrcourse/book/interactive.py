@@ -1,7 +1,7 @@
 """The interactive figures of the notebooks in the book: the same module, without a kernel.
 
 An output that carries `MIME`, a dictionary of the widget's traits, together with a still figure
-becomes a ``<div class="lrcourse-playground">`` with the state in ``data-state`` and the figure
+becomes a `<div class="lrcourse-playground">` with the state in `data-state` and the figure
 inside. A script at the end of the page replaces the figure by the widget; where scripts are off,
 or where the module fails, the figure stays.
 """
@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import base64
 import json
-from html import escape
 from pathlib import Path
-from typing import Any
 
-from lrcourse.book.text import BookError
+from lrcourse.book.text import BookError, as_html
 from lrcourse.playground.page import MIME
 
 _CLASS = "lrcourse-playground"
@@ -57,7 +55,7 @@ import(MODULE).then(({ default: widget }) => {
 """
 
 
-def playground(state: Any, still: str) -> str:
+def playground(state: object, still: str) -> str:
     """One place for the widget, as HTML on one line.
 
     Raises BookError for a state that is no dictionary or not JSON.
@@ -65,7 +63,7 @@ def playground(state: Any, still: str) -> str:
     if not isinstance(state, dict):
         raise BookError(f"{MIME} must hold a dictionary of traits, not {type(state).__name__}")
     try:
-        said = escape(json.dumps(state, ensure_ascii=False, sort_keys=True, allow_nan=False))
+        said = as_html(json.dumps(state, ensure_ascii=False, sort_keys=True, allow_nan=False))
     except ValueError:
         raise BookError(f"{MIME} holds NaN or infinity, which JSON has no word for") from None
     return f'<div class="{_CLASS}" data-state="{said}">{still}</div>'

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from html import escape
+from collections.abc import Mapping
 from itertools import groupby
+from typing import Any
 
-from nbconvert.filters import strip_ansi
-from nbconvert.filters.datatypefilter import DataTypeFilter
-
-from lrcourse.book.figures import figure
-from lrcourse.book.interactive import playground
-from lrcourse.book.prose import Prose
-from lrcourse.book.text import BookError
+from lrcourse.book.figures import Picture
+from lrcourse.book.formulas import to_mathml
+from lrcourse.book.prose import Fragment, Prose
+from lrcourse.book.text import BookError, as_html, on_one_line
 from lrcourse.playground.page import MIME as PLAYGROUND
 
 # The best form of an output that the page can show comes first.
@@ -26,106 +23,83 @@ _VERDICT = re.compile(
     r"(?: \((?P<expected>expected(?: \w+)?)\))?)"
     r" \| (?P<sentence>.+) \| (?P<evidence>[^|]+)"
 )
-_ACTIVE = ("script", "style", "link", "meta", "base", "iframe", "object", "embed", "form")
+# HTML with one of these shows nothing, or something else, without it.
+_NEEDED = re.compile(r"<(?:script|iframe|svg|math|video|audio|object|embed|canvas)\b", re.I)
+_COLOUR = re.compile(r"\x1b\[[0-?]*+[ -/]*+[@-~]|\x1b[@-Z\\-_]")
+_PRINTED_OVER = re.compile(r"^.*\r(?=[^\n])", re.MULTILINE)
+
+Part = str | Fragment | Picture
 
 
-def stream(output: dict) -> str:
+def stream(text: str, name: str) -> str:
     """What a cell printed: verdicts of claims as such, everything else as it stands."""
-    text = strip_ansi(output.text)
-    kind = "lrcourse-stderr" if output.name == "stderr" else "lrcourse-text"
+    text = _PRINTED_OVER.sub("", _plain(text))
+    kind = "lrcourse-stderr" if name == "stderr" else "lrcourse-text"
     made = []
     for is_verdict, lines in groupby(text.rstrip("\n").split("\n"), key=_VERDICT.fullmatch):
         if is_verdict:
-            made += [_verdict(line) for line in lines]
+            made += [_verdict(found) for line in lines if (found := _VERDICT.fullmatch(line))]
         elif rest := "\n".join(lines).strip("\n"):
             made.append(_pre(rest, kind))
     return "".join(made)
 
 
-def error(output: dict) -> str:
+def error(output: Mapping[str, Any]) -> str:
     """A traceback without the colours of a terminal."""
-    lines = strip_ansi("\n".join(output.traceback)).rstrip()
-    last = strip_ansi(f"{output.ename}: {output.evalue}")
-    return _pre(lines if output.ename in lines else f"{lines}\n{last}".strip(), "lrcourse-error")
+    lines = _plain("\n".join(output["traceback"])).rstrip()
+    last = _plain(f"{output['ename']}: {output['evalue']}")
+    named = output["ename"] in lines
+    return _pre(lines if named else f"{lines}\n{last}".strip(), "lrcourse-error")
 
 
-def data(output: dict, alt: str, prose: Prose) -> str:
+def data(output: Mapping[str, Any], alt: str, prose: Prose) -> Part:
     """The best form of a displayed object that a page without a kernel can show.
 
-    ``alt`` describes a figure in words. Raises BookError for an object that has no such form.
+    `alt` describes a figure in words. Raises BookError for an object that has no such form.
     """
-    given = output.data
-    usable = {form: given[form] for form in given if form != "text/html" or _passive(given[form])}
-    choose = DataTypeFilter(display_data_priority=list(_FORMS))
-    form = next(iter(choose(usable)), None) if usable.keys() & set(_FORMS) else None
-    size = output.get("metadata", {}).get(form, {})
+    given, sizes = output["data"], output.get("metadata", {})
+    form = next((form for form in _FORMS if form in given and _usable(form, given[form])), None)
+    if form is None:
+        raise BookError(f"no text and no image among the forms of an output: {', '.join(given)}")
     if form == PLAYGROUND:
         if "image/png" not in given:
             raise BookError(f"an output with {PLAYGROUND} has no still figure (image/png)")
         # Its text says what the figure shows, settings and outcome.
-        alt = given.get("text/plain", alt)
-        still = figure("image/png", given["image/png"], alt, output.metadata.get("image/png"))
-        return playground(given[form], still)
-    if form is None:
-        raise BookError(f"no text and no image among the forms of an output: {', '.join(given)}")
+        alt, still = given.get("text/plain", alt), given["image/png"]
+        return Picture("image/png", still, alt, sizes.get("image/png", {}), given[form])
     if form == "text/html":
-        return _html(given[form])
+        html = prose.sanitise(given[form], written=False, ids=False)
+        return f'<div class="lrcourse-html">{on_one_line(html.strip())}</div>'
     if form == "text/markdown":
-        return f"\n\n{prose.convert(given[form])}\n\n"
+        return prose.read(given[form], written=False)
     if form == "text/latex":
-        tex = given[form].strip().strip("$").removeprefix(r"\displaystyle")
-        return f"\n\n{prose.convert(f'$${tex.strip()}$$')}\n\n"
+        tex = " ".join(given[form].strip().strip("$").removeprefix(r"\displaystyle").split())
+        return f'<p><span class="lrcourse-math">{to_mathml(tex, display=True)}</span></p>'
     if form == "text/plain":
-        return _pre(strip_ansi(given[form]), "lrcourse-text")
-    return figure(form, given[form], alt, size)
+        return _pre(_plain(given[form]), "lrcourse-text")
+    return Picture(form, given[form], alt, sizes.get(form, {}))
 
 
-def _verdict(line: str) -> str:
-    found = _VERDICT.fullmatch(line)
+def _usable(form: str, value: object) -> bool:
+    """Whether a page can show a form; a plot that needs a script has another one."""
+    return form != "text/html" or not _NEEDED.search(str(value))
+
+
+def _plain(text: str) -> str:
+    return _COLOUR.sub("", text)
+
+
+def _verdict(found: re.Match[str]) -> str:
     kind = found["verdict"].lower()
     if found["expected"] not in (None, "expected"):
         kind += " lrcourse-unexpected"
     return (
         f'<div class="lrcourse-verdict lrcourse-{kind}">'
-        f'<p><strong class="lrcourse-badge">{escape(found["said"])}</strong> '
-        f"{_inline(found['sentence'])}</p>"
-        f'<p class="lrcourse-evidence">{_inline(found["evidence"])}</p></div>'
+        f'<p><strong class="lrcourse-badge">{as_html(found["said"])}</strong> '
+        f"{as_html(found['sentence'])}</p>"
+        f'<p class="lrcourse-evidence">{as_html(found["evidence"])}</p></div>'
     )
 
 
 def _pre(text: str, kind: str) -> str:
-    return f'<pre class="{kind}">{_inline(text)}</pre>'
-
-
-def _inline(text: str) -> str:
-    # Markdown ends a block of HTML at a blank line: line ends are written as references.
-    return escape(text).replace("\n", "&#10;")
-
-
-def _passive(html: str) -> bool:
-    """Whether HTML shows something without a script; a plot that needs one has another form."""
-    return "<script" not in html.lower() and "<iframe" not in html.lower()
-
-
-def _html(html: str) -> str:
-    from bs4 import BeautifulSoup
-
-    soup = BeautifulSoup(html, "html.parser")
-    for element in soup.find_all(_ACTIVE):
-        element.decompose()
-    for element in soup.find_all(True):
-        for name in list(element.attrs):
-            if name.lower().startswith("on") or name == "border":
-                del element[name]
-        if str(element.get("src", "data:")).partition(":")[0] != "data":
-            raise BookError(
-                f"an HTML output asks for {element['src']}, and the book holds everything itself"
-            )
-    for table in soup.find_all("table"):
-        if not table.find_parent("table"):
-            table.wrap(soup.new_tag("div", attrs={"class": "table-wrapper"}))
-    return f'<div class="lrcourse-html">{"&#10;".join(_lines(str(soup)))}</div>'
-
-
-def _lines(html: str) -> Iterator[str]:
-    yield from html.strip().split("\n")
+    return f'<pre class="{kind}">{as_html(text)}</pre>'

@@ -1,12 +1,12 @@
-"""The preprocessor that turns the notebooks into chapters of an mdBook: ``mdbook-lrcourse``.
+"""The preprocessor that turns the notebooks into chapters of an mdBook: `mdbook-lrcourse`.
 
-mdBook calls it twice: as ``mdbook-lrcourse supports html``, and then with a context and the book
+mdBook calls it twice: as `mdbook-lrcourse supports html`, and then with a context and the book
 as JSON on its standard input. It answers with the book as JSON. What the context says in the
 table [preprocessor.lrcourse] of book.toml:
 
-- ``file-url``: address of a file of the repository with ``{path}`` in it. Without it, a link to a
+- `file-url`: address of a file of the repository with `{path}` in it. Without it, a link to a
   file outside the book keeps its text and says which file is meant.
-- ``playground``: path of the interactive figures' module, from the root of the book (default: the
+- `playground`: path of the interactive figures' module, from the root of the book (default: the
   package's own).
 
 Exit codes: 0 all is well, 1 the book cannot be made (why stands on standard error), 2 wrong usage.
@@ -21,14 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from lrcourse.book.links import Site
-from lrcourse.book.prose import Prose, read_headings
-from lrcourse.book.text import BookError, Heading, Ids
+from lrcourse.book.text import BookError
 from lrcourse.playground.page import SCRIPT
+from lrcourse.support.checks import MAPPING, TEXT, arguments, each, optional
 
 _SETTINGS = ("file-url", "playground")
 _OF_MDBOOK = ("command", "before", "after", "renderer", "renderers", "optional")
 
 
+@arguments(arguments=optional(each(TEXT, least=0)))
 def main(arguments: Sequence[str] | None = None) -> int:
     """Answer one call of mdBook and return the exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         context, book = given
         if not isinstance(context, dict) or not isinstance(book, dict):
             raise ValueError
-    except ValueError:
+    except (AttributeError, OSError, ValueError, RecursionError):
         print(
             "mdbook-lrcourse: standard input is not mdBook's [context, book] in JSON: call "
             "`mdbook build` (or `make book`) and not this command",
@@ -58,40 +59,65 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+@arguments(context=MAPPING, book=MAPPING)
 def preprocess(context: dict[str, Any], book: dict[str, Any]) -> None:
     """Convert the chapters of a book in place.
 
-    Notebooks become Markdown; pages get their math, links and tables. Everything else stays as
-    mdBook gave it. Raises BookError that names every chapter that cannot be converted, one a line.
+    Args:
+        context: what mdBook says about the book: its root and its configuration.
+        book: its chapters, as mdBook 0.4 or 0.5 sends them. Notebooks and pages of Markdown become
+            HTML with headings in Markdown. Everything else stays as mdBook gave it.
+
+    Raises:
+        BookError: names every chapter that cannot be converted, one a line.
     """
-    root = Path(context["root"])
-    config = context.get("config", {})
+    # What reads notebooks is slow to import, and not needed to answer what is supported.
+    from lrcourse.book.notebook import read_markdown, read_notebook
+    from lrcourse.book.prose import Prose
+
+    site, module = _configured(context)
+    failed: list[str] = []
+    pages = []
+    for chapter in _chapters(book):
+        source = Path(chapter.get("source_path") or chapter["path"]).as_posix()
+        read = read_notebook if chapter["path"].endswith(".ipynb") else read_markdown
+        try:
+            page = read(chapter["content"], Prose(site, source))
+            pages.append((chapter, page))
+            site.anchors[source] = page.headings()
+        except BookError as error:
+            failed.append(str(error))
+    # A page that cannot be read makes every link to it look wrong: report that page alone.
+    for chapter, page in () if failed else pages:
+        try:
+            chapter["content"] = page.write(module)
+        except BookError as error:
+            failed.append(str(error))
+        if chapter["path"].endswith(".ipynb"):
+            chapter["path"] = chapter["path"].removesuffix(".ipynb") + ".md"
+    if failed:
+        raise BookError("\n".join(failed))
+
+
+def _configured(context: dict[str, Any]) -> tuple[Site, Path]:
+    """What links can lead to, and the module of the interactive figures."""
+    config, root = context.get("config", {}), Path(context.get("root", ""))
     settings = _settings(config)
+    html = config.get("output", {}).get("html", {})
     site = Site(
         root=root,
         src=root / config.get("book", {}).get("src", "src"),
+        folders=[root / each for each in config.get("build", {}).get("extra-watch-dirs", ())],
         file_url=settings.get("file-url"),
+        smart=html.get("smart-punctuation", html.get("curly-quotes", True)),
     )
-    module = root / settings["playground"] if "playground" in settings else SCRIPT
-    failed: list[str] = []
-    chapters = []
-    anchors: dict[str, list[Heading]] = {}
-    for chapter in _chapters(book):
-        try:
-            notebook = _notebook(chapter)
-            chapters.append((chapter, notebook))
-            anchors[_source(chapter)] = _headings(chapter, notebook)
-        except BookError as error:
-            failed.append(str(error))
-    site = Site(site.root, site.src, anchors, site.file_url)
-    # A page that cannot be read makes every link to it look wrong: report that page alone.
-    for chapter, notebook in () if failed else chapters:
-        try:
-            _convert(chapter, notebook, Prose(site, _source(chapter)), module)
-        except BookError as error:
-            failed.append(str(error))
-    if failed:
-        raise BookError("\n".join(failed))
+    for path in site.src.rglob("*") if site.src.is_dir() else ():
+        if path.is_symlink() and not path.resolve().is_relative_to(site.src.resolve()):
+            raise BookError(
+                f"{path.relative_to(root)} is a symbolic link out of the folder of the chapters, "
+                "and mdBook would publish what it leads to: take it away"
+            )
+    return site, root / settings["playground"] if "playground" in settings else SCRIPT
 
 
 def _settings(config: dict[str, Any]) -> dict[str, str]:
@@ -115,7 +141,10 @@ def _chapters(book: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Every chapter that has a file, parents before their sub-chapters."""
     items = book.get("items", book.get("sections"))  # mdBook 0.5 and 0.4
     if not isinstance(items, list):
-        raise BookError("mdBook sent a book with neither items nor sections: is it 0.4 or 0.5?")
+        raise BookError(
+            "mdBook sent a book with neither items nor sections (is it 0.4 or 0.5?), but with "
+            + (", ".join(book) or "no key")
+        )
     todo = list(items)
     while todo:
         item = todo.pop(0)
@@ -124,40 +153,6 @@ def _chapters(book: dict[str, Any]) -> Iterator[dict[str, Any]]:
             todo[:0] = chapter.get("sub_items") or []
             if chapter.get("path") is not None:
                 yield chapter
-
-
-def _source(chapter: dict[str, Any]) -> str:
-    return Path(chapter.get("source_path") or chapter["path"]).as_posix()
-
-
-def _notebook(chapter: dict[str, Any]):
-    """The notebook of a chapter, or None for a page of Markdown."""
-    if not chapter["path"].endswith(".ipynb"):
-        return None
-    from lrcourse.book import notebook as book_notebook
-
-    return book_notebook.read(chapter["content"], _source(chapter))
-
-
-def _headings(chapter: dict[str, Any], notebook) -> list[Heading]:
-    if notebook is None:
-        return read_headings(chapter["content"], Ids())
-    from lrcourse.book import notebook as book_notebook
-
-    return book_notebook.headings(notebook)
-
-
-def _convert(chapter: dict[str, Any], notebook, prose: Prose, module: Path) -> None:
-    if notebook is None:
-        try:
-            chapter["content"] = prose.convert(chapter["content"])
-        except BookError as error:
-            raise BookError(f"{prose.page}: {error}") from None
-        return
-    from lrcourse.book import notebook as book_notebook
-
-    chapter["content"] = book_notebook.convert(notebook, prose, module)
-    chapter["path"] = chapter["path"].removesuffix(".ipynb") + ".md"
 
 
 if __name__ == "__main__":

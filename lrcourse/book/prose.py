@@ -1,129 +1,179 @@
-"""The written part of the book: Markdown of cells and pages, made ready for mdBook."""
+"""The written part of the book: Markdown of cells and pages, made ready for mdBook.
+
+What mdBook gets is HTML, sanitised, each piece on one line that its own parser leaves alone; only
+headings are Markdown, so that mdBook's search finds them.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from html import escape
+from html import unescape
 
+from markdown_it.token import Token
+
+from lrcourse.book.clean import Reader, clean
 from lrcourse.book.formulas import to_mathml
-from lrcourse.book.links import Site, explicit_anchors
+from lrcourse.book.links import Attachments, Site
+from lrcourse.book.markdown import parse, plain, render
 from lrcourse.book.tables import DIRECTIVE, table
-from lrcourse.book.text import BookError, Heading, Ids, Masked, Piece, blocks, mask, number_headings
+from lrcourse.book.text import BookError, Heading, Ids, as_references, on_one_line
 
-_LINK = re.compile(
-    r"(?P<mark>!?)\[(?P<text>(?:[^\[\]]|!?\[[^\[\]]*\](?:\([^()]*\))?)*)\]"
-    r"\([ \t]*(?:<(?P<quoted>[^<>\n]*)>|(?P<bare>[^\s()<>]*(?:\([^\s()]*\)[^\s()<>]*)*))"
-    r"(?P<title>[ \t\n]+(?:\"[^\"]*\"|'[^']*'))?[ \t]*\)"
-)
-_DEFINITION = re.compile(r"^( {0,3}\[[^\]^\n][^\]\n]*\]:[ \t]*)<?([^\s<>]+)>?", re.MULTILINE)
-_ATTRIBUTE = re.compile(
-    r"(<(?P<tag>a|img)\b[^>]*?\s(?:href|src)=)([\"'])(?P<target>[^\"']*)\3", re.IGNORECASE
-)
+_HEADING = re.compile(r'<h([1-6]) id="([\w.:-]+)">(.*?)</h\1>', re.DOTALL)
+_BLOCK = re.compile(r"</?(?:blockquote|details|div|dl|figure|h[1-6]|hr|li|ol|p|pre|table|ul)[ >]")
+_FORMULA = re.compile(r"<x-formula>(.*?)</x-formula>")
+_OUTSIDE = "outside:"  # no scheme that anyone else may use
+_LEAVING = re.compile(rf'<a [^>]*href="{_OUTSIDE}([^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
+_TAGS = re.compile(r"(<[^>]*>)")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _LETTER = re.compile(r"[^\W\d_]")
 _LEAST_HAN = 10  # a paragraph with fewer is one that names a term
 _CHINESE = '<div lang="zh-Hans" class="lrcourse-zh">'
 
 
-def read_headings(text: str, ids: Ids) -> list[Heading]:
-    """What links can lead to in a text, with the ids that its headings get in the book."""
-    masked = mask(text)
-    return number_headings(masked, ids)[1] + explicit_anchors(masked.text)
+@dataclass(frozen=True)
+class Fragment:
+    """A text that is parsed and not yet written.
+
+    Attributes:
+        tokens: of its Markdown.
+        headings: what links can lead to in it.
+        attachments: the images of its cell.
+        written: by someone, who is told of what cannot be shown; a library is not.
+    """
+
+    tokens: list[Token]
+    headings: list[Heading]
+    attachments: Attachments
+    written: bool
 
 
 @dataclass
 class Prose:
-    """Makes the texts of one page ready, in their order (ids of headings are counted)."""
+    """Reads and writes the texts of one page, in their order (ids of headings are counted).
+
+    All pages are read before the first is written, so that a link can lead to any heading.
+    """
 
     site: Site
     page: str
     ids: Ids = field(default_factory=Ids)
 
-    def convert(self, text: str, attachments: Mapping[str, Mapping[str, str]] = {}) -> str:
-        """Markdown with headings that have ids, links of the book, MathML, and tables for CSV.
-
-        Raises BookError for a formula, a link, an image or a table that cannot be shown.
-        """
-        masked = mask(text)
-        marked, _ = number_headings(masked, self.ids)
-        self._masked, self._attachments = masked, attachments
-        marked = DIRECTIVE.sub(self._table, marked)
-        marked = self._links(marked)
-        marked = _DEFINITION.sub(lambda found: f"{found[1]}<{self._address(found[2])}>", marked)
-        marked = _ATTRIBUTE.sub(self._attribute, marked)
-        marked = "\n\n".join(_in_chinese(masked, marked))
-        return masked.restore(marked, _show)
-
-    def _table(self, found: re.Match[str]) -> str:
-        path = self.site.file(found["path"], self.page)
-        return table(path, found["columns"], found["caption"])
-
-    def _links(self, text: str) -> str:
-        def replace(found: re.Match[str]) -> str:
-            target = found["bare"] if found["quoted"] is None else found["quoted"]
-            target = self._masked.restore(target)
-            title = found["title"] or ""
-            if found["mark"]:
-                address = self.site.image(target, self.page, self._attachments)
-                return f"![{found['text']}](<{address}>{title})"
-            inside = self._links(found["text"])
-            address = self.site.link(target, self.page)
-            if address is None:
-                return _outside(inside, target)
-            return f"[{inside}](<{address}>{title})"
-
-        return _LINK.sub(replace, text)
-
-    def _address(self, target: str) -> str:
-        """The address of a link whose text cannot be left standing alone."""
-        address = self.site.link(self._masked.restore(target), self.page)
-        if address is None:
+    def read(
+        self, text: str, attachments: Attachments | None = None, *, written: bool = True
+    ) -> Fragment:
+        """Parse a text of Markdown; BookError where it is too long or nested too deep."""
+        tokens = parse(text, self.ids, smart=self.site.smart)
+        headings = [
+            Heading(token.meta["plain"], str(token.attrs["id"]))
+            for token in tokens
+            if token.type == "heading_open"
+        ]
+        reader = Reader()
+        for token in tokens:
+            for part in (token, *(token.children or ())):
+                if part.type.startswith("html_"):
+                    reader.feed(part.content)
+        if written and reader.foreign:
             raise BookError(
-                f"{target} lies outside the book, which has no address for it: write the link as "
-                "[text](target), so that its text can stay"
+                f"<{min(reader.foreign)}> is not shown: a page has no scripts, forms, frames or "
+                "styles of its own; in a text, write &lt; for <"
             )
-        return address
+        headings += [Heading(name, name) for name in reader.ids]
+        return Fragment(tokens, headings, attachments or {}, written)
 
-    def _attribute(self, found: re.Match[str]) -> str:
-        target = found["target"]
-        if found["tag"].lower() == "img":
-            address = self.site.image(target, self.page, self._attachments)
-        else:
-            address = self._address(target)
-        return f'{found[1]}"{escape(address)}"'
+    def write(self, fragment: Fragment) -> str:
+        """A fragment as blocks for mdBook: links of the book, MathML, tables for CSV files.
+
+        Raises BookError for a formula, a link, an image, a table or HTML that cannot be shown.
+        """
+        made: list[str] = []
+        inside = False
+        for block in _blocks(fragment.tokens):
+            text = "".join(map(_words, block))
+            chinese = len(_HAN.findall(text)) >= max(_LEAST_HAN, 0.3 * len(_LETTER.findall(text)))
+            if chinese != inside:
+                made.append(_CHINESE if chinese else "</div>")
+            inside = chinese
+            made.append(render(self._with_table(block)))
+        html = "".join([*made, "</div>" if inside else ""])
+        return _for_mdbook(self.sanitise(html, fragment.attachments, written=fragment.written))
+
+    def sanitise(
+        self, html: str, attachments: Attachments | None = None, *, written: bool, ids: bool = True
+    ) -> str:
+        """The harmless part of HTML, with the addresses of the book in it."""
+
+        def address(tag: str, target: str) -> str | None:
+            if tag == "img":
+                return self.site.image(target, self.page, attachments or {})
+            try:
+                found = self.site.link(target, self.page)
+            except BookError:
+                if written:
+                    raise
+                return None
+            return f"{_OUTSIDE}{target}" if found is None else found
+
+        # A link that the book cannot follow keeps its text and says where to look.
+        return _LEAVING.sub(_outside, clean(html, address, ids=ids))
+
+    def _with_table(self, block: list[Token]) -> list[Token]:
+        """A block, or the table that it asks for."""
+        asked = DIRECTIVE.fullmatch(block[1].content.strip()) if len(block) == 3 else None
+        if asked is None:
+            return block
+        path = self.site.file(asked["path"], self.page)
+        text = table(path, asked["columns"], asked["caption"])
+        return parse(text, Ids(), smart=self.site.smart)
 
 
-def _outside(text: str, target: str) -> str:
-    """A link that the book cannot follow keeps its text and says where to look."""
-    name = escape(target.lstrip("./").partition("#")[0])
-    return f'{text} <span class="lrcourse-outside">({name} in the repository)</span>'
+def _outside(found: re.Match[str]) -> str:
+    name = found[1].lstrip("./").partition("#")[0]
+    return f'{found[2]} <span class="lrcourse-outside">({name} in the repository)</span>'
 
 
-def _show(piece: Piece) -> str:
-    if piece.kind == "math":
-        return to_mathml(piece.tex)
-    if piece.kind == "display":
-        return f'<span class="lrcourse-math">{to_mathml(piece.tex, display=True)}</span>'
-    return piece.source
+def _blocks(tokens: list[Token]) -> Iterator[list[Token]]:
+    """The tokens of each block that lies in no other."""
+    block: list[Token] = []
+    for token in tokens:
+        block.append(token)
+        if token.level == 0 and token.nesting <= 0:
+            yield block
+            block = []
 
 
-def _in_chinese(masked: Masked, text: str) -> list[str]:
-    """The blocks of a text, neighbours that are written in Chinese wrapped with their language."""
+def _words(token: Token) -> str:
+    return plain([child for child in token.children or () if child.type == "text"])
+
+
+def _for_mdbook(html: str) -> str:
+    """Sanitised HTML as blocks of one line each, its headings as Markdown."""
     made: list[str] = []
-    inside = False
-    for block in blocks(text):
-        chinese = _is_chinese(masked.restore(block, lambda piece: ""))
-        if chinese and not inside:
-            made.append(_CHINESE)
-        if inside and not chinese:
-            made.append("</div>")
-        inside = chinese
-        made.append(block)
-    return [*made, "</div>"] if inside else made
+    here = 0
+    for found in _HEADING.finditer(html):
+        title = "".join(
+            on_one_line(part) if part.startswith("<") else as_references(unescape(part))
+            for part in _TAGS.split(found[3])
+        )
+        made += [
+            _html(html[here : found.start()]),
+            f"{'#' * int(found[1])} {title} {{#{found[2]}}}",
+        ]
+        here = found.end()
+    made.append(_html(html[here:]))
+    return _FORMULA.sub(_mathml, "\n\n".join(filter(None, made)))
 
 
-def _is_chinese(text: str) -> bool:
-    han, letters = len(_HAN.findall(text)), len(_LETTER.findall(text))
-    return han >= _LEAST_HAN and han > 0.3 * letters
+def _html(html: str) -> str:
+    """HTML on one line that begins as a block does, so that no mark in it counts as Markdown."""
+    html = on_one_line(html.strip())
+    return html if not html or _BLOCK.match(html) else f"<!-- -->{html}"
+
+
+def _mathml(found: re.Match[str]) -> str:
+    tex = unescape(found[1])
+    if tex.startswith("$$"):
+        return f'<span class="lrcourse-math">{to_mathml(tex.strip("$"), display=True)}</span>'
+    return to_mathml(tex.strip("$"))

@@ -5,7 +5,7 @@ A page says it by a link that stands alone, with a title that begins with "table
     [Published beside reproduced](../results/01-size/tables/parabola.csv "table: what, verdict")
 
 Where Markdown is shown raw, this is a link to the file. The title may name columns, separated by
-commas, in order; ``column as Heading`` renames one, ``mean ± sd`` joins two. Without names all
+commas, in order; `column as Heading` renames one, `mean ± sd` joins two. Without names all
 columns are shown.
 """
 
@@ -19,9 +19,7 @@ from pathlib import Path
 from lrcourse.book.text import BookError
 
 DIRECTIVE = re.compile(
-    r'^\[(?P<caption>[^\]\n]+)\]\((?P<path>[^)\s]+)[ \t]+"table(?::[ \t]*(?P<columns>[^"]*))?"\)'
-    r"[ \t]*$",
-    re.MULTILINE,
+    r'\[(?P<caption>[^\]\n]+)\]\((?P<path>[^)\s]+)[ \t]+"table(?::[ \t]*(?P<columns>[^"]*))?"\)'
 )
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _MARKS = re.compile(r"([\\`*_{}\[\]<>#|$~&!])")
@@ -54,7 +52,7 @@ def table(path: Path, columns: str | None, caption: str) -> str:
 
 
 def _column(spec: str, header: Sequence[str], name: str) -> tuple[str, list[int]]:
-    """Heading and places of one column of the table: ``what``, ``mean ± sd as result``."""
+    """Heading and places of one column of the table: `what`, `mean ± sd as result`."""
     source, _, title = (part.strip() for part in spec.partition(" as "))
     parts = [part.strip() for part in source.split("±")]
     for part in parts:

@@ -113,7 +113,7 @@ def lab(given: Namespace) -> int:
 
 def book(given: Namespace) -> int:
     """`lrcourse book`."""
-    _require("bs4", "latex2mathml", "markdown_it", "nbconvert", "nbformat", "nh3")
+    _require("latex2mathml", "markdown_it", "nbformat", "nh3")
     root = _notebooks(given).parent
     if not (root / "book.toml").is_file():
         raise CommandError(f"{root} has no book.toml: call this in the course's repository")

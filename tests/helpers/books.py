@@ -69,7 +69,11 @@ def chapter(path, content, *sub_items, **more):
 
 def context(root, **settings):
     """What mdBook says about a book whose chapters lie in ``notebooks``."""
-    config = {"book": {"src": "notebooks"}, "preprocessor": {"lrcourse": settings}}
+    config = {
+        "book": {"src": "notebooks"},
+        "build": {"extra-watch-dirs": ["results"]},
+        "preprocessor": {"lrcourse": settings},
+    }
     return {"root": str(root), "config": config, "renderer": "html", "mdbook_version": "0.5.4"}
 
 
@@ -105,7 +109,7 @@ def small_book(folder, **notebooks):
 
 
 def make_book(out, notebooks=ROOT / "notebooks", **variables):
-    """Call ``lrcourse book`` as a reader does; the finished process."""
+    """Call `lrcourse book` as a reader does; the finished process."""
     words = ["book", "--out", str(out), "--notebooks", str(notebooks)]
     return subprocess.run(
         [sys.executable, "-m", "lrcourse", *words],
