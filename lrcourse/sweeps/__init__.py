@@ -1,18 +1,17 @@
 """Many runs: a frozen spec for each, a record for each, and what can be read off them."""
 
 from lrcourse.sweeps.arms import OnTheEdge
-from lrcourse.sweeps.experiment import Experiment
-from lrcourse.sweeps.fairness import Comparison, fair
-from lrcourse.sweeps.reaching import race, updates_by_seed, updates_until
-from lrcourse.sweeps.reading import (
-    BestRate,
+from lrcourse.sweeps.by_seed import (
     best_by_seed,
-    best_rate,
     breaks_by_seed,
     largest_by_seed,
     trains,
     width_by_seed,
 )
+from lrcourse.sweeps.experiment import Experiment
+from lrcourse.sweeps.fairness import Comparison, fair
+from lrcourse.sweeps.reaching import race, updates_by_seed, updates_until
+from lrcourse.sweeps.reading import BestRate, best_rate
 from lrcourse.sweeps.records import Records, RecordWarning
 from lrcourse.sweeps.running import RunFailed, downward, grid, log_space, run, run_arms
 from lrcourse.sweeps.runs import Run, Runs, load

@@ -157,6 +157,15 @@ class Experiment:
         schedule, when: as in `lrcourse.training.fit`; a shape or a rule, or None.
         epochs, batch_size, evaluate, clip_norm: as in `fit`.
         seed: of the initial weights and of the data order.
+
+    Example:
+        >>> from lrcourse import sweeps
+        >>> small = {"model": "mlp", "model_options": {"depth": 2, "width": 16}}
+        >>> base = sweeps.Experiment(images=320, **small)
+        >>> base.but(lr=0.3, epochs=1).run("cpu").updates
+        10
+        >>> base.key == base.but(seed=1).key
+        False
     """
 
     data: str = "digits"

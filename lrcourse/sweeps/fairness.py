@@ -62,6 +62,17 @@ class Comparison(Mapping[str, dict[int, float]]):
     Attributes:
         arms: each `Arm` by its name.
         column: what was measured by the runs that judge.
+
+    Example:
+        >>> import tempfile
+        >>> from lrcourse import sweeps
+        >>> small = {"model": "mlp", "model_options": {"depth": 2, "width": 16}}
+        >>> base = sweeps.Experiment(images=640, valid=0.2, epochs=5, **small)
+        >>> arms = {"sgd": base, "momentum": base.but(optimizer="momentum")}
+        >>> options = {"records": tempfile.mkdtemp(), "jobs": 1, "device": "cpu"}
+        >>> compared = sweeps.fair(arms, shared_rate=0.03, seeds=range(2), **options)
+        >>> list(compared), list(compared["sgd"])
+        (['sgd', 'momentum'], [0, 1])
     """
 
     @arguments(arms=MAPPING, column=TEXT)
@@ -142,6 +153,18 @@ def fair(
         ValueError: neither or both of `rates` and `shared_rate`, unequal budgets, seeds that
             would both choose and judge, a choice by test data, or a split that is missing.
         OnTheEdge: a best rate at the end of its grid.
+
+    Example:
+        >>> import tempfile
+        >>> from lrcourse import sweeps
+        >>> small = {"model": "mlp", "model_options": {"depth": 2, "width": 16}}
+        >>> base = sweeps.Experiment(images=640, valid=0.2, epochs=5, **small)
+        >>> arms = {"sgd": base, "momentum": base.but(optimizer="momentum")}
+        >>> options = {"records": tempfile.mkdtemp(), "jobs": 1, "device": "cpu"}
+        >>> seeds = {"tuning_seeds": [8, 9], "seeds": range(2)}
+        >>> compared = sweeps.fair(arms, rates=[1e-5, 0.03, 1e30], **seeds, **options)
+        >>> {name: arm.lr for name, arm in compared.arms.items()}
+        {'sgd': 0.03, 'momentum': 0.03}
     """
     arms, seeds, tuning_seeds = dict(arms), list(seeds), list(tuning_seeds)
     check_arms(arms)

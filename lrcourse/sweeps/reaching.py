@@ -63,6 +63,16 @@ def updates_by_seed(
     """Seed -> `updates_until`, and `missing` for a run that never gets there.
 
     ValueError if a seed occurs twice.
+
+    Example:
+        >>> import tempfile
+        >>> from lrcourse import sweeps
+        >>> small = {"model": "mlp", "model_options": {"depth": 2, "width": 16}}
+        >>> base = sweeps.Experiment(images=640, epochs=5, **small)
+        >>> points = sweeps.grid(base, lr=[1e-5, 0.3, 1e30], seed=range(2))
+        >>> runs = sweeps.run(points, records=tempfile.mkdtemp(), jobs=1, device="cpu")
+        >>> sweeps.updates_by_seed(runs.where(lr=1e-5), "test_acc", 0.9, missing=120)
+        {0: 120.0, 1: 120.0}
     """
     until = {
         seed: updates_until(run.history, column, level)
@@ -141,6 +151,18 @@ def race(
         ValueError: unequal budgets, too few arms, seeds that would both choose and judge, a
             choice by test data, an experiment that is not measured after each epoch.
         OnTheEdge: a quickest rate at the end of its grid.
+
+    Example:
+        >>> import tempfile
+        >>> from lrcourse import sweeps
+        >>> small = {"model": "mlp", "model_options": {"depth": 2, "width": 16}}
+        >>> base = sweeps.Experiment(images=640, valid=0.2, epochs=5, **small)
+        >>> arms = {"sgd": base, "momentum": base.but(optimizer="momentum")}
+        >>> options = {"records": tempfile.mkdtemp(), "jobs": 1, "device": "cpu"}
+        >>> seeds = {"tuning_seeds": [8, 9], "seeds": range(2)}
+        >>> race = sweeps.race(arms, level=0.3, rates=[1e-5, 0.03, 1e30], **seeds, **options)
+        >>> race.lr
+        {'sgd': 0.03, 'momentum': 0.03}
     """
     arms, tuning_seeds, seeds = dict(arms), list(tuning_seeds), list(seeds)
     check_arms(arms)

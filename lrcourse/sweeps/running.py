@@ -183,6 +183,16 @@ def run_arms(
     """Run several arms over the same seeds, all side by side; the runs of each arm by its name.
 
     `options` go to `run`.
+
+    Example:
+        >>> import tempfile
+        >>> from lrcourse import sweeps
+        >>> small = {"model": "mlp", "model_options": {"depth": 2, "width": 16}}
+        >>> base = sweeps.Experiment(images=640, epochs=5, **small)
+        >>> arms = {"low": base.but(lr=1e-5), "high": base.but(lr=0.3)}
+        >>> options = {"records": tempfile.mkdtemp(), "jobs": 1, "device": "cpu"}
+        >>> sweeps.run_arms(arms, seeds=range(2), **options)
+        {'low': <2 runs>, 'high': <2 runs>}
     """
     points = {name: grid(arm, seed=seeds) for name, arm in arms.items()}
     return run_parts(points, **options)
@@ -203,7 +213,7 @@ def downward(
     Experiments that are alike but for `lr` belong together: one arm with one seed, say. All of
     these parts go on side by side, a rate at a time; where `until(run)` is true, the lower rates
     are left out. So "which is the largest rate that ..." gets the whole sweep's answer for fewer
-    runs: `reading.largest_by_seed(downward(grid(...), until=reading.trains))`.
+    runs: `largest_by_seed(downward(grid(...), until=trains))`.
 
     Args:
         experiments: as from `grid`.
@@ -212,6 +222,16 @@ def downward(
 
     Returns:
         The runs that were made, in the order of `experiments`.
+
+    Example:
+        >>> import tempfile
+        >>> from lrcourse import sweeps
+        >>> small = {"model": "mlp", "model_options": {"depth": 2, "width": 16}}
+        >>> base = sweeps.Experiment(images=640, epochs=5, **small)
+        >>> points = sweeps.grid(base, lr=[1e-5, 0.1, 1e30], seed=range(2))
+        >>> options = {"records": tempfile.mkdtemp(), "jobs": 1, "device": "cpu"}
+        >>> sweeps.downward(points, until=sweeps.trains, **options)
+        <4 runs, 2 diverged>
     """
     experiments = list(experiments)
     parts: dict[str, list[Experiment]] = {}

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """An experiment and what it gave."""
+    """An experiment and what it gave.
+
+    Example:
+        >>> from lrcourse import sweeps
+        >>> small = {"model": "mlp", "model_options": {"depth": 2, "width": 16}}
+        >>> experiment = sweeps.Experiment(images=320, epochs=1, **small)
+        >>> sweeps.Run(experiment, experiment.run("cpu")).history.updates
+        10
+    """
 
     experiment: Experiment
     history: History

@@ -42,6 +42,18 @@ class History:
         seconds: wall time.
         batches_per_epoch: updates in one epoch.
         provenance: what was run, with which versions, on which device; plain data.
+
+    Example:
+        >>> import numpy as np
+        >>> from lrcourse import training
+        >>> epochs = {"epoch": np.array([1.0, 2.0]), "update": np.array([10.0, 20.0])}
+        >>> epochs["test_acc"] = np.array([0.5, 0.9])
+        >>> history = training.History(np.full(20, 0.1), np.zeros(20, np.float32), epochs, 10)
+        >>> history.updates, history.final("test_acc")
+        (20, 0.9)
+        >>> again = training.History.from_dict(history.to_dict())
+        >>> (again.lr == history.lr).all(), again.test_acc
+        (np.True_, array([0.5, 0.9]))
     """
 
     lr: np.ndarray

@@ -6,7 +6,8 @@ import numpy as np
 import pandas
 import pytest
 
-from lrcourse.sweeps import Experiment, Records, RecordWarning, Run, Runs, load, reading, run
+from lrcourse import sweeps
+from lrcourse.sweeps import Experiment, Records, RecordWarning, Run, Runs, load, run
 from lrcourse.training.history import History
 
 BASE = Experiment(valid=0.1)
@@ -36,7 +37,7 @@ def sweep(outcomes, base=BASE):
 
 
 def test_the_best_has_the_highest_mean_and_tells_its_spread():
-    found = reading.best_rate(sweep({0.01: [0.5, 0.6], 0.1: [0.8, 0.9], 1.0: [0.7, 0.7]}))
+    found = sweeps.best_rate(sweep({0.01: [0.5, 0.6], 0.1: [0.8, 0.9], 1.0: [0.7, 0.7]}))
     assert found.lr == 0.1
     assert found.best.mean == pytest.approx(0.85)
     assert found.best.sd == pytest.approx(0.1 / math.sqrt(2))
@@ -52,9 +53,9 @@ def test_the_best_has_the_highest_mean_and_tells_its_spread():
 
 def test_lower_is_better_for_a_loss_unless_said_otherwise():
     runs = sweep({0.01: [0.5, 0.6], 0.1: [0.3, 0.4], 1.0: [0.7, 0.7]})
-    assert reading.best_rate(runs, "train_loss").lr == 0.1
-    assert reading.best_rate(runs, "train_loss", higher=True).lr == 1.0
-    assert reading.best_rate(runs, "valid_acc", higher=False).lr == 0.1
+    assert sweeps.best_rate(runs, "train_loss").lr == 0.1
+    assert sweeps.best_rate(runs, "train_loss", higher=True).lr == 1.0
+    assert sweeps.best_rate(runs, "valid_acc", higher=False).lr == 0.1
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_lower_is_better_for_a_loss_unless_said_otherwise():
     [({0.01: [0.9], 0.1: [0.8]}, "lowest"), ({0.1: [0.9], 0.01: [0.8]}, "highest")],
 )
 def test_a_best_rate_on_the_edge_says_so(outcomes, edge):
-    found = reading.best_rate(sweep(outcomes))
+    found = sweeps.best_rate(sweep(outcomes))
     assert found.on_edge == edge
     assert f"on the edge of the grid, at its {edge}: widen it" in str(found)
     assert "±" not in str(found)
@@ -71,24 +72,24 @@ def test_a_best_rate_on_the_edge_says_so(outcomes, edge):
 
 def test_diverged_runs_count_as_worst_and_not_as_missing():
     runs = sweep({0.01: [0.5, 0.5], 0.1: [0.7, 0.7], 1.0: [None, 1.0], 10.0: [None, None]})
-    found = reading.best_rate(runs)
+    found = sweeps.best_rate(runs)
     assert found.lr == 0.1
     assert found.divergence_edge == (0.1, 1.0)
     assert [rate.diverged for rate in found.rates] == [0, 0, 1, 2]
     assert found.rates[2].mean == -math.inf
     assert "All seeds train at 0.1, some diverge at 1." in str(found)
     assert found.cost == 5 * 10 + 3 * 4
-    assert reading.best_rate(runs, "train_loss").rates[2].mean == math.inf
-    assert reading.best_rate(runs, "train_loss").lr == 0.01
+    assert sweeps.best_rate(runs, "train_loss").rates[2].mean == math.inf
+    assert sweeps.best_rate(runs, "train_loss").lr == 0.01
 
 
 def test_divergence_at_low_rates_alone_is_told_as_it_is():
-    found = reading.best_rate(sweep({0.01: [None], 0.1: [0.7], 1.0: [0.6]}))
+    found = sweeps.best_rate(sweep({0.01: [None], 0.1: [0.7], 1.0: [0.6]}))
     assert found.divergence_edge == (1.0, 0.01)
 
 
 def test_a_sweep_of_which_nothing_is_left():
-    found = reading.best_rate(sweep({0.1: [None, 0.9], 1.0: [None, None]}))
+    found = sweeps.best_rate(sweep({0.1: [None, 0.9], 1.0: [None, None]}))
     assert found.divergence_edge == (None, 0.1)
     assert found.good == (0.1, 0.1)
     assert str(found).startswith("At every rate of the grid some seeds diverged: sweep rates below")
@@ -96,7 +97,7 @@ def test_a_sweep_of_which_nothing_is_left():
 
 def test_good_rates_lie_within_one_sd_of_the_best_without_a_gap():
     means = {0.001: 0.79, 0.01: 0.5, 0.03: 0.75, 0.1: 0.8, 0.3: 0.76, 1.0: 0.73}
-    found = reading.best_rate(sweep({lr: [mean - 0.04, mean + 0.04] for lr, mean in means.items()}))
+    found = sweeps.best_rate(sweep({lr: [mean - 0.04, mean + 0.04] for lr, mean in means.items()}))
     assert found.best.sd == pytest.approx(0.0566, abs=1e-4)
     assert found.good == (0.03, 0.3)
     assert "Within seed noise of it: 0.03 to 0.3." in str(found)
@@ -104,7 +105,7 @@ def test_good_rates_lie_within_one_sd_of_the_best_without_a_gap():
 
 def test_the_noise_is_that_of_the_best_rate():
     """A rate that scatters widely is not good by that."""
-    found = reading.best_rate(sweep({0.1: [0.79, 0.81], 1.0: [0.3, 0.9], 2.0: [0.1, 0.1]}))
+    found = sweeps.best_rate(sweep({0.1: [0.79, 0.81], 1.0: [0.3, 0.9], 2.0: [0.1, 0.1]}))
     assert found.good == (0.1, 0.1)
 
 
@@ -122,7 +123,7 @@ def test_the_noise_is_that_of_the_best_rate():
 )
 def test_runs_that_cannot_be_read(runs, column, message):
     with pytest.raises(ValueError, match=message):
-        reading.best_rate(runs, column)
+        sweeps.best_rate(runs, column)
 
 
 # -- all records of a folder ------------------------------------------------------------------
@@ -154,25 +155,25 @@ ACCURACIES = {
 
 
 def test_each_seed_has_its_own_best_rate():
-    assert reading.best_by_seed(sweep(ACCURACIES), "valid_acc") == {0: 0.1, 1: 1.0}
-    assert reading.best_by_seed(sweep(ACCURACIES), "train_loss") == {0: 10.0, 1: 100.0}
+    assert sweeps.best_by_seed(sweep(ACCURACIES), "valid_acc") == {0: 0.1, 1: 1.0}
+    assert sweeps.best_by_seed(sweep(ACCURACIES), "train_loss") == {0: 10.0, 1: 100.0}
     broken = {0.1: [0.5, 0.5], 1.0: [None, 0.6]}
-    assert reading.best_by_seed(sweep(broken), "valid_acc") == {0: 0.1, 1: 1.0}
+    assert sweeps.best_by_seed(sweep(broken), "valid_acc") == {0: 0.1, 1: 1.0}
     with pytest.raises(ValueError, match="seed 1 diverged at every rate"):
-        reading.best_by_seed(sweep({0.1: [0.5, None], 1.0: [0.5, None]}), "valid_acc")
+        sweeps.best_by_seed(sweep({0.1: [0.5, None], 1.0: [0.5, None]}), "valid_acc")
 
 
 def test_the_edge_is_the_first_failure_above_the_best_rate_and_the_largest_may_lie_beyond():
     runs = sweep(ACCURACIES)
-    assert reading.breaks_by_seed(runs, "valid_acc") == {0: 10.0, 1: 100.0}
+    assert sweeps.breaks_by_seed(runs, "valid_acc") == {0: 10.0, 1: 100.0}
     with pytest.raises(ValueError, match=r"seed 0 trains \(least=0.5\) at the highest rate, 100"):
-        reading.largest_by_seed(runs, "valid_acc")
+        sweeps.largest_by_seed(runs, "valid_acc")
     short = sweep({lr: ACCURACIES[lr] for lr in (0.01, 0.1, 1.0, 10.0)} | {50.0: [None, 0.2]})
-    assert reading.largest_by_seed(short, "valid_acc") == {0: 1.0, 1: 10.0}
-    assert reading.breaks_by_seed(short, "valid_acc", least=0.75) == {0: 10.0, 1: 10.0}
+    assert sweeps.largest_by_seed(short, "valid_acc") == {0: 1.0, 1: 10.0}
+    assert sweeps.breaks_by_seed(short, "valid_acc", least=0.75) == {0: 10.0, 1: 10.0}
     with pytest.raises(ValueError, match=r"seed 0 trains \(least=0.5\) up to the highest rate, 1"):
-        reading.breaks_by_seed(sweep({0.1: [0.8], 1.0: [0.9]}), "valid_acc")
-    for read in (reading.breaks_by_seed, reading.largest_by_seed):
+        sweeps.breaks_by_seed(sweep({0.1: [0.8], 1.0: [0.9]}), "valid_acc")
+    for read in (sweeps.breaks_by_seed, sweeps.largest_by_seed):
         with pytest.raises(ValueError, match="seed 0 trains at no rate"):
             read(sweep({0.1: [0.1], 1.0: [0.2]}), "valid_acc")
 
@@ -180,25 +181,25 @@ def test_the_edge_is_the_first_failure_above_the_best_rate_and_the_largest_may_l
 def test_for_the_largest_rate_a_seed_may_lack_lower_rates_but_no_higher_one():
     runs = list(sweep({0.1: [0.8, 0.8], 1.0: [0.7, 0.3], 10.0: [0.2, 0.1]}))
     part = [run for run in runs if (run.experiment.lr, run.experiment.seed) != (0.1, 0)]
-    assert reading.largest_by_seed(part, "valid_acc") == {0: 1.0, 1: 0.1}
+    assert sweeps.largest_by_seed(part, "valid_acc") == {0: 1.0, 1: 0.1}
     with pytest.raises(ValueError, match="each rate needs the same seeds"):
-        reading.breaks_by_seed(part, "valid_acc")
+        sweeps.breaks_by_seed(part, "valid_acc")
     gap = [run for run in runs if (run.experiment.lr, run.experiment.seed) != (10.0, 0)]
     with pytest.raises(ValueError, match="seed 0 has no run at the rate 10, but at a lower one"):
-        reading.largest_by_seed(gap, "valid_acc")
+        sweeps.largest_by_seed(gap, "valid_acc")
 
 
 @pytest.mark.parametrize("read", ["best_by_seed", "breaks_by_seed", "largest_by_seed"])
 def test_a_column_that_was_not_measured_is_neither_best_nor_a_failure(read):
     runs = sweep({0.1: [0.8], 1.0: [math.nan], 10.0: [0.1]})
     with pytest.raises(ValueError, match="valid_acc was not measured at the rate 1"):
-        getattr(reading, read)(runs, "valid_acc")
+        getattr(sweeps, read)(runs, "valid_acc")
 
 
 def test_a_diverged_run_fails_whatever_its_last_accuracy_was():
     runs = sweep({0.1: [0.8], 1.0: [None], 10.0: [0.2]})
-    assert reading.breaks_by_seed(runs, "valid_acc") == {0: 1.0}
-    assert reading.largest_by_seed(runs, "valid_acc") == {0: 0.1}
+    assert sweeps.breaks_by_seed(runs, "valid_acc") == {0: 1.0}
+    assert sweeps.largest_by_seed(runs, "valid_acc") == {0: 0.1}
 
 
 def test_the_width_is_that_of_the_good_rates_around_each_seeds_best():
@@ -211,7 +212,7 @@ def test_the_width_is_that_of_the_good_rates_around_each_seeds_best():
             0.16: [None, 0.20, 0.5],
         }
     )
-    found = reading.width_by_seed(runs, "valid_acc", slack=0.035)
+    found = sweeps.width_by_seed(runs, "valid_acc", slack=0.035)
     assert found == pytest.approx({0: 2, 1: 8, 2: 1})  # seed 0: a gap at 0.02
     with pytest.raises(ValueError, match="diverged at every rate"):
-        reading.width_by_seed(sweep({0.1: [None], 0.2: [None]}), "valid_acc")
+        sweeps.width_by_seed(sweep({0.1: [None], 0.2: [None]}), "valid_acc")

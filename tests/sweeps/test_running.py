@@ -14,7 +14,7 @@ import pytest
 
 from lrcourse import schedules as s
 from lrcourse import sweeps
-from lrcourse.sweeps import Experiment, Records, reading
+from lrcourse.sweeps import Experiment, Records
 
 BASE = Experiment(
     images=160, model="mlp", model_options={"depth": 2, "width": 8}, epochs=2, evaluate="end"
@@ -178,7 +178,7 @@ def test_downward_finds_the_largest_rate_with_fewer_runs(tmp_path):
 
     def trains(run):
         asked.append(run.experiment)
-        return reading.trains(run)
+        return sweeps.trains(run)
 
     part = sweeps.downward(both, until=trains, records=tmp_path / "part", jobs=1)
     made = [one.experiment for one in part]
@@ -187,8 +187,8 @@ def test_downward_finds_the_largest_rate_with_fewer_runs(tmp_path):
     for those in points.values():
         whole = sweeps.run(those, records=tmp_path / "whole", jobs=1)
         found = [one for one in part if one.experiment in set(those)]
-        largest = reading.largest_by_seed(whole)
-        assert reading.largest_by_seed(found) == largest
+        largest = sweeps.largest_by_seed(whole)
+        assert sweeps.largest_by_seed(found) == largest
         assert len(found) == sum(point.lr >= largest[point.seed] for point in those)
         if those is points["narrow"]:
             assert len(set(largest.values())) > 1  # seeds that stop at different rates
