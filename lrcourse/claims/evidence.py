@@ -160,11 +160,7 @@ def spread(a: Any, b: Any, *, seeds: Sequence[Any] | None = None) -> Evidence:
     shared = 2 * correlation * math.sqrt(variance_a * variance_b)
     error = math.sqrt(max(variance_a + variance_b - shared, 0.0))
     centre = math.log(mean_a / mean_b)
-
-    def interval(alpha: float) -> Interval:
-        half = error * float(scipy_stats().t.ppf(1 - alpha / 2, n - 1))
-        return centre - half, centre + half
-
+    interval = _student(centre, error, n - 1)
     name = "Bonett-Seier, paired"
     return _as_ratio(Evidence(n, "seeds", "", centre, name, interval), "spread ratio", name)
 
@@ -207,12 +203,8 @@ def slope(x: Any, y: Any) -> Evidence:
     residual = rows - rows.mean() - effect * centred
     freedom = len(at) - 2
     error = math.sqrt(float(residual @ residual) / freedom / float(centred @ centred))
-
-    def regression(alpha: float) -> Interval:
-        half = error * float(scipy_stats().t.ppf(1 - alpha / 2, freedom))
-        return effect - half, effect + half
-
-    return Evidence(len(at), "points", "slope", effect, "least squares", regression)
+    interval = _student(effect, error, freedom)
+    return Evidence(len(at), "points", "slope", effect, "least squares", interval)
 
 
 def exact(found: Any, expected: Any = True) -> Evidence:
@@ -277,12 +269,17 @@ def _mean(values: np.ndarray) -> float:
 
 def _t_interval(values: np.ndarray) -> Callable[[float], Interval]:
     """Student's interval for the mean; a point where all values are equal."""
-    n, mean = len(values), _mean(values)
+    n = len(values)
     error = float(values.std(ddof=1)) / math.sqrt(n) if np.ptp(values) else 0.0
+    return _student(_mean(values), error, n - 1)
+
+
+def _student(centre: float, error: float, freedom: int) -> Callable[[float], Interval]:
+    """Student's interval at any level around an estimate with this standard error."""
 
     def interval(alpha: float) -> Interval:
-        half = error * float(scipy_stats().t.ppf(1 - alpha / 2, n - 1))
-        return mean - half, mean + half
+        half = error * float(scipy_stats().t.ppf(1 - alpha / 2, freedom))
+        return centre - half, centre + half
 
     return interval
 

@@ -28,15 +28,7 @@ from lrcourse.claims.evidence import Evidence
 from lrcourse.claims.pages import current
 from lrcourse.claims.verdicts import OUTCOMES, Outcome, Verdict, compare
 from lrcourse.support import outputs
-from lrcourse.support.checks import (
-    NUMBER,
-    Number,
-    arguments,
-    kind,
-    one_of,
-    optional,
-    shown,
-)
+from lrcourse.support.checks import NUMBER, Number, arguments, kind, one_of, optional, shown
 
 _LEVEL = Number("a level > 0 and <= 0.1, for instance 0.01", lambda v: 0 < v <= 0.1)
 

@@ -64,8 +64,10 @@ def pair(a: Any, b: Any, seeds: Sequence[Hashable] | None = None) -> tuple[np.nd
     place = {seed: i for i, seed in enumerate(seeds_b)}
     values_b = values_b[[place[seed] for seed in seeds_a]]
     for values, which in ((values_a, "a"), (values_b, "b")):
-        wrong = [f"{values[i]} at {named} {s}" for i, s in enumerate(seeds_a) if not _ok(values[i])]
-        if wrong:
+        told = zip(values, seeds_a, strict=True)
+        if wrong := [
+            f"{value} at {named} {seed}" for value, seed in told if not np.isfinite(value)
+        ]:
             raise ValueError(
                 f"arm {which} has {', '.join(wrong)}: {_WHAT_TO_DO_WITH_A_DIVERGED_RUN}"
             )
@@ -178,10 +180,6 @@ def _distinct(seeds: list[Hashable], what: str) -> list[Hashable]:
 def _fit(values: np.ndarray, seeds: list[Hashable], which: str) -> None:
     if len(values) != len(seeds):
         raise ValueError(f"{which} has {len(values)} values for {len(seeds)} seeds")
-
-
-def _ok(value: float) -> bool:
-    return bool(np.isfinite(value))
 
 
 def _listed(seeds: set[Hashable]) -> str:

@@ -21,6 +21,10 @@ _LINE = re.compile(
     rf"^(HOLDS|FAILS|UNDECIDED)({_HERE})?(?: \(expected(?: (\w+))?\))? \| (.+) \| [^|\n]+$",
     re.MULTILINE,
 )
+_COLUMNS = (
+    "verdict", "expected", "differs", "sentence", "n", "counted", "quantity", "effect", "low",
+    "high", "margin_above", "margin_below", "alpha", "of", "test",
+)  # fmt: skip
 _ROUNDING = 1e-12  # an effect this near to its margin, in shares of the margin, lies on it
 
 SANITIZE = (
@@ -107,24 +111,10 @@ class Verdict:
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for a table; the side of the margin that is open is None."""
-        above, below = (bound if math.isfinite(bound) else None for bound in self.margin)
-        return {
-            "verdict": self.verdict,
-            "expected": self.expect,
-            "differs": self.differs,
-            "sentence": self.sentence,
-            "n": self.n,
-            "counted": self.counted,
-            "quantity": self.quantity,
-            "effect": self.effect,
-            "low": self.low,
-            "high": self.high,
-            "margin_above": above,
-            "margin_below": below,
-            "alpha": self.alpha,
-            "of": self.of,
-            "test": self.test,
-        }
+        values = vars(self) | {"expected": self.expect, "differs": self.differs}
+        for side, bound in zip(("margin_above", "margin_below"), self.margin, strict=True):
+            values[side] = bound if math.isfinite(bound) else None
+        return {name: values[name] for name in _COLUMNS}
 
 
 def compare(low: float, high: float, target: tuple[float, float], *, exact: bool) -> Outcome:

@@ -89,11 +89,7 @@ def find(prefix: str = "") -> list[Entry]:
     ['training loss', 'training accuracy', 'test accuracy']
     """
     entries = _entries()
-    found = [
-        entry
-        for id, entry in entries.items()
-        if not prefix or id == prefix or id.startswith(f"{prefix}.")
-    ]
+    found = [entries[id] for id in entries if not prefix or f"{id}.".startswith(f"{prefix}.")]
     if not found:
         beginnings = {id[: len(prefix)] for id in entries}
         raise KeyError(f"no published number begins with {prefix!r}{_closest(prefix, beginnings)}")
@@ -102,8 +98,7 @@ def find(prefix: str = "") -> list[Entry]:
 
 @cache
 def _entries() -> dict[str, Entry]:
-    text = Path(__file__).with_name("numbers.toml").read_text(encoding="utf-8")
-    return parse(text)
+    return parse(Path(__file__).with_name("numbers.toml").read_text(encoding="utf-8"))
 
 
 @arguments(text=TEXT)

@@ -7,7 +7,7 @@ import math
 import os
 import statistics
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from lrcourse.published.entries import MARKS, Entry, get
@@ -20,20 +20,14 @@ _HEADER = ("what", "published", "reproduced", "distance", "verdict")
 
 @dataclass(frozen=True)
 class Row:
-    """One published number and its reproduction, both in `unit`.
+    """One published number and its reproduction, both in the entry's unit.
 
     `difference` is reproduced less published, `sds` the same in published standard
     deviations; None where there is nothing to compute them from. `reproduced_n` counts the
     runs that ended with a number.
     """
 
-    id: str
-    what: str
-    metric: str
-    unit: str
-    published: float
-    published_sd: float | None
-    published_n: int | None
+    entry: Entry
     reproduced: float | None
     reproduced_sd: float | None
     reproduced_n: int
@@ -42,31 +36,32 @@ class Row:
     difference: float | None
     sds: float | None
     verdict: str
-    mark: str
-    source: str
-    note: str
-    decimals: int = field(repr=False)
+
+    def values(self) -> dict[str, object]:
+        """What a table keeps of it, by column."""
+        entry, own = self.entry, dict(vars(self))
+        del own["entry"]
+        left = {name: getattr(entry, name) for name in ("id", "what", "metric", "unit")}
+        left |= {"published": entry.value, "published_sd": entry.sd, "published_n": entry.n}
+        return left | own | {name: getattr(entry, name) for name in ("mark", "source", "note")}
 
     def cells(self) -> tuple[str, str, str, str, str]:
         """What, published, reproduced, distance and verdict, as text."""
-        published = self._number(self.published, self.published_sd)
-        published += "" if self.published_n is None else f" (n {self.published_n})"
-        published += f" [{self.mark}]"
+        entry = self.entry
+        published = self._number(entry.value, entry.sd)
+        published += "" if entry.n is None else f" (n {entry.n})"
+        published += f" [{entry.mark}]"
         reproduced = "-"
         if self.reproduced is not None:
             reproduced = self._number(self.reproduced, self.reproduced_sd)
             reproduced += f" (n {self.reproduced_n}{self._lost()})"
-        return (
-            f"{self.what}: {self.metric}",
-            published,
-            reproduced,
-            self._distance(),
-            self.verdict,
-        )
+        what = f"{entry.what}: {entry.metric}"
+        return what, published, reproduced, self._distance(), self.verdict
 
     def _number(self, value: float, sd: float | None) -> str:
         # A mean of counts may fall between them.
-        digits = f".{self.decimals}f" if self.decimals or value == round(value) else ".4g"
+        decimals = self.entry.decimals
+        digits = f".{decimals}f" if decimals or value == round(value) else ".4g"
         return f"{value:{digits}}" + ("" if sd is None else f" ± {sd:{digits}}")
 
     def _lost(self) -> str:
@@ -89,10 +84,7 @@ class Comparison:
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write every field of every row, unrounded; OSError where that cannot be done."""
-        rows = [asdict(row) for row in self.rows]
-        for row in rows:
-            del row["decimals"]
-        outputs.write_csv(path, rows)
+        outputs.write_csv(path, [row.values() for row in self.rows])
 
     def keep(self, name: str) -> Comparison:
         """Write the table where a headless run keeps its tables, if it is one; give itself."""
@@ -165,7 +157,7 @@ def compare(reproduced: Mapping[str, Any], *, name: str = "published") -> Compar
     'agrees'
     """
     rows = tuple(_row(get(id), values) for id, values in reproduced.items())
-    marks = {mark: MARKS[mark] for mark in sorted({row.mark for row in rows})}
+    marks = {mark: MARKS[mark] for mark in sorted({row.entry.mark for row in rows})}
     return Comparison(rows, marks).keep(name)
 
 
@@ -178,13 +170,7 @@ def _row(entry: Entry, values: Any) -> Row:
     mean = statistics.fmean(finite) if finite else None
     difference = None if mean is None else mean - entry.value
     return Row(
-        id=entry.id,
-        what=entry.what,
-        metric=entry.metric,
-        unit=entry.unit,
-        published=entry.value,
-        published_sd=entry.sd,
-        published_n=entry.n,
+        entry=entry,
         reproduced=mean,
         reproduced_sd=statistics.stdev(finite) if len(finite) > 1 else None,
         reproduced_n=len(finite),
@@ -193,10 +179,6 @@ def _row(entry: Entry, values: Any) -> Row:
         difference=difference,
         sds=None if difference is None or entry.sd is None else difference / entry.sd,
         verdict=_verdict(entry, finite, difference, diverged),
-        mark=entry.mark,
-        source=entry.source,
-        note=entry.note,
-        decimals=entry.decimals,
     )
 
 
