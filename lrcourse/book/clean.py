@@ -28,6 +28,7 @@ _STYLES = {"background-color", "border", "color", "font-size", "font-style", "fo
 _STYLES |= {"height", "margin", "max-width", "padding", "text-align", "vertical-align", "width"}
 # A class may mean something to mdBook's scripts: "playground" makes them ask another host.
 _CLASS = re.compile(r"language-(?!rust)[\w+#.-]+|lrcourse-(?:outside|zh)|dataframe")
+_ASKING = re.compile(r"url|expression|\\", re.IGNORECASE)
 # Elements that hold none, or that nest only through others, such as tables.
 _FLAT = {
     "area",
@@ -66,7 +67,7 @@ def clean(html: str, address: Address, *, ids: bool) -> str:
     def judge(tag: str, name: str, value: str) -> str | None:
         if name == "class":
             return " ".join(filter(_CLASS.fullmatch, value.split())) or None
-        if name == "id" and not ids:
+        if (name == "id" and not ids) or (name == "style" and _ASKING.search(value)):
             return None
         if name not in ("href", "src"):
             return value

@@ -25,7 +25,7 @@ from lrcourse.book import formulas
 from lrcourse.book.text import BookError, Ids, shorten
 
 LONGEST = 20_000  # signs of one paragraph, whose quadratic time this bounds
-DEEPEST = 40  # lists and quotations inside one another
+DEEPEST = 24  # lists and quotations inside one another
 _MOST_QUOTES = 200  # in a paragraph; more of them stay straight
 _BAR = "\ue000"  # stands for | in a formula, where it would end the cell of a table
 _INLINE = re.compile(r"\$(?![\s$])((?:\\.|[^$\\])++)(?<!\s)\$(?!\d)", re.DOTALL)
@@ -73,7 +73,7 @@ def plain(tokens: list[Token] | None) -> str:
 
 @cache
 def _parser(smart: bool) -> MarkdownIt:
-    options = {"html": True, "typographer": True, "maxNesting": DEEPEST + 10}
+    options = {"html": True, "typographer": True, "maxNesting": DEEPEST + 4}
     parser = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
     # Addresses are judged with those in HTML.
     parser.normalizeLink = lambda url: url
