@@ -46,15 +46,22 @@ class Scope:
     here: str = ""
     own: frozenset[str] = frozenset()
 
-    def link(self, code: str) -> str:
-        """Inline code, linked where it is a name of the reference."""
+    def link(self, code: str, full: str = "") -> str:
+        """Inline code, linked where it is a name of the reference, which in full may be known."""
+        place = self.find(full)
+        if place:
+            return self._to(code, place)
         found = _NAME.fullmatch(code)
         if not found or found[1].partition(".")[0] in self.own:
             return f"`{code}`"
         prefixes = (f"{prefix}." for prefix in (self.within, self.path) if prefix)
         places = (self.find(prefix + found[1]) for prefix in (*prefixes, ""))
-        page, anchor = next(filter(None, places), ("", ""))
-        if not anchor or anchor == self.here:
+        place = next(filter(None, places), None)
+        return self._to(code, place) if place else f"`{code}`"
+
+    def _to(self, code: str, place: tuple[str, str]) -> str:
+        page, anchor = place
+        if anchor == self.here:
             return f"`{code}`"
         address = "" if page == self.page else page.rpartition("/")[2]
         return f"[`{code}`]({address}#{anchor})"
@@ -100,7 +107,10 @@ def text(given: str, scope: Scope) -> str:
         fence ^= block.count("```") % 2 == 1
         if not code and not fence:
             block = _DOUBLE.sub(r"`\1`", block)
-            block = _CODE.sub(lambda found: scope.link(found[1]), block)
+            pieces = _CODE.split(block)
+            pieces[::2] = [piece.replace("<", "&lt;") for piece in pieces[::2]]
+            pieces[1::2] = map(scope.link, pieces[1::2])
+            block = "".join(pieces)
         written.append(block)
     return "\n\n".join(written)
 
@@ -163,9 +173,11 @@ def _item(each: griffe.DocstringElement, thing: griffe.Object, scope: Scope) -> 
     """A list's item: a name with its type, or an error, and what is said of it."""
     name = getattr(each, "name", "")
     if name:
-        types = list(dict.fromkeys(_type_of(part, thing) for part in name.split(", ")))
+        kinds = {str(kind): kind for part in name.split(", ") if (kind := _type_of(part, thing))}
         label = ", ".join(f"`{part}`" for part in name.split(", "))
-        label += "".join(f" ({scope.link(kind)})" for kind in types[:1] if kind and len(types) == 1)
+        if kinds:
+            linked = (scope.link(code, _full(kind)) for code, kind in kinds.items())
+            label += f" ({', '.join(linked)})"
     else:
         errors = str(each.annotation).strip("()").split(", ")
         label = ", ".join(scope.link(error) for error in errors)
@@ -173,12 +185,16 @@ def _item(each: griffe.DocstringElement, thing: griffe.Object, scope: Scope) -> 
     return f"- {label}: {said}"
 
 
-def _type_of(name: str, thing: griffe.Object) -> str:
+def _type_of(name: str, thing: griffe.Object) -> str | griffe.Expr | None:
     for each in _parameters(thing):
         if each.name == name.lstrip("*"):
-            return str(each.annotation or "")
+            return each.annotation
     member = thing.all_members.get(name) if isinstance(thing, griffe.Class) else None
-    return str(getattr(member, "annotation", None) or "")
+    return getattr(member, "annotation", None)
+
+
+def _full(kind: str | griffe.Expr) -> str:
+    return kind.canonical_path if isinstance(kind, griffe.ExprName) else ""
 
 
 def _parameters(thing: griffe.Object) -> list[griffe.Parameter]:

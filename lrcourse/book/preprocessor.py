@@ -8,6 +8,8 @@ table [preprocessor.lrcourse] of book.toml:
   file outside the book keeps its text and says which file is meant.
 - `playground`: path of the interactive figures' module, from the root of the book (default: the
   package's own).
+- `reference`: folder of a Python package, from the root of the book. What it exports becomes
+  pages after the chapters, and the first mention of a name on a page leads to its entry.
 
 Exit codes: 0 all is well, 1 the book cannot be made (why stands on standard error), 2 wrong usage.
 """
@@ -25,7 +27,7 @@ from lrcourse.book.text import BookError
 from lrcourse.playground.page import SCRIPT
 from lrcourse.support.checks import MAPPING, TEXT, arguments, each, optional
 
-_SETTINGS = ("file-url", "playground")
+_SETTINGS = ("file-url", "playground", "reference")
 _OF_MDBOOK = ("command", "before", "after", "renderer", "renderers", "optional")
 
 
@@ -50,8 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    from lrcourse.book.reference import referring  # needs griffe, which mdBook's questions do not
+
     try:
-        preprocess(context, book)
+        with referring(context, book):
+            preprocess(context, book)
     except BookError as error:
         print(f"mdbook-lrcourse: {error}", file=sys.stderr)
         return 1

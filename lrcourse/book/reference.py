@@ -7,14 +7,16 @@ are made whenever the book is, and lie in no file.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import griffe
 
 from lrcourse.book.entries import Scope, entry, first_sentence, members, text
-from lrcourse.book.mentions import Mentions
+from lrcourse.book.mentions import Mentions, link_mentions
 from lrcourse.book.text import BookError
 
 # What the course does with itself: nobody imports from there.
@@ -132,8 +134,8 @@ class Reference:
                 f"[`{each.name}`]({room.name}.md#{room.module.path}.{each.name})"
                 for each in room.entries
             )
-            title = f"## [`{room.module.path}`]({room.name}.md) {{#overview-{room.name}}}"
-            written += [title, first_sentence(room.module), names]
+            title = f"## `{room.module.path}` {{#overview-{room.name}}}"
+            written += [title, f"[Page]({room.name}.md). {first_sentence(room.module)}", names]
         return "\n\n".join(written)
 
     def _page(self, room: Room) -> str:
@@ -149,6 +151,28 @@ class Reference:
         written.append("\n".join(["| Name | What it is |", "|---|---|", *rows]))
         written += [entry(each.name, each.thing, scope) for each in room.entries]
         return "\n\n".join(written)
+
+
+@contextmanager
+def referring(context: Mapping[str, Any], book: dict[str, Any]) -> Iterator[None]:
+    """While this is open, a book is converted: its mentions of names lead to a reference after it.
+
+    Does nothing where book.toml names no package as `reference`. Raises BookError if it names
+    one that is not there.
+    """
+    given: Any = context
+    for key in ("config", "preprocessor", "lrcourse", "reference"):
+        given = given.get(key) if isinstance(given, Mapping) else None
+    if not isinstance(given, str):
+        yield
+        return
+    reference = Reference.read(Path(context.get("root", ""), given))
+    written = [(chapter, reference.mentions(chapter["content"])) for chapter in _chapters(book)]
+    yield
+    for chapter, names in written:
+        if str(chapter["path"]).endswith(".md"):
+            chapter["content"] = link_mentions(chapter["content"], names, chapter["path"])
+    book["items" if "items" in book else "sections"].extend(reference.items())
 
 
 def _exported(room: griffe.Module) -> Iterator[Entry]:
@@ -171,10 +195,24 @@ def _target(thing: griffe.Object | griffe.Alias) -> griffe.Object:
     return thing.final_target if isinstance(thing, griffe.Alias) else thing
 
 
+def _chapters(book: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every chapter that has a file and a text; the preprocessor refuses what is no book."""
+    items = book.get("items", book.get("sections"))  # mdBook 0.5 and 0.4
+    todo = list(items) if isinstance(items, list) else []
+    while todo:
+        item = todo.pop()
+        chapter = item.get("Chapter") if isinstance(item, dict) else None
+        if isinstance(chapter, dict):
+            below = chapter.get("sub_items")
+            todo += below if isinstance(below, list) else []
+            if chapter.get("path") is not None and isinstance(chapter.get("content"), str):
+                yield chapter
+
+
 def _chapter(name: str, path: str, content: str) -> dict[str, object]:
     return {
         "name": name,
-        "content": content,
+        "content": content.replace("{{#", r"\{{#"),  # no instruction for mdBook
         "number": None,
         "sub_items": [],
         "path": path,

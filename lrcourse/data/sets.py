@@ -42,6 +42,7 @@ from lrcourse.support.checks import (
 from lrcourse.support.names import advised
 
 NAMES = ("digits", "fashion-mnist", "mnist", "cifar10")
+"""The data sets that `load` knows."""
 
 IDX_SIZES = {  # in bytes, unpacked; the sums below are sha256 in the same order
     "train-images-idx3-ubyte": 47_040_016,

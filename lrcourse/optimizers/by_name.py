@@ -26,7 +26,10 @@ TORCH = {
     "adam": (torch.optim.Adam, {}),
     "adamw": (torch.optim.AdamW, {}),
 }
+"""Torch's optimizer of each name, and the options that make it the one that the name means."""
+
 PURE: dict[str, Callable[..., Optimizer]] = {name: getattr(from_scratch, name) for name in TORCH}
+"""The optimizer from scratch of each name."""
 
 
 _BETAS = together("two numbers (beta1, beta2)", NUMBER, NUMBER)

@@ -56,7 +56,7 @@ PAIR = kind("an Optimizer, as optimizers.pure gives it", Optimizer)
 def sgd(*, weight_decay: float = 0.0) -> Optimizer:
     """Stochastic gradient descent.
 
-    w <- w - lr g
+        w <- w - lr g
 
     Example:
         >>> import torch
@@ -82,8 +82,8 @@ def sgd(*, weight_decay: float = 0.0) -> Optimizer:
 def momentum(*, momentum: float = 0.9, weight_decay: float = 0.0) -> Optimizer:
     """The heavy ball: gradients of the past go on acting, each time weaker.
 
-    v <- momentum v + g
-    w <- w - lr v
+        v <- momentum v + g
+        w <- w - lr v
 
     Source: Polyak 1964 (doi 10.1016/0041-5553(64)90137-5), with lr outside v as torch has it.
 
@@ -112,8 +112,8 @@ def momentum(*, momentum: float = 0.9, weight_decay: float = 0.0) -> Optimizer:
 def nesterov(*, momentum: float = 0.9, weight_decay: float = 0.0) -> Optimizer:
     """Momentum that steps as if the next velocity were known already.
 
-    v <- momentum v + g
-    w <- w - lr (g + momentum v)
+        v <- momentum v + g
+        w <- w - lr (g + momentum v)
 
     Source: Sutskever et al. 2013, "On the importance of initialization and momentum".
 
@@ -154,8 +154,8 @@ def adagrad(
 ) -> Optimizer:
     """A rate of its own for each number, which falls with all squares seen so far.
 
-    s <- s + g^2
-    w <- w - lr / (1 + (t - 1) lr_decay) * g / (sqrt(s) + eps)
+        s <- s + g^2
+        w <- w - lr / (1 + (t - 1) lr_decay) * g / (sqrt(s) + eps)
 
     Source: Duchi, Hazan, Singer 2011, "Adaptive Subgradient Methods".
 
@@ -187,8 +187,8 @@ def adagrad(
 def rmsprop(*, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0.0) -> Optimizer:
     """AdaGrad that forgets: the mean of recent squares instead of the sum of all.
 
-    s <- alpha s + (1 - alpha) g^2
-    w <- w - lr g / (sqrt(s) + eps)
+        s <- alpha s + (1 - alpha) g^2
+        w <- w - lr g / (sqrt(s) + eps)
 
     Source: Tieleman, Hinton 2012, lecture 6.5 of "Neural Networks for Machine Learning".
 
@@ -218,10 +218,10 @@ def rmsprop(*, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0.0
 def adadelta(*, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0.0) -> Optimizer:
     """Steps as large as recent steps were, so that lr = 1 is meant to do.
 
-    s <- rho s + (1 - rho) g^2
-    d  = sqrt(m + eps) / sqrt(s + eps) * g
-    m <- rho m + (1 - rho) d^2
-    w <- w - lr d
+        s <- rho s + (1 - rho) g^2
+        d  = sqrt(m + eps) / sqrt(s + eps) * g
+        m <- rho m + (1 - rho) d^2
+        w <- w - lr d
 
     Source: Zeiler 2012 (arXiv 1212.5701).
 
@@ -254,9 +254,9 @@ def adam(
 ) -> Optimizer:
     """Momentum over RMSProp, both corrected for having started at 0.
 
-    m <- beta1 m + (1 - beta1) g          m' = m / (1 - beta1^t)
-    s <- beta2 s + (1 - beta2) g^2        s' = s / (1 - beta2^t)
-    w <- w - lr m' / (sqrt(s') + eps)
+        m <- beta1 m + (1 - beta1) g          m' = m / (1 - beta1^t)
+        s <- beta2 s + (1 - beta2) g^2        s' = s / (1 - beta2^t)
+        w <- w - lr m' / (sqrt(s') + eps)
 
     Source: Kingma, Ba 2014 (arXiv 1412.6980).
 
@@ -293,7 +293,9 @@ def adamw(
 ) -> Optimizer:
     """Adam whose weight decay acts on the weights directly, past the division by sqrt(s').
 
-    w <- (1 - lr weight_decay) w, then as `adam` without weight decay
+        w <- (1 - lr weight_decay) w
+
+    Then as `adam` without weight decay.
 
     Source: Loshchilov, Hutter 2017 (arXiv 1711.05101), with the decay scaled by lr as torch has it.
 

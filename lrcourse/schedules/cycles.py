@@ -176,6 +176,7 @@ class _Triangular2:
 
 
 triangular2 = _Triangular2()
+"""The scale of a cyclical rate whose height halves at each cycle: 1, 1/2, 1/4 ..."""
 
 
 @dataclass(frozen=True, repr=False)

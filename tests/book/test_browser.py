@@ -27,6 +27,7 @@ if not has_mdbook():
 AXE = Path(os.environ.get("LRCOURSE_AXE", ROOT / "build/axe/node_modules/axe-core/axe.min.js"))
 LISTED = re.findall(r"\]\(([^()]+)\)", (ROOT / "notebooks" / "SUMMARY.md").read_text("utf-8"))
 PAGES = [Path(name).with_suffix(".html").as_posix() for name in LISTED]
+PAGES += ["reference/index.html", "reference/schedules.html", "reference/rangetest.html"]
 PHONE, DESK, PAPER = (375, 800), (1280, 900), (718, 1000)
 
 # What sticks out of the page to the right, but for what lies in a box that scrolls.

@@ -87,6 +87,13 @@ def test_every_link_leads_to_a_file_and_a_section_that_are_there(built, pages):
     assert seen > 100
 
 
+def test_the_reference_is_part_of_the_book_and_chapters_lead_to_it(pages):
+    assert pages["reference/rangetest.html"].find(id="lrcourse.rangetest.range_test") is not None
+    links = [link["href"] for link in pages["own-model.html"].select("main a[href^=reference]")]
+    assert "reference/rangetest.html#lrcourse.rangetest.range_test" in links
+    assert len(links) == len(set(links)) >= 5
+
+
 def test_nothing_comes_from_another_host(pages):
     for name, page in pages.items():
         for element in page.select("[src], link[href]"):

@@ -6,10 +6,11 @@ import re
 import time
 
 import pytest
-from helpers.books import code, notebook
+from helpers.books import chapter, code, context, notebook
 from helpers.repository import ROOT
 
-from lrcourse.book.reference import INTERNAL, Reference
+from lrcourse.book.mentions import link_mentions
+from lrcourse.book.reference import INTERNAL, Reference, referring
 from lrcourse.book.text import BookError
 
 LONGEST = 3  # seconds of processor time
@@ -169,3 +170,61 @@ def test_a_name_that_means_something_else_on_the_page_is_not_found(reference, ot
 
 def test_the_room_of_another_package_is_not_taken_for_this_one(reference):
     assert names_of(reference, "from other import schedules").find("schedules.cosine") is None
+
+
+ENTRY = "reference/schedules"
+
+
+def linked(reference, text, page="one.md"):
+    return link_mentions(text, reference, page)
+
+
+def test_the_first_mention_of_a_name_becomes_a_link(reference):
+    text = linked(
+        reference, "<p><code>schedules.cosine(25)</code>, <code>schedules.cosine</code></p>"
+    )
+    link = f'<a href="{ENTRY}.html#lrcourse.schedules.cosine">'
+    assert (
+        text == f"<p>{link}<code>schedules.cosine(25)</code></a>, <code>schedules.cosine</code></p>"
+    )
+
+
+def test_a_mention_in_markdown_becomes_a_link_from_where_the_page_lies(reference):
+    text = linked(reference, "Take `schedules.step`.", "part/one.md")
+    assert text == f"Take [`schedules.step`](../{ENTRY}.md#lrcourse.schedules.step)."
+
+
+@pytest.mark.parametrize("text", [
+    "<pre><code>schedules.cosine</code></pre>",
+    '<a href="x"><code>schedules.cosine</code></a>',
+    "<h2><code>schedules.cosine</code></h2>",
+    "## `schedules.cosine` {#own}",
+    "[`schedules.cosine`](x.md)",
+    "```python\nschedules.cosine `schedules.cosine`\n```",
+    "<p>`schedules.cosine`</p>",
+    "<!-- `schedules.cosine` -->",
+    "`torch.optim`, `schedules.unknown` and `25`",
+])  # fmt: skip
+def test_code_headings_links_and_other_names_stay(reference, text):
+    assert linked(reference, text) == text
+
+
+def test_a_book_gets_its_links_and_the_reference_behind_its_chapters():
+    given = context(ROOT, reference="lrcourse")
+    cell = code("from lrcourse.schedules import cosine")
+    book = {"items": [chapter("one.ipynb", notebook(cell, "`cosine`"))]}
+    with referring(given, book):
+        one = book["items"][0]["Chapter"]
+        one["path"], one["content"] = "one.md", "`cosine` and `linear`"
+    assert one["content"] == f"[`cosine`]({ENTRY}.md#lrcourse.schedules.cosine) and `linear`"
+    assert book["items"][1] == {"PartTitle": "Reference"}
+    assert [item["Chapter"]["path"] for item in book["items"][2:4]] == [
+        "reference/index.md", "reference/claims.md"]  # fmt: skip
+
+
+@pytest.mark.parametrize("given", [{}, {"config": None}, {"config": {"preprocessor": []}}])
+def test_a_book_without_a_reference_stays_as_it_is(given):
+    book = {"items": None}
+    with referring(given, book):
+        pass
+    assert book == {"items": None}

@@ -99,7 +99,9 @@ def has_mdbook():
 def small_book(folder, **notebooks):
     """The folder of a book with the look of the course and these notebooks (name=cells)."""
     (folder / "notebooks").mkdir(parents=True)
-    shutil.copy(ROOT / "book.toml", folder)
+    # Without the reference: the package is not there.
+    settings = (ROOT / "book.toml").read_text("utf-8").replace('reference = "lrcourse"\n', "")
+    (folder / "book.toml").write_text(settings, encoding="utf-8")
     shutil.copytree(ROOT / "theme", folder / "theme")
     for name, cells in notebooks.items():
         (folder / "notebooks" / f"{name}.ipynb").write_text(notebook(*cells), encoding="utf-8")
