@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,6 @@ from lrcourse.data.sets import DATA, Data
 from lrcourse.support.checks import COUNT, FLAG, arguments, one_of, optional, whole
 from lrcourse.support.kinds import NET, TENSOR
 
-Net = TypeVar("Net", bound=nn.Module)
 MOST_LAYERS, MOST_UNITS = 10_000, 2**16  # what goes beyond was not meant
 LAYERS, UNITS = whole(1, MOST_LAYERS), whole(1, MOST_UNITS)
 
@@ -271,7 +270,7 @@ def _pooled(channels: int, classes: int) -> list[nn.Module]:
     return [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes)]
 
 
-def _he(net: Net) -> Net:
+def _he(net: nn.Sequential) -> nn.Sequential:
     """Draw all weights from N(0, 2 / inputs), set biases to 0, and order them."""
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
@@ -281,7 +280,7 @@ def _he(net: Net) -> Net:
     return _ordered(net)
 
 
-def _ordered(net: Net) -> Net:
+def _ordered(net: nn.Sequential) -> nn.Sequential:
     """Weights in channels_last order, but not with BatchNorm.
 
     In that order torch computes the gradients of BatchNorm on the CPU with errors of up to 7e-4

@@ -159,9 +159,8 @@ def working(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as problem:
-        frames = traceback.extract_tb(problem.__traceback__)
-        refused = isinstance(problem, TypeError | ValueError) and _within(frames[-1], (HERE,))
-        if refused:
+        last = traceback.extract_tb(problem.__traceback__)[-1]
+        if isinstance(problem, TypeError | ValueError) and last.filename.startswith(HERE):
             raise CommandError(f"{what}: {problem}") from None
         raise CommandError(f"{what}, it fails:\n{excerpt(problem)}", code=1) from None
 
@@ -232,16 +231,12 @@ def _needed(function: Callable[..., object]) -> list[str]:
 
 
 def _trim(told: traceback.TracebackException) -> None:
-    own = [frame for frame in told.stack if not _of_a_library(frame)]
-    last = [frame for frame in told.stack[-1:] if not _within(frame, IMPORTING)]
+    own = [frame for frame in told.stack if not _of_a_library(frame.filename)]
+    last = [frame for frame in told.stack[-1:] if not frame.filename.startswith(IMPORTING)]
     told.stack = traceback.StackSummary.from_list(own or last)
     for before in filter(None, (told.__cause__, told.__context__)):
         _trim(before)
 
 
-def _of_a_library(frame: traceback.FrameSummary) -> bool:
-    return _within(frame, LIBRARIES) or any(place in frame.filename for place in PACKAGES)
-
-
-def _within(frame: traceback.FrameSummary, places: tuple[str, ...]) -> bool:
-    return frame.filename.startswith(places)
+def _of_a_library(file: str) -> bool:
+    return file.startswith(LIBRARIES) or any(place in file for place in PACKAGES)

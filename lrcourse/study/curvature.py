@@ -293,8 +293,8 @@ def spectrum(net: nn.Module, split: Split, loss_fn: Loss = F.cross_entropy) -> T
     torch.Size([805])
     """
     weights = {name: w.detach().double() for name, w in net.named_parameters()}
-    count = sum(w.numel() for w in weights.values())
-    if count > MOST:
+    sizes = [w.numel() for w in weights.values()]
+    if (count := sum(sizes)) > MOST:
         raise ValueError(
             f"spectrum: net must have {MOST} weights at most for its whole Hessian; it has {count}"
         )
@@ -302,7 +302,6 @@ def spectrum(net: nn.Module, split: Split, loss_fn: Loss = F.cross_entropy) -> T
     if not bool(torch.isfinite(place).all()):
         raise ValueError("the net has weights that are not finite: it has diverged")
     X, y = split.X.double(), split.y
-    sizes = [w.numel() for w in weights.values()]
     buffers = {n: b.double() if b.is_floating_point() else b for n, b in net.named_buffers()}
 
     def loss(point: Tensor) -> Tensor:
