@@ -172,6 +172,8 @@ def _written(section: griffe.DocstringSection, thing: griffe.Object, scope: Scop
 def _item(each: griffe.DocstringElement, thing: griffe.Object, scope: Scope) -> str:
     """A list's item: a name with its type, or an error, and what is said of it."""
     name = getattr(each, "name", "")
+    if name.endswith(","):  # griffe takes what follows the first of several names for a type
+        name += f" {str(each.annotation).strip('()')}"
     if name:
         kinds = {str(kind): kind for part in name.split(", ") if (kind := _type_of(part, thing))}
         label = ", ".join(f"`{part}`" for part in name.split(", "))
@@ -218,8 +220,7 @@ def _signatures(name: str, thing: griffe.Object) -> Iterator[str]:
     elif isinstance(thing, griffe.Class) and _is_error(thing):
         yield f"class {name}({', '.join(map(str, thing.bases))})"
     elif isinstance(thing, griffe.Class):
-        mark = "class " if thing.name[0].isupper() else ""
-        yield f"{mark}{name}{_call(mark + name, _parameters(thing), '')}"
+        yield f"{name}{_call(name, _parameters(thing), '')}"
     elif isinstance(thing, griffe.Function):
         for each in thing.overloads or [thing]:
             returned = f" -> {each.returns}" if each.returns else ""

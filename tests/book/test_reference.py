@@ -111,6 +111,12 @@ def test_arguments_stand_with_their_types(pages):
     assert "Here `LossFunction` is `Callable[..., torch.Tensor]`" in page
 
 
+def test_attributes_told_together_keep_their_names_and_types(pages):
+    page = pages["reference/sweeps.md"]
+    assert "- `model`, `model_options` (`str`, `Mapping[str, Any]`): a name and options" in page
+    assert not re.search(r"^- `[^`]*,`", "".join(pages.values()), re.MULTILINE)
+
+
 def test_it_is_read_and_written_quickly():
     start = time.process_time()
     Reference.read(ROOT / "lrcourse").items()
