@@ -10,10 +10,11 @@ from lrcourse.sweeps.by_seed import (
 )
 from lrcourse.sweeps.experiment import Experiment
 from lrcourse.sweeps.fairness import Comparison, fair
+from lrcourse.sweeps.grids import grid, log_space
 from lrcourse.sweeps.reaching import race, updates_by_seed, updates_until
 from lrcourse.sweeps.reading import BestRate, best_rate
 from lrcourse.sweeps.records import Records, RecordWarning
-from lrcourse.sweeps.running import RunFailed, downward, grid, log_space, run, run_arms
+from lrcourse.sweeps.running import RunFailed, downward, run, run_arms
 from lrcourse.sweeps.runs import Run, Runs, load
 from lrcourse.sweeps.source_code import StaleCode
 from lrcourse.sweeps.workers import over_seeds

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from lrcourse.support.checks import COUNT, TEXT, each, shown
-from lrcourse.sweeps.experiment import RATE, Experiment
+from lrcourse.sweeps.experiment import Experiment
+from lrcourse.sweeps.rules import RATE
 
 Rates = Iterable[float] | Mapping[str, Iterable[float]]
 SEEDS = each(COUNT, least=0)

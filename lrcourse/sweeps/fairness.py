@@ -26,9 +26,11 @@ from lrcourse.sweeps.arms import (
     rates_rule,
     refuse_edges,
 )
-from lrcourse.sweeps.experiment import RATE, Experiment
+from lrcourse.sweeps.experiment import Experiment
+from lrcourse.sweeps.grids import arms_rule, grid
 from lrcourse.sweeps.reading import BestRate, best_rate
-from lrcourse.sweeps.running import arms_rule, grid, run_arms, run_parts
+from lrcourse.sweeps.rules import RATE
+from lrcourse.sweeps.running import run_arms, run_parts
 from lrcourse.sweeps.runs import Runs
 
 

@@ -29,8 +29,9 @@ from lrcourse.sweeps.arms import (
 )
 from lrcourse.sweeps.experiment import Experiment
 from lrcourse.sweeps.fairness import a_number
-from lrcourse.sweeps.running import arms_rule, grid, run_arms
+from lrcourse.sweeps.grids import arms_rule, grid
 from lrcourse.sweeps.running import run as run_sweep
+from lrcourse.sweeps.running import run_arms
 from lrcourse.sweeps.runs import ANY_RUNS, Run, Runs
 from lrcourse.training.history import History, known_column
 
