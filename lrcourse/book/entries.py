@@ -9,16 +9,14 @@ from textwrap import dedent
 
 import griffe
 
-WIDEST = 80  # signs of a signature on one line
+from lrcourse.book.signatures import parameters_of, shorthands, signatures
+
 _CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _DOUBLE = re.compile(r"``([^`\n]+)``")
 _NAME = re.compile(r"([A-Za-z_][\w.]*+)(\(.*\))?")
 _ITEM = re.compile(r"[-*+] |\d+\. ")
 _SENTENCE = re.compile(r"(?<=\.)\s")
-_CAST = re.compile(r"cast\(.*, (\w+)\)")
-_QUOTED = re.compile(r"'([^'\"\\]*)'")
 _FLAGS = re.compile(r" *# doctest:.*")
-_BARE = (griffe.ParameterKind.keyword_only, griffe.ParameterKind.var_positional)
 _TITLES = {
     "parameters": "Arguments",
     "other parameters": "Further arguments",
@@ -132,10 +130,10 @@ def _section(marks: str, title: str, anchor: str) -> str:
 
 
 def _body(name: str, thing: griffe.Object, scope: Scope) -> Iterator[str]:
-    scope = replace(scope, own=frozenset(each.name for each in _parameters(thing)))
-    yield _fence("\n".join(_signatures(name, thing)))
-    if shorthands := "; ".join(_shorthands(thing)):
-        yield f"Here {shorthands}."
+    scope = replace(scope, own=frozenset(each.name for each in parameters_of(thing)))
+    yield _fence("\n".join(signatures(name, thing)))
+    if told := "; ".join(shorthands(thing)):
+        yield f"Here {told}."
     sections = [*_sections(thing), *_sections(_initialiser(thing))]
     for section in sections:
         yield from _written(section, thing, scope)
@@ -188,7 +186,7 @@ def _item(each: griffe.DocstringElement, thing: griffe.Object, scope: Scope) -> 
 
 
 def _type_of(name: str, thing: griffe.Object) -> str | griffe.Expr | None:
-    for each in _parameters(thing):
+    for each in parameters_of(thing):
         if each.name == name.lstrip("*"):
             return each.annotation
     member = thing.all_members.get(name) if isinstance(thing, griffe.Class) else None
@@ -199,84 +197,9 @@ def _full(kind: str | griffe.Expr) -> str:
     return kind.canonical_path if isinstance(kind, griffe.ExprName) else ""
 
 
-def _parameters(thing: griffe.Object) -> list[griffe.Parameter]:
-    """The arguments of a call; for a class, of making one."""
-    if isinstance(thing, griffe.Function | griffe.Class):
-        return [each for each in thing.parameters if each.name not in ("self", "cls")]
-    return []
-
-
 def _initialiser(thing: griffe.Object) -> griffe.Object | None:
     made = thing.members.get("__init__") if isinstance(thing, griffe.Class) else None
     return made if isinstance(made, griffe.Object) else None
-
-
-def _signatures(name: str, thing: griffe.Object) -> Iterator[str]:
-    if isinstance(thing, griffe.Attribute):
-        kind = f": {thing.annotation}" if thing.annotation else ""
-        value = str(thing.value or "")
-        short = value and "property" not in thing.labels and len(name + kind + value) < WIDEST
-        yield f"{name}{kind}{f' = {value}' if short else ''}"
-    elif isinstance(thing, griffe.Class) and _is_error(thing):
-        yield f"class {name}({', '.join(map(str, thing.bases))})"
-    elif isinstance(thing, griffe.Class):
-        yield f"{name}{_call(name, _parameters(thing), '')}"
-    elif isinstance(thing, griffe.Function):
-        for each in thing.overloads or [thing]:
-            returned = f" -> {each.returns}" if each.returns else ""
-            yield name + _call(name, _parameters(each), returned)
-
-
-def _call(name: str, parameters: Sequence[griffe.Parameter], returned: str) -> str:
-    """What follows the name in a signature; one argument a line where one line is too long."""
-    parts, named = [], False
-    for each in parameters:
-        if each.kind in _BARE and not named:
-            parts += ["*"] if each.kind is griffe.ParameterKind.keyword_only else []
-            named = True
-        parts.append(_parameter(each))
-    line = f"({', '.join(parts)}){returned}"
-    if len(name + line) <= WIDEST:
-        return line
-    return "(\n" + "".join(f"    {part},\n" for part in parts) + f"){returned}"
-
-
-def _parameter(given: griffe.Parameter) -> str:
-    stars = {"variadic positional": "*", "variadic keyword": "**"}
-    kind = given.kind.value if given.kind else ""
-    written = stars.get(kind, "") + given.name
-    if given.annotation is not None:
-        written += f": {given.annotation}"
-    if given.default is None or kind in stars:
-        return written
-    default = _QUOTED.sub(r'"\1"', _CAST.sub(r"\1", str(given.default)))
-    return f"{written} = {default}" if given.annotation is not None else f"{written}={default}"
-
-
-def _shorthands(thing: griffe.Object) -> Iterator[str]:
-    """What the types of a signature stand for that the package gives a short name."""
-    given = [each.annotation for each in _parameters(thing)]
-    given.append(thing.returns if isinstance(thing, griffe.Function) else None)
-    seen = set()
-    for annotation in given:
-        for part in annotation.iterate() if isinstance(annotation, griffe.Expr) else ():
-            if not isinstance(part, griffe.ExprName) or part.name in seen:
-                continue
-            seen.add(part.name)
-            meant = _definition(part, thing)
-            if meant:
-                yield f"`{part.name}` is `{meant}`"
-
-
-def _definition(name: griffe.ExprName, thing: griffe.Object) -> str:
-    """The type that an alias of the package stands for, "" for everything else."""
-    try:
-        found = thing.package.modules_collection[name.canonical_path]
-    except (KeyError, griffe.GriffeError):
-        return ""
-    found = found.final_target if isinstance(found, griffe.Alias) else found
-    value = found.value if isinstance(found, griffe.Attribute | griffe.TypeAlias) else None
-    return str(value) if value and "TypeVar" not in str(value) else ""
 
 
 def _hidden_bases(thing: griffe.Class) -> Iterator[griffe.Class]:
@@ -294,11 +217,6 @@ def _bases(thing: griffe.Class, scope: Scope) -> Iterator[str]:
             names = ", ".join(inside.link(name) for name in members(base))
             yield f"As every {scope.link(base.name)}, it has {names}."
             return
-
-
-def _is_error(thing: griffe.Class) -> bool:
-    """Whether it is an exception, which a reader catches and does not make."""
-    return any(str(base).endswith(("Error", "Exception", "Warning")) for base in thing.bases)
 
 
 def _is_exported(base: griffe.Class) -> bool:
