@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
-from html import escape
+from html import escape, unescape
 from itertools import pairwise
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
+from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
 from markdown_it.rules_core.smartquotes import process_inlines
@@ -30,9 +31,12 @@ _MOST_QUOTES = 200  # in a paragraph; more of them stay straight
 _BAR = "\ue000"  # stands for | in a formula, where it would end the cell of a table
 _INLINE = re.compile(r"\$(?![\s$])((?:\\.|[^$\\])++)(?<!\s)\$(?!\d)", re.DOTALL)
 _DISPLAY = re.compile(r"\$\$((?:\\.|\$(?!\$)|[^$\\])++)\$\$", re.DOTALL)
+_EITHER = re.compile(f"{_DISPLAY.pattern}|{_INLINE.pattern}", re.DOTALL)
 _BEGIN = re.compile(r"\\begin\{([a-z]+\*?)\}")
 _BLANK = re.compile(r"\n[ \t]*\n")
 _QUOTED = re.compile(r"\n[ \t]*>")
+_CODE = re.compile(r"<(?:code|pre)\b", re.IGNORECASE)
+_TAGS = re.compile(r"(<[^>]*>)")
 _OWN_ID = re.compile(r"[ \t]*\{#([\w.:-]+)[^{}]*\}$")
 _SIGNS = (("...", "…"), ("---", "—"), ("--", "–"))
 
@@ -78,18 +82,15 @@ def _parser(smart: bool) -> MarkdownIt:
     # Addresses are judged with those in HTML.
     parser.normalizeLink = lambda url: url
     parser.validateLink = lambda url: True
-    parser.block.ruler.before(
-        "fence",
-        "formula",
-        _formula_block,
-        {"alt": ["paragraph", "reference", "blockquote", "list"]},
-    )
+    may_interrupt: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    parser.block.ruler.before("fence", "formula", _formula_block, may_interrupt)
     parser.inline.ruler.before("escape", "formula", _formula)
     parser.core.ruler.before("inline", "own_ids", _own_ids)
     parser.core.ruler.push("ids", _ids)
     if smart:
         parser.core.ruler.push("signs", _signs)
     parser.add_render_rule("formula", _formula_html)
+    parser.add_render_rule("html_block", _html_block)
     return parser
 
 
@@ -181,4 +182,19 @@ def _signs(state: StateCore) -> None:
 
 def _formula_html(renderer: RendererHTML, tokens: Sequence[Token], at: int, *_: object) -> str:
     mark = "$$" if tokens[at].meta["display"] else "$"
-    return f"<x-formula>{escape(mark + tokens[at].content + mark)}</x-formula>"
+    return _marked(f"{mark}{tokens[at].content}{mark}")
+
+
+def _html_block(renderer: RendererHTML, tokens: Sequence[Token], at: int, *_: object) -> str:
+    """HTML with the formulas in its texts, but for code."""
+    html = tokens[at].content
+    if "$" not in html or _CODE.search(html):
+        return html
+    parts = _TAGS.split(html)
+    for text in range(0, len(parts), 2):
+        parts[text] = _EITHER.sub(lambda found: _marked(unescape(found[0])), parts[text])
+    return "".join(parts)
+
+
+def _marked(formula: str) -> str:
+    return f"<x-formula>{escape(formula)}</x-formula>"

@@ -81,8 +81,10 @@ class Page:
         made: list[str] = []
         for where, parts in self.cells:
             with naming(where):
-                made += [_html(part) if isinstance(part, Picture) else str(part) for part in parts]
-        return "\n\n".join(filter(None, made))
+                drawn = [_html(part) if isinstance(part, Picture) else str(part) for part in parts]
+                made += filter(None, drawn)
+                "".join(drawn).encode()  # half of a sign has no UTF-8: the cell is still known
+        return "\n\n".join(made)
 
 
 @contextmanager

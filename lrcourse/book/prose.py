@@ -91,6 +91,9 @@ class Prose:
         made: list[str] = []
         inside = False
         for block in _blocks(fragment.tokens):
+            for link in (each for token in block for each in token.children or ()):
+                if link.type == "link_open" and fragment.written:  # nh3 drops schemes in silence
+                    self.site.link(str(link.attrs["href"]), self.page)
             text = "".join(map(_words, block))
             chinese = len(_HAN.findall(text)) >= max(_LEAST_HAN, 0.3 * len(_LETTER.findall(text)))
             if chinese != inside:

@@ -22,6 +22,7 @@ from helpers.books import (
     printed,
     shown,
 )
+from nbformat.v4 import new_markdown_cell
 from PIL import Image
 
 from lrcourse import book
@@ -318,12 +319,41 @@ def test_a_playground_without_module_or_figure_is_refused(root):
         ([code("1", {"output_type": "display_data", "data": {"a/b": "c"}})], "cell 1 .*no text"),
         ([code("1", shown(text_html="<img src='http://a.b/c'>"))], "cell 1 .*lies on another host"),
         (['[A](../gone.csv "table")'], r"cell 1 .*gone\.csv is not there"),
+        (["a \ud800"], r"cell 1 .*cannot be shown \(UnicodeEncodeError"),
+        ([code("'\ud800'")], r"cell 1 .*cannot be shown \(UnicodeEncodeError"),
+        ([code("1", printed("\ud800"))], r"cell 1 .*cannot be shown \(UnicodeEncodeError"),
+        (["# T", code("1", printed("x" * 3_000_000))], r"cell 2 .*the page would have 3\.0 MB"),
+        (["x" * 30_000], r"cell 1 .*a paragraph of 30,000 signs"),
+        (["> " * 40 + "x"], r"cell 1 .*lists or quotations inside one another"),
+        (["<div>" * 300], r"cell 1 .*elements in one another"),
+        (["$" + "x" * 6_000 + "$"], r"cell 1 .*a formula of 6,000 signs"),
+        (["Write <name> here"], r"cell 1 .*<name> is not shown"),
+        (["[a](javascript:alert(1))"], r"cell 1 .*follows https, http and mailto"),
+        (["![a](../secret.png)"], r"cell 1 .*is no file of the book"),
+        (["![a](data.csv)"], r"cell 1 .*no image"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_shown_names_file_and_cell(root, cells, told):
     (root / "notebooks" / "unlisted.md").write_text("# Not listed")
+    (root / "notebooks" / "data.csv").write_text("a")
+    (root / "secret.png").write_text("x")
     with pytest.raises(BookError, match=rf"^01-one\.ipynb, {told}"):
         page(root, *cells)
+
+
+def test_what_a_foreign_notebook_gets_wrong_about_images_is_left_out(root):
+    size = {"image/png": {"width": "50%", "height": -1}}
+    cell = code("1", shown(image_png=png(40, 30)) | {"metadata": size})
+    empty = new_markdown_cell("# T")
+    empty["attachments"] = {"a.png": {}}
+    assert ' width="40" height="30"' in page(root, empty, cell)
+
+
+def test_a_link_out_of_the_folder_of_the_chapters_is_refused(root):
+    (root / "secret.txt").write_text("x")
+    (root / "notebooks" / "x.txt").symlink_to(root / "secret.txt")
+    with pytest.raises(BookError, match=r"notebooks/x\.txt is a symbolic link out of the folder"):
+        page(root, "# T")
 
 
 @pytest.mark.parametrize("content", ["{not json", "[]", "{}", '{"cells": 3, "nbformat": 4}', ""])
@@ -373,7 +403,7 @@ def test_the_command_fails_with_one_clear_line_and_no_book(root):
     assert answer.stderr.count(b"\n") == 1
 
 
-@pytest.mark.parametrize("given", [b"", b"{}", b"[1, 2]", b"[{}]"])
+@pytest.mark.parametrize("given", [b"", b"{}", b"[1, 2]", b"[{}]", b"[" * 10**5])
 def test_what_mdbook_did_not_send_is_refused(given):
     answer = call(given=given)
     assert answer.returncode == 2

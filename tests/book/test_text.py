@@ -69,6 +69,12 @@ def test_what_is_no_math_stays(root, source, expected):
     assert source[0] in "->" or made == expected
 
 
+def test_math_in_html(root):
+    made = text(root, "<div title='$y$'>\na $x &lt; 1$ b $$z$$ c\n</div>")
+    assert made.count("<math") == 2 and '<div title="$y$">' in made
+    assert "<mi>x</mi><mo>&#60;</mo><mn>1</mn>" in made and "$x" not in made
+
+
 def test_math_in_a_table_a_quotation_and_a_heading(root):
     made = text(root, "| a | b |\n|---|---|\n| $|x|$ | 2 |\n\n> $$a\n> + b$$\n\n## Rate $t^{-1/2}$")
     assert re.search(r"<td><math.*?&#124;.*?<mi>x</mi>.*?</math></td>&#10;<td>2</td>", made)
