@@ -15,8 +15,10 @@ import numpy as np
 from torch.optim import lr_scheduler as torch_schedulers
 
 from lrcourse.recorder import Group, base_of, group_names, groups_of, momentum_of, rate_of, stepping
-from lrcourse.tracing.anatomy import TORCH, Anatomy, inside_of, leaves
+from lrcourse.tracing.anatomy import inside_of, leaves
 from lrcourse.tracing.findings import Finding, which
+from lrcourse.tracing.parts import Anatomy
+from lrcourse.tracing.readers import TORCH
 from lrcourse.tracing.twin import twins
 
 _REWRITERS = ("OneCycleLR", "CyclicLR")
@@ -54,15 +56,11 @@ class Condition:
 
     def findings(self) -> Iterator[Finding]:
         """One for each thing that is wrong."""
-        yield from self._groups_unknown()
-        yield from self._parted()
-        yield from self._loaded()
-        yield from self._overwritten()
-        yield from self._stale()
-        yield from self._rewritten()
-        yield from self._flattened()
-        yield from self._stepped_before()
-        yield from self._momentum()
+        for wrong in (
+            *(self._groups_unknown, self._parted, self._loaded, self._overwritten, self._stale),
+            *(self._rewritten, self._flattened, self._stepped_before, self._momentum),
+        ):
+            yield from wrong()
 
     def _groups_unknown(self) -> Iterator[Finding]:
         for leaf in leaves(self.scheduler):

@@ -13,9 +13,9 @@ from lrcourse.support.checks import each, kind
 class Finding:
     """One thing that looks wrong.
 
-    ``code`` is a short word for programs. ``update`` counts from 0, ``group`` too and is None where
-    the whole schedule is meant, ``value`` is the LR (or momentum) there, NaN where there is none.
-    ``message`` says what is wrong and ``mend`` what would be right.
+    `code` is a short word for programs. `update` counts from 0, `group` too and is None where
+    the whole schedule is meant, `value` is the LR (or momentum) there, NaN where there is none.
+    `message` says what is wrong and `mend` what would be right.
     """
 
     code: str
@@ -26,18 +26,9 @@ class Finding:
     mend: str
 
     def __str__(self) -> str:
-        text = f"{self.code}: {self.message}"
         return "\n".join(
-            [
-                *textwrap.wrap(text, 98, subsequent_indent="    ", break_on_hyphens=False),
-                *textwrap.wrap(
-                    self.mend,
-                    98,
-                    initial_indent="    Mend: ",
-                    subsequent_indent="    ",
-                    break_on_hyphens=False,
-                ),
-            ]
+            textwrap.fill(text, 98, subsequent_indent="    ", break_on_hyphens=False)
+            for text in (f"{self.code}: {self.message}", f"    Mend: {self.mend}")
         )
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrcourse.tracing.anatomy import Anatomy
 from lrcourse.tracing.findings import Finding
+from lrcourse.tracing.parts import Anatomy
 
 if TYPE_CHECKING:
     import os
@@ -26,8 +26,6 @@ class Trace:
         lr: float64, shape (updates, groups); row t belongs to the update before which t were made.
         momentum: the same for the momentum (beta 1 for Adam and its kin); NaN where there is none.
         names: of the groups.
-        stopped_at: the number of updates that were made when the scheduler raised an error, else
-            None. The arrays have as many rows.
         error: that error as text, else None.
         notes: what torch (or others) warned of on the way, each once.
         asked: the updates asked for.
@@ -38,7 +36,6 @@ class Trace:
     lr: np.ndarray
     momentum: np.ndarray
     names: tuple[str, ...]
-    stopped_at: int | None = None
     error: str | None = None
     notes: tuple[str, ...] = ()
     asked: int = 0
@@ -48,6 +45,11 @@ class Trace:
     anatomy: Anatomy = field(default_factory=lambda: Anatomy("", ()))
     bases: tuple[float, ...] = ()  # the LR that each group starts from
     before: tuple[Finding, ...] = ()  # what was wrong before the first update
+
+    @property
+    def stopped_at(self) -> int | None:
+        """The number of updates made when the scheduler raised an error; None where it did not."""
+        return None if self.error is None else self.updates
 
     @property
     def updates(self) -> int:
@@ -63,7 +65,7 @@ class Trace:
     def plot(self, path: str | os.PathLike[str] | None = None, *, name: str = "trace") -> None:
         """Draw LR and momentum over the updates; with a path, save that PNG instead of showing.
 
-        ``name`` is the figure's, where a headless run keeps it.
+        `name` is the figure's, where a headless run keeps it.
         """
         from lrcourse.tracing.figure import draw  # matplotlib takes its time
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lrcourse.recorder import groups_of, is_schedule_free, momentum_of, rate_used
+from lrcourse.recorder import groups_of, is_schedule_free, momentum_of, rate_of, rate_used
 from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.rules import plateau
 from lrcourse.tracing.anatomy import inside_of
@@ -21,25 +21,20 @@ from lrcourse.tracing.twin import CannotCopy
 
 
 def run(
-    optimizer: Any, advance: Callable[[int], None], updates: int, clock: Clock | None = None
+    optimizer: Any, advance: Callable[[int], None], updates: int
 ) -> tuple[np.ndarray, np.ndarray, str | None]:
     """LR and momentum of each update, shape (updates, groups), and the error that ended it."""
     lr, momentum, error = [], [], None
     groups = groups_of(optimizer)
-    schedule_free = any(map(is_schedule_free, groups))
+    scaling = any(map(is_schedule_free, groups))
     for made in range(1, updates + 1):
-        lr.append([float(group["lr"]) for group in groups])
-        momentum.append([momentum_of(group) for group in groups])
+        lr.append(list(map(rate_of, groups)))
+        momentum.append(list(map(momentum_of, groups)))
         try:
             optimizer.step()
-            if schedule_free:
-                lr[-1] = [
-                    rate_used(group) if is_schedule_free(group) else float(group["lr"])
-                    for group in groups
-                ]
+            if scaling:
+                lr[-1] = list(map(rate_used, groups))
             advance(made)
-            if clock is not None:
-                clock.tick()
         except CannotCopy as problem:
             raise TypeError(f"trace: {problem}") from None
         except Exception as problem:  # a foreign scheduler may raise anything
@@ -56,28 +51,27 @@ def _table(rows: list[list[float]]) -> np.ndarray:
     return table
 
 
-class Clock:
-    """The position of a scheduler inside a wrapper, after each update."""
+def clocked(
+    advance: Callable[[int], None], scheduler: Any
+) -> tuple[Callable[[int], None], list[float]]:
+    """`advance`, and where the scheduler inside a wrapper stands at first and after each update."""
 
-    def __init__(self, scheduler: Any) -> None:
-        self._scheduler = scheduler
-        self._read = [float(getattr(scheduler, "last_epoch", 0))]
+    def position() -> float:
+        return float(getattr(scheduler, "last_epoch", 0))
 
-    def tick(self) -> None:
-        """Read it once more. A fraction of an epoch counts where it is kept."""
-        whole = float(getattr(self._scheduler, "last_epoch", 0))
-        self._read.append(whole)
+    def step(made: int) -> None:
+        advance(made)
+        clock.append(position())
 
-    def read(self, every: int) -> list[float]:
-        """The positions, one for each step of the wrapper."""
-        return self._read[::every]
+    clock = [position()]
+    return step, clock
 
 
 MOST_LOOKED_FOR = 2_000  # further steps
 
 
 def first_change(scheduler: Any, optimizer: Any, steps: int) -> int | None:
-    """The step at which rates that held still for ``steps`` steps change; None where they do not.
+    """The step at which rates that held still for `steps` steps change; None where they do not.
 
     A function is asked for later and later t; any other scheduler is stepped on. Both are copies.
     """
@@ -94,10 +88,10 @@ def first_change(scheduler: Any, optimizer: Any, steps: int) -> int | None:
                     return t
             return None
         groups = groups_of(optimizer)
-        before = [float(group["lr"]) for group in groups]
+        before = list(map(rate_of, groups))
         for k in range(min(9 * steps, MOST_LOOKED_FOR)):
             scheduler.step()
-            if [float(group["lr"]) for group in groups] != before:
+            if list(map(rate_of, groups)) != before:
                 return steps + k
     return None
 
@@ -111,7 +105,7 @@ class Metric:
 
 
 def metric_of(scheduler: Any) -> Metric | None:
-    """How ``step`` takes a metric; None where the scheduler watches none."""
+    """How `step` takes a metric; None where the scheduler watches none."""
     if isinstance(scheduler, Schedule | plateau):
         return Metric() if isinstance(scheduler, plateau) else None
     if hasattr(scheduler, "step_update"):
@@ -136,7 +130,7 @@ def metric_of(scheduler: Any) -> Metric | None:
 def advance_of(
     optimizer: Any, scheduler: Any, when: str, every: int, metrics: list[float] | None
 ) -> tuple[Callable[[int], None], int]:
-    """What to do once ``made`` updates are made, and the updates from one step to the next."""
+    """What to do once `made` updates are made, and the updates from one step to the next."""
     if isinstance(scheduler, Schedule | plateau):
         return _shape_writer(optimizer, scheduler, every, metrics), every
     if hasattr(scheduler, "step_update"):
@@ -167,10 +161,11 @@ def _shape_writer(
         if made % every:
             return
         step = made // every
-        if state is not None:
-            factor = state.observe(metrics[step - 1]) if made else state.factor
+        if isinstance(shape, Schedule):
+            factor = float(shape(step))
         else:
-            factor = shape(step)
+            assert state is not None and metrics is not None
+            factor = state.observe(metrics[step - 1]) if made else state.factor
         for group, peak in zip(optimizer.param_groups, peaks, strict=True):
             group["lr"] = peak * factor
 
@@ -196,7 +191,7 @@ def _timm_stepper(
 def undisturbed() -> Iterator[list[str]]:
     """Random states come back afterwards; what is warned goes into the list that is given.
 
-    ``warnings.catch_warnings`` will not do: it makes Python forget which warnings it has shown.
+    `warnings.catch_warnings` will not do: it makes Python forget which warnings it has shown.
     """
     notes: list[str] = []
 

@@ -34,13 +34,21 @@ from lrcourse.recorder import (
 from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.rules import plateau
 from lrcourse.support.checks import shown, whole
-from lrcourse.tracing.anatomy import Anatomy, anatomy, inside_of, on_clock
+from lrcourse.tracing.anatomy import anatomy, inside_of
 from lrcourse.tracing.checks import examine
 from lrcourse.tracing.condition import Condition
 from lrcourse.tracing.findings import Finding, Findings
 from lrcourse.tracing.log import Log
+from lrcourse.tracing.parts import Anatomy, on_clock
 from lrcourse.tracing.result import Trace
-from lrcourse.tracing.stepping import Clock, advance_of, first_change, metric_of, run, undisturbed
+from lrcourse.tracing.stepping import (
+    advance_of,
+    clocked,
+    first_change,
+    metric_of,
+    run,
+    undisturbed,
+)
 from lrcourse.tracing.twin import twins
 
 __all__ = ["Finding", "Findings", "Trace", "lint", "record", "trace"]
@@ -60,15 +68,15 @@ def trace(
 ) -> Trace:
     """What each group's LR and momentum will be at each of the next updates.
 
-    The usual order is followed: ``optimizer.step()``, then ``scheduler.step()``, from the state
+    The usual order is followed: `optimizer.step()`, then `scheduler.step()`, from the state
     in which both are now. Neither is changed, nor are the random states, torch's warnings and the
     parameters; no hook of the optimizer runs. A schedule's own function does run, so what it
     prints is printed, and a count that it keeps in a global variable is counted on.
 
     Args:
         optimizer: any torch optimizer.
-        scheduler: of torch, transformers or timm, or any object with ``step()`` that was built on
-            this optimizer; also a shape or a ``plateau`` from ``lrcourse.schedules``, whose peak
+        scheduler: of torch, transformers or timm, or any object with `step()` that was built on
+            this optimizer; also a shape or a `plateau` from `lrcourse.schedules`, whose peak
             is the LR that the group has now.
         updates: how many.
         when: "update" steps the scheduler after each update, "epoch" after each epoch. With
@@ -77,8 +85,8 @@ def trace(
         metrics: for schedulers that watch one, the value at each step of the scheduler.
 
     Returns:
-        A ``Trace``. An error inside the scheduler ends it there and is told in ``error``, a
-        warning in ``notes``.
+        A `Trace`. An error inside the scheduler ends it there and is told in `error`, a
+        warning in `notes`.
 
     Example:
         >>> import torch
@@ -102,19 +110,18 @@ def trace(
         copied, scheduler_copy, inside_copy = twins(optimizer, scheduler, inside)
         with_metrics = _metrics(scheduler, metrics, updates // every)
         advance, every = advance_of(copied, scheduler_copy, when, every, with_metrics)
-        clock = None if inside is scheduler else Clock(inside_copy)
-        lr, momentum, error = run(copied, advance, updates, clock)
+        advance, clock = clocked(advance, inside_copy)
+        lr, momentum, error = run(copied, advance, updates)
         told = tuple(dict.fromkeys(notes))
         still = error is None and len(lr) > 1 and bool((lr == lr[0]).all())
         changes_at = first_change(scheduler_copy, copied, -(-updates // every)) if still else None
-        if clock is not None:
-            built = on_clock(built, clock.read(every), type(scheduler).__name__)
+        if inside is not scheduler:
+            built = on_clock(built, clock[::every], type(scheduler).__name__)
         before = tuple(Condition(optimizer, scheduler, built, momentum).findings())
     return Trace(
         lr=lr,
         momentum=momentum,
         names=names,
-        stopped_at=None if error is None else len(lr),
         error=error,
         notes=told,
         asked=updates,

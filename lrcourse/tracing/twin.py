@@ -143,7 +143,7 @@ class _Copier:
             made._opt_called = True  # torch's schedulers look whether step() came before theirs
 
         if hasattr(x.step, "_wrapped_by_lr_sched"):
-            step._wrapped_by_lr_sched = True
+            step.__dict__["_wrapped_by_lr_sched"] = True
         made.__dict__["step"] = step
         return made
 

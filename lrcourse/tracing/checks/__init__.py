@@ -1,6 +1,6 @@
 """What looks wrong in a trace of a schedule.
 
-Each check is a function from a ``Trace`` to findings. The codes, and from which size on (the
+Each check is a function from a `Trace` to findings. The codes, and from which size on (the
 numbers in capitals stand in `checks.rates`, `checks.lengths` and `checks.meanings`):
 
     no-updates        a record holds no update

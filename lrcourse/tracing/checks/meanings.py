@@ -72,21 +72,18 @@ def still(trace: Trace) -> Iterator[Finding]:
         return
     if all(part.still or part.flat for part in parts) or any(ends_late(trace)):
         return
-    over = any(part.end is not None and part.end <= position for part in parts)
-    if over or any(
-        part.first is not None and part.start + part.first <= position for part in parts
-    ):
-        return
-    unknown = [part for part in parts if not part.known]
     bases = np.array(trace.bases)
     moved = position and len(bases) == steps.shape[1] and not np.allclose(bases, steps[0])
-    if moved or (len(unknown) < len(parts) and trace.anatomy.name.startswith("plateau")):
+    turns = [
+        turn
+        for part in parts
+        for turn in (part.end, None if part.first is None else part.start + part.first)
+        if turn is not None
+    ]
+    if moved or any(turn <= position for turn in turns):
         return
-    if unknown and trace.changes_at is None:
-        return
-    if any(part.name.startswith(("ReduceLROnPlateau", "plateau", "Plateau")) for part in parts):
-        return
-    if len(unknown) == 0 and all(part.length is None and part.first is None for part in parts):
+    unknown = any(not part.known for part in parts)
+    if (trace.changes_at is None) if unknown else not turns:
         return
     value, firsts = float(steps[0, 0]), [p.start + p.first for p in parts if p.first is not None]
     later = min(firsts, default=trace.changes_at)

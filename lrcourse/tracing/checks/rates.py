@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lrcourse.tracing.anatomy import Part
 from lrcourse.tracing.findings import Finding, which
+from lrcourse.tracing.parts import Part
 from lrcourse.tracing.result import Trace
 
 JUMP = 0.2  # of the peak, in one step
@@ -48,7 +48,7 @@ def error(trace: Trace) -> Iterator[Finding]:
             f"give OneCycleLR total_steps={total_steps(trace)} and step it as often, "
             f"or use lrcourse.schedules.one_cycle, which holds its last value"
         )
-    stop = trace.stopped_at
+    stop = trace.updates
     message = f"scheduler.step() after update {stop - 1} raises {trace.error}"
     yield Finding("error", stop, None, math.nan, message, mend)
 
@@ -106,7 +106,7 @@ def jumps(trace: Trace) -> Iterator[Finding]:
     found[0] = False  # a warmup of one step
     if not trace.anatomy.parts:  # of a record nothing is known: a return may be meant
         found &= steps[1:] > (1 + RISE) * np.fmax.accumulate(steps[:-1])
-    times = [k + 1 for k in np.flatnonzero(found.any(1)) if _may_jump(trace, int(k) + 1)]
+    times = [k + 1 for k in np.flatnonzero(found.any(1)).tolist() if _may_jump(trace, k + 1)]
     if not times:
         return
     k = times[0]
@@ -170,7 +170,7 @@ def peaks(trace: Trace) -> Iterator[Finding]:
 
 
 def _why_missed(trace: Trace, part: Part, lr: np.ndarray) -> tuple[str, str]:
-    top = part.start + part.top - trace.anatomy.position
+    top = part.start + (part.top or 0) - trace.anatomy.position
     if len(lr) <= top and trace.error is None:
         why = (
             f"the training ends after {len(lr)} steps of the scheduler, and the peak is at {top:g}"
