@@ -4,8 +4,6 @@ import base64
 import io
 import json
 import re
-import subprocess
-import sys
 from html import unescape
 
 import numpy as np
@@ -14,7 +12,6 @@ from helpers.books import (
     PLAYGROUND,
     chapter,
     code,
-    context,
     convert,
     notebook,
     page,
@@ -22,10 +19,8 @@ from helpers.books import (
     printed,
     shown,
 )
-from nbformat.v4 import new_markdown_cell
 from PIL import Image
 
-from lrcourse import book
 from lrcourse.book import notebook as book_notebook
 from lrcourse.book.figures import lighten
 from lrcourse.book.interactive import playground
@@ -293,170 +288,3 @@ def test_a_playground_without_module_or_figure_is_refused(root):
     del output["data"]["image/png"]
     with pytest.raises(BookError, match=r"cell 1.*no still figure"):
         page(root, code("1", output))
-
-
-# Refusals: each names the file and the cell
-
-
-@pytest.mark.parametrize(
-    "cells, told",
-    [
-        (["# T", code("x = 1", count=None)], r"cell 2 \(id [\w-]+\) has not been executed: python"),
-        (["# T", r"$\bad{x}$"], r"cell 2 .*\\bad in the formula \$\\bad\{x\}\$ is unknown"),
-        (["$x"] * 2 + [r"$$\frac{1}{2$$"], r"cell 3 .*braces of the formula"),
-        (["# T", "$x^2^3$"], r"cell 2 .*\$x\^2\^3\$ cannot be read"),
-        (["$a & b$"], r"cell 1 .*stray &"),
-        (["![a](gone.png)"], r"cell 1 .*gone\.png is not there"),
-        (["![a](attachment:gone.png)"], r"cell 1 .*gone\.png is not attached"),
-        (["![a](https://example.org/a.png)"], r"cell 1 .*lies on another host"),
-        (["<img src='gone.png'>"], r"cell 1 .*gone\.png is not there"),
-        (["[a](gone.ipynb)"], r"cell 1 .*gone\.ipynb is not there"),
-        (["[a](../../etc)"], r"cell 1 .*leads out of the repository"),
-        (["# Two words\n\n[a](#three)"], r"cell 1 .*no section #three; its sections: two-words"),
-        (["[a](unlisted.md)"], r"cell 1 .*unlisted\.md is not listed in SUMMARY\.md"),
-        ([code("1", shown(image_png="!"))], r"cell 1 .*data are no such image"),
-        ([code("1", shown(image_png="aGVsbG8="))], r"cell 1 .*data are no such image"),
-        ([code("1", {"output_type": "display_data", "data": {"a/b": "c"}})], "cell 1 .*no text"),
-        ([code("1", shown(text_html="<img src='http://a.b/c'>"))], "cell 1 .*lies on another host"),
-        (['[A](../gone.csv "table")'], r"cell 1 .*gone\.csv is not there"),
-        (["a \ud800"], r"cell 1 .*cannot be shown \(UnicodeEncodeError"),
-        ([code("'\ud800'")], r"cell 1 .*cannot be shown \(UnicodeEncodeError"),
-        ([code("1", printed("\ud800"))], r"cell 1 .*cannot be shown \(UnicodeEncodeError"),
-        (["# T", code("1", printed("x" * 3_000_000))], r"cell 2 .*the page would have 3\.0 MB"),
-        (["x" * 30_000], r"cell 1 .*a paragraph of 30,000 signs"),
-        (["> " * 40 + "x"], r"cell 1 .*lists or quotations inside one another"),
-        (["<div>" * 300], r"cell 1 .*elements in one another"),
-        (["$" + "x" * 6_000 + "$"], r"cell 1 .*a formula of 6,000 signs"),
-        (["Write <name> here"], r"cell 1 .*<name> is not shown"),
-        (["[a](javascript:alert(1))"], r"cell 1 .*follows https, http and mailto"),
-        (["![a](../secret.png)"], r"cell 1 .*is no file of the book"),
-        (["![a](data.csv)"], r"cell 1 .*no image"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_shown_names_file_and_cell(root, cells, told):
-    (root / "notebooks" / "unlisted.md").write_text("# Not listed")
-    (root / "notebooks" / "data.csv").write_text("a")
-    (root / "secret.png").write_text("x")
-    with pytest.raises(BookError, match=rf"^01-one\.ipynb, {told}"):
-        page(root, *cells)
-
-
-def test_what_a_foreign_notebook_gets_wrong_about_images_is_left_out(root):
-    size = {"image/png": {"width": "50%", "height": -1}}
-    cell = code("1", shown(image_png=png(40, 30)) | {"metadata": size})
-    empty = new_markdown_cell("# T")
-    empty["attachments"] = {"a.png": {}}
-    assert ' width="40" height="30"' in page(root, empty, cell)
-
-
-def test_a_link_out_of_the_folder_of_the_chapters_is_refused(root):
-    (root / "secret.txt").write_text("x")
-    (root / "notebooks" / "x.txt").symlink_to(root / "secret.txt")
-    with pytest.raises(BookError, match=r"notebooks/x\.txt is a symbolic link out of the folder"):
-        page(root, "# T")
-
-
-@pytest.mark.parametrize("content", ["{not json", "[]", "{}", '{"cells": 3, "nbformat": 4}', ""])
-def test_what_is_no_notebook_is_named(root, content):
-    with pytest.raises(BookError, match=r"^02-bad\.ipynb is not a notebook: ."):
-        convert(root, chapter("02-bad.ipynb", content))
-
-
-def test_every_chapter_that_fails_is_named(root):
-    bad = [chapter(f"{i}.ipynb", notebook(rf"$\bad{i}$")) for i in "ab"]
-    with pytest.raises(BookError) as told:
-        convert(root, *bad, chapter("c.md", r"$\worse$"))
-    lines = str(told.value).splitlines()
-    assert [line.split(",")[0].split(":")[0] for line in lines] == ["a.ipynb", "b.ipynb", "c.md"]
-
-
-# The command that mdBook calls
-
-
-def call(*arguments, given=b""):
-    command = [sys.executable, "-m", "lrcourse.book", *arguments]
-    return subprocess.run(command, input=given, capture_output=True, check=False)
-
-
-@pytest.mark.parametrize("renderer, expected", [("html", 0), ("epub", 1)])
-def test_supports(renderer, expected):
-    assert book.main(["supports", renderer]) == expected
-
-
-def test_the_command_answers_with_the_book_alone(root):
-    items = [chapter("01-one.ipynb", notebook("# Größe 学习率"))]
-    given = json.dumps([context(root), {"items": items}]).encode()
-    answer = call(given=given)
-    assert (answer.returncode, answer.stderr) == (0, b"")
-    made = json.loads(answer.stdout)["items"][0]["Chapter"]
-    assert made["path"] == "01-one.md"
-    assert made["source_path"] == "01-one.ipynb"
-    assert "# Größe 学习率" in made["content"]
-
-
-def test_the_command_fails_with_one_clear_line_and_no_book(root):
-    items = [chapter("01-one.ipynb", notebook(r"$\bad$"))]
-    answer = call(given=json.dumps([context(root), {"items": items}]).encode())
-    assert answer.returncode == 1
-    assert answer.stdout == b""
-    assert answer.stderr.startswith(b"mdbook-lrcourse: 01-one.ipynb, cell 1 (id ")
-    assert answer.stderr.count(b"\n") == 1
-
-
-@pytest.mark.parametrize("given", [b"", b"{}", b"[1, 2]", b"[{}]", b"[" * 10**5])
-def test_what_mdbook_did_not_send_is_refused(given):
-    answer = call(given=given)
-    assert answer.returncode == 2
-    assert b"make book" in answer.stderr and b"Traceback" not in answer.stderr
-
-
-def test_wrong_words_are_refused():
-    assert call("build").returncode == 2
-
-
-# What mdBook sends, in both its versions
-
-
-@pytest.mark.parametrize("key", ["items", "sections"])
-def test_parts_drafts_sub_chapters_and_unknown_keys(root, key):
-    below = chapter("deep/02-two.ipynb", notebook("# Two\n\n[up](../01-one.ipynb#one)"))
-    draft = chapter("draft", "", below)
-    draft["Chapter"] |= {"path": None, "source_path": None}
-    first = chapter("01-one.ipynb", notebook("# One"), draft, new_key=[1])
-    before = {key: ["Separator", {"PartTitle": "Part"}, first], "__non_exhaustive": None}
-    made = json.loads(json.dumps(before))
-    book.preprocess(context(root), made)
-    assert made[key][:2] == before[key][:2]
-    assert made["__non_exhaustive"] is None
-    one = made[key][2]["Chapter"]
-    assert one["new_key"] == [1]
-    assert one["path"] == "01-one.md"
-    assert one["sub_items"][0]["Chapter"]["path"] is None
-    two = one["sub_items"][0]["Chapter"]["sub_items"][0]["Chapter"]
-    assert two["path"] == "deep/02-two.md"
-    assert '<a href="../01-one.html#one">up</a>' in two["content"]
-    for path in (("name",), ("parent_names",), ("number",), ("source_path",)):
-        assert two[path[0]] == below["Chapter"][path[0]]
-
-
-def test_a_book_of_another_shape_is_refused(root):
-    with pytest.raises(BookError, match="neither items nor sections"):
-        book.preprocess(context(root), {"chapters": []})
-
-
-@pytest.mark.parametrize(
-    "settings, told",
-    [({"file_url": "x"}, "file_url"), ({"playground": 3}, "playground = 3"),
-     ({"file-url": "https://example.org/"}, "without {path}")],
-)  # fmt: skip
-def test_settings_are_checked(root, settings, told):
-    with pytest.raises(BookError, match=rf"^book\.toml: .*{re.escape(told)}"):
-        page(root, "# One", **settings)
-
-
-def test_the_same_book_twice_is_the_same_to_the_byte(root):
-    cells = ["# One\n\n$x$", code("1", shown(image_png=png())), code("2", printed(HOLDS))]
-    cells += [code("3", shown(text_html="<table class='b a' id='t'><tr><td>1</td></tr></table>"))]
-    content = notebook(*cells)
-    given = json.dumps([context(root), {"items": [chapter("01-one.ipynb", content)]}]).encode()
-    assert call(given=given).stdout == call(given=given).stdout != b""
