@@ -1,4 +1,4 @@
-"""``python -m lrcourse.book``: mdBook's preprocessor, where its command is not on the PATH."""
+"""`python -m lrcourse.book`: mdBook's preprocessor, where its command is not on the PATH."""
 
 import sys
 
