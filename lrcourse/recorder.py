@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 import numpy as np
 
-from lrcourse.support.checks import shown
+from lrcourse.support.checks import of_kind, shown
 
 if TYPE_CHECKING:
     import torch
@@ -271,7 +271,7 @@ def groups_of(optimizer: OptimizerLike) -> list[Group]:
 def _no_optimizer(thing: object, owner: str) -> str:
     return (
         f"{owner}: optimizer must be a torch optimizer, or a wrapper around one that has its "
-        f"param_groups; got {shown(thing)}, a {type(thing).__name__}"
+        f"param_groups; got {shown(thing)}, {of_kind(thing)}"
     )
 
 

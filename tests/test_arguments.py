@@ -46,7 +46,6 @@ PACKAGES = (
     "tracing",
     "training",
 )
-NOT_MENDED: set[str] = set()
 
 
 # Modules of packages that export other names: the chapters import them as they are.
@@ -396,13 +395,7 @@ def walk(package: str) -> Iterator[tuple[str, str]]:
                     yield end, f"{target.name}({parameter.name}={label}): {end}: {told}"
 
 
-@pytest.mark.parametrize(
-    "package",
-    [
-        pytest.param(one, marks=[pytest.mark.xfail(strict=False)] if one in NOT_MENDED else [])
-        for one in PACKAGES
-    ],
-)
+@pytest.mark.parametrize("package", PACKAGES)
 def test_nonsense_is_refused_in_clear_words(package, tmp_path, monkeypatch):
     plt = pytest.importorskip("matplotlib.pyplot")
     monkeypatch.setattr(plt, "show", lambda: None)

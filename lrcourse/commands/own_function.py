@@ -132,9 +132,11 @@ def keywords(
     if isinstance(returned, tuple | list) and len(returned) == len(needed):
         return dict(zip(needed, returned, strict=True))
     if not isinstance(returned, Mapping):
+        from lrcourse.support.checks import of_kind
+
         size = f" of {len(returned)}" if isinstance(returned, tuple | list) else ""
         raise CommandError(
-            f"{name} returned a {type(returned).__name__}{size}; "
+            f"{name} returned {of_kind(returned)}{size}; "
             f"it must return ({', '.join(needed)}), or a dictionary with these keys{or_else}"
         )
     known = (*needed, *(key for key in further if key not in needed))

@@ -140,7 +140,7 @@ def _made(
     made = given(argument) if is_factory else given
     if not is_right(made):
         what = f"the factory of the {name} gave" if is_factory else f"{name} is"
-        raise TypeError(f"{what} no {wanted} but a {type(made).__name__}")
+        raise TypeError(f"{what} no {wanted} but {checks.of_kind(made)}")
     return made
 
 

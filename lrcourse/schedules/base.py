@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import numpy as np
 import numpy.typing as npt
 
-from lrcourse.support.checks import NOT_NEGATIVE, POSITIVE, check, kind, plain_number
+from lrcourse.support.checks import NOT_NEGATIVE, POSITIVE, check, kind, of_kind, plain_number
 
 _SEARCHED = 10_000  # whole t's, for the peak of a shape that does not say where it is
 
@@ -349,7 +349,5 @@ def _as_array(t: npt.ArrayLike) -> npt.NDArray[np.float64]:
     except ValueError:
         raise TypeError(f"t must be a number or a regular array of numbers; got {t!r}") from None
     if times.dtype.kind not in "iuf" and times.size:
-        raise TypeError(
-            f"t must be a number or an array of numbers; got {t!r}, a {type(t).__name__}"
-        )
+        raise TypeError(f"t must be a number or an array of numbers; got {t!r}, {of_kind(t)}")
     return times.astype(np.float64)

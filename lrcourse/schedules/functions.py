@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from lrcourse.schedules.base import Schedule
-from lrcourse.support.checks import NOT_NEGATIVE, POSITIVE, check, optional, shown
+from lrcourse.support.checks import NOT_NEGATIVE, POSITIVE, check, of_kind, optional, shown
 from lrcourse.support.names import find_function, function_name
 
 
@@ -72,7 +72,7 @@ def keep_function(owner: Any, name: str, call: str) -> None:
     if isinstance(given, type) or not (callable(given) or isinstance(given, str)):
         raise TypeError(
             f"{type(owner).__name__}: {name} must be a function or its name as 'module:function'; "
-            f"got {shown(given)}, a {type(given).__name__}"
+            f"got {shown(given)}, {of_kind(given)}"
         )
     function = find_function(given) if isinstance(given, str) else given
     object.__setattr__(owner, call, function)

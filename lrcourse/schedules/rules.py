@@ -13,6 +13,7 @@ from lrcourse.support.checks import (
     FRACTION,
     Number,
     check,
+    of_kind,
     one_of,
     optional,
     plain_number,
@@ -210,6 +211,6 @@ def _metric(value: object) -> float:
     if metric is None:
         raise TypeError(
             f"observe takes a number as metric, such as loss.item(); got {shown(value)}, "
-            f"a {type(value).__name__}"
+            f"{of_kind(value)}"
         )
     return metric

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lrcourse.data.sets import DATA, SPLIT
-from lrcourse.support.checks import COUNT_FROM_1, Shared, arguments, each, function, whole
+from lrcourse.support.checks import COUNT_FROM_1, Shared, arguments, each, function, of_kind, whole
 from lrcourse.support.kinds import NET, OPTIMIZER, TENSOR
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -55,5 +55,5 @@ def learning(net: nn.Module) -> list[nn.Parameter]:
     """
     weights = [w for w in net.parameters() if w.requires_grad]
     if not weights:
-        raise ValueError(f"net must have weights that learn; got a {type(net).__name__}")
+        raise ValueError(f"net must have weights that learn; got {of_kind(net)}")
     return weights

@@ -38,7 +38,7 @@ def arguments(**rules: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorate a function: each rule is applied to the argument of its name at every call.
 
     An argument that is left out is not checked: its default stands as it is. A rule with the name
-    of ``*args`` or ``**kwargs`` is applied to each of them.
+    of `*args` or `**kwargs` is applied to each of them.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -109,10 +109,11 @@ def shown(value: object) -> str:
         told = f" of shape {tuple(shape)}" if isinstance(shape, tuple) and shape else ""
         return _cut(repr(value)) + told
     except Exception:
-        return _of_kind(value)
+        return of_kind(value)
 
 
-def _of_kind(value: object) -> str:
+def of_kind(value: object) -> str:
+    """A value's class with its article, as in "an int"."""
     kind = type(value).__name__
     return f"{'an' if kind[0] in 'aeiouAEIO' else 'a'} {kind}"
 
@@ -134,7 +135,7 @@ class Number:
         number = plain_number(value)
         problem = f"{owner}: {name} must be {self.wanted}; got {shown(value)}"
         if number is None:
-            raise TypeError(f"{problem}, {_of_kind(value)}")
+            raise TypeError(f"{problem}, {of_kind(value)}")
         if not (math.isfinite(number) and self.accepts(number)):
             raise ValueError(problem)
         if self.whole and number != int(number):
@@ -189,7 +190,7 @@ def kind(wanted: str, *types: type) -> Rule:
     def checked(owner: str, name: str, value: object) -> Any:
         if isinstance(value, types):
             return value
-        told = f"{owner}: {name} must be {wanted}; got {shown(value)}, {_of_kind(value)}"
+        told = f"{owner}: {name} must be {wanted}; got {shown(value)}, {of_kind(value)}"
         raise TypeError(told)
 
     return checked

@@ -17,6 +17,7 @@ from lrcourse.support.checks import (
     POSITIVE,
     TEXT,
     Number,
+    of_kind,
     optional,
     shown,
 )
@@ -78,7 +79,7 @@ def value_rule(owner: str, name: str, value: object) -> Schedule | Rule | None:
     if value is not None and not isinstance(value, Schedule | Rule):
         raise TypeError(
             f"{owner}: {name} of an experiment is a value (a shape, a rule or None); "
-            f"got {shown(value)}, a {type(value).__name__}"
+            f"got {shown(value)}, {of_kind(value)}"
         )
     written = repr(value)
     if "<" in written or "__main__:" in written or user_code.in_main(value):

@@ -33,7 +33,7 @@ from lrcourse.recorder import (
 )
 from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.rules import plateau
-from lrcourse.support.checks import shown, whole
+from lrcourse.support.checks import of_kind, shown, whole
 from lrcourse.tracing.anatomy import anatomy, inside_of
 from lrcourse.tracing.checks import examine
 from lrcourse.tracing.condition import Condition
@@ -173,7 +173,7 @@ def lint(
     if not isinstance(subject, Schedule | plateau) and not is_optimizer(subject):
         raise TypeError(
             f"lint: subject must be an optimizer, a shape, a Trace or a record; got "
-            f"{shown(subject)}, a {type(subject).__name__}"
+            f"{shown(subject)}, {of_kind(subject)}"
         )
     if updates is None:
         raise ValueError(
@@ -252,7 +252,7 @@ def _check(optimizer: Any, scheduler: Any) -> None:
     if isinstance(scheduler, type) or not callable(getattr(scheduler, "step", None)):
         raise TypeError(
             f"a scheduler is of torch, transformers or timm (an object with step()), or a shape "
-            f"from lrcourse.schedules; got {scheduler!r}, a {type(scheduler).__name__}"
+            f"from lrcourse.schedules; got {scheduler!r}, {of_kind(scheduler)}"
         )
     owner = getattr(scheduler, "optimizer", optimizer)
     if hasattr(owner, "param_groups") and not share_groups(owner, optimizer):

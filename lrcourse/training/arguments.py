@@ -10,7 +10,7 @@ from torch import nn
 
 from lrcourse.data.sets import Data, Split
 from lrcourse.schedules.rules import Rule
-from lrcourse.support.checks import COUNT_FROM_1, kind, shown
+from lrcourse.support.checks import COUNT_FROM_1, kind, of_kind, shown
 from lrcourse.training.pacing import AnySchedule, TorchScheduler, base_rates, watched
 
 PLATEAUS = (Rule, torch.optim.lr_scheduler.ReduceLROnPlateau)
@@ -27,7 +27,7 @@ def evaluate_rule(owner: str, name: str, value: object) -> Any:
         kind_of_error = ValueError if isinstance(value, str) else type(problem)
         raise kind_of_error(
             f'{owner}: {name} must be "epoch", "end", a number of epochs or None; '
-            f"got {shown(value)}, a {type(value).__name__}"
+            f"got {shown(value)}, {of_kind(value)}"
         ) from None
 
 
@@ -37,7 +37,7 @@ def schedule_rule(owner: str, name: str, value: object) -> Any:
         return value
     raise TypeError(
         f"{owner}: {name} must be a shape from lrcourse.schedules, a plateau, a torch scheduler or "
-        f"None; got {shown(value)}, a {type(value).__name__}; a function is wrapped as "
+        f"None; got {shown(value)}, {of_kind(value)}; a function is wrapped as "
         "schedules.from_function(f)"
     )
 
