@@ -115,8 +115,16 @@ def call(name: str) -> object:
                 f"{name} must take no argument; it needs {', '.join(needed)}: name a function "
                 f"that calls it with them"
             )
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise CommandError(
+            f"{name} is an async def, which is not run here: name a function that runs it and "
+            "returns what it gives, asyncio.run(...)"
+        )
     try:
-        return function()
+        returned = function()
+        if inspect.iscoroutine(returned):
+            returned.close()  # it is refused as it stands, and never awaited
+        return returned
     except (Exception, SystemExit) as problem:
         raise CommandError(f"{name} failed:\n{excerpt(problem)}") from None
 

@@ -125,6 +125,11 @@ class Records:
             if not stat.S_ISREG(seen.st_mode):
                 raise ValueError("it is no regular file")
             content = json.loads(path.read_bytes(), object_pairs_hook=_once_each)
+            if not isinstance(content, dict):
+                raise ValueError("it is no JSON object")
+            for name in ("spec", "history"):
+                if not isinstance(content[name], dict):
+                    raise ValueError(f"its {name} is no JSON object")
             if content.pop("check") != _digest(content) or key_of(content["spec"]) != key:
                 raise ValueError("its checksum does not fit its content")
             return understand(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import dis
 import functools
 import hashlib
@@ -16,10 +17,12 @@ import sysconfig
 import textwrap
 import tokenize
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import lrcourse
+
+ASKS_BY_TEXT = {"getattr", "getattr_static", "__getattribute__", "attrgetter", "methodcaller"}
 
 
 class StaleCode(ValueError):
@@ -37,11 +40,11 @@ def source_of(function: types.FunctionType) -> tuple[str, bool]:
     loader = getattr(getattr(sys.modules.get(module), "__spec__", None), "loader", None)
     is_plain = type(loader) is importlib.machinery.SourceFileLoader and module != "__main__"
     text = _text(code.co_filename) if is_plain else None
-    wanted = _code_digest(code)
+    wanted = code_digest(code)
     if text is None:
         return wanted, module != "__main__"
     named = [one for one in _codes(text, code.co_filename) if one.co_qualname == code.co_qualname]
-    there = [one for one in named if _code_digest(one) == wanted]
+    there = [one for one in named if code_digest(one) == wanted]
     if not there:
         raise StaleCode(
             f"{module}:{function.__qualname__} in memory is not what {code.co_filename} says: "
@@ -61,6 +64,28 @@ def source_of(function: types.FunctionType) -> tuple[str, bool]:
 def codes_of(function: types.FunctionType) -> list[types.CodeType]:
     """The function's code, and that of the functions in it."""
     return list(_nested(function.__code__))
+
+
+def names_asked(codes: list[types.CodeType], read: Iterable[object]) -> set[str]:
+    """All names by which the code can ask: written, in strings for getattr, behind an alias."""
+    names = {name for code in codes for name in code.co_names}
+    for one in read:
+        if isinstance(one, types.BuiltinFunctionType | types.FunctionType | type):
+            names |= {one.__name__} if is_library(one.__module__) else set()
+        if isinstance(one, types.ModuleType):
+            names.add(one.__name__)
+    if names & ASKS_BY_TEXT:  # 'eval' is more often the mode of something than the function
+        names |= {one for one in texts(codes) if "builtins" in names or not hasattr(builtins, one)}
+    return names
+
+
+def texts(codes: list[types.CodeType]) -> Iterator[str]:
+    """The strings in the code, and those in its tuples."""
+    for code in codes:
+        for one in code.co_consts:
+            for text in one if isinstance(one, tuple | frozenset) else (one,):
+                if isinstance(text, str):
+                    yield text
 
 
 def names_read(codes: list[types.CodeType]) -> set[str]:
@@ -139,6 +164,20 @@ def is_library(module: str | None) -> bool:
     return _is_library_file(file)
 
 
+def code_digest(code: types.CodeType) -> str:
+    """Of the instructions and what they use, without the places in the file."""
+    constants = []
+    for one in code.co_consts:
+        if isinstance(one, types.CodeType):
+            constants.append(code_digest(one))
+        else:
+            content = sorted(map(repr, one)) if isinstance(one, frozenset) else repr(one)
+            constants.append(f"{type(one).__name__} {content}")
+    names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
+    counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
+    return digest(repr((code.co_code, constants, names, counts)))
+
+
 def digest(content: str | bytes) -> str:
     """SHA-256, in hexadecimal digits."""
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
@@ -164,20 +203,6 @@ def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
     for one in code.co_consts:
         if isinstance(one, types.CodeType):
             yield from _nested(one)
-
-
-def _code_digest(code: types.CodeType) -> str:
-    """Of the instructions and what they use, without the places in the file."""
-    constants = []
-    for one in code.co_consts:
-        if isinstance(one, types.CodeType):
-            constants.append(_code_digest(one))
-        else:
-            content = sorted(map(repr, one)) if isinstance(one, frozenset) else repr(one)
-            constants.append(f"{type(one).__name__} {content}")
-    names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
-    counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
-    return digest(repr((code.co_code, constants, names, counts)))
 
 
 @functools.lru_cache(maxsize=64)

@@ -16,7 +16,7 @@ import json
 import re
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ import torch
 from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.rules import Rule
 from lrcourse.support.names import find_function
+from lrcourse.sweeps.contents import Unreadable, attributes, reduced, unpickled
 from lrcourse.sweeps.source_code import (
     codes_of,
     defaults_are_written,
@@ -32,15 +33,20 @@ from lrcourse.sweeps.source_code import (
     is_library,
     module_named,
     modules_imported,
+    names_asked,
     names_read,
     source_of,
+    texts,
 )
 
 ATOMS = (type(None), bool, int, float, complex, str, bytes, type(...))
 # By these names code reaches what it does not name: of the modules concerned, everything counts.
-ASKS_ITS_MODULE = {"globals", "vars", "eval", "exec"}
-ASKS_ANY_MODULE = {"getattr", "vars", "eval", "exec"}
-IMPORTS = {"__import__", "import_module"}
+ASKS_ITS_MODULE = {"globals", "vars", "eval", "exec", "__globals__", "f_globals", "func_globals"}
+ASKS_ITS_MODULE |= {"getmodule", "getclosurevars", "get_type_hints"}
+ASKS_ANY_MODULE = {"getattr", "vars", "eval", "exec", "__dict__", "__getattribute__", "attrgetter"}
+ASKS_ANY_MODULE |= {"__globals__", "getmembers", "getattr_static"}
+ASKS_BY_FUNCTION = {"__globals__", "getmodule", "getclosurevars"}
+IMPORTS = {"__import__", "import_module", "resolve_name", "find_function", "run_module"}
 
 
 def of_schedule(schedule: object) -> dict[str, str]:
@@ -102,6 +108,7 @@ class _Reader:
         self.values = values  # whether data count, or code alone
         self.is_odd = False  # whether some code comes from elsewhere than a file of Python
         self.open: list[int] = []
+        self.names: list[str] = []  # by which the code leads to the object
         self.known: dict[int, tuple[object, str]] = {}  # keeps the objects, so that ids stay theirs
 
     def token(self, value: object) -> str:
@@ -121,6 +128,8 @@ class _Reader:
         return found
 
     def _described(self, value: Any) -> list[Any]:
+        if value is sys.modules:  # of which the modules that are named count
+            return ["library", "sys:modules"]
         if isinstance(value, types.FunctionType):
             if is_library(value.__module__):
                 return ["library", _name(value)]
@@ -150,15 +159,26 @@ class _Reader:
         if is_library(module.__name__):
             return []
         own = sorted(vars(module).items())
-        return [[name, self.token(value)] for name, value in own if not name.startswith("__")]
+        return [
+            [name, self._named(f"{name} in {module.__name__}", value)]
+            for name, value in own
+            if not name.startswith("__")
+        ]
+
+    def _named(self, name: str, value: object) -> str:
+        """The token of what code finds under a name, which a refusal tells."""
+        self.names.append(name)
+        found = self.token(value)
+        self.names.pop()
+        return found
 
     def _data(self, value: Any) -> list[Any]:
         """Of an object: what it holds, and the code of its class where that is the user's."""
         name = _name(type(value))
         if not is_library(type(value).__module__):
             # What it holds as a list, a tuple or a dictionary; its state as it is, not as pickled.
-            held = [one for k, one in enumerate(_reduced(value)) if k != 2]
-            return [name, *map(self.token, [type(value), *held, _attributes(value)])]
+            held = [one for k, one in enumerate(reduced(value) or ()) if k != 2]
+            return [name, *map(self.token, [type(value), *held, attributes(value)])]
         if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
             return [name, value.dtype.str, list(value.shape), digest(value.tobytes())]
         if isinstance(value, torch.Tensor) and value.layout is torch.strided:
@@ -170,7 +190,18 @@ class _Reader:
             return [name, *sorted(map(self.token, value))]
         if isinstance(value, dict | types.MappingProxyType):
             return [name, *([self.token(key), self.token(one)] for key, one in value.items())]
-        return [name, *map(self.token, _reduced(value))]
+        if (parts := reduced(value)) is None:
+            try:
+                parts = unpickled(value)
+            except Unreadable:
+                kind = type(value).__qualname__
+                where = self.names[-1] if self.names else "what it holds"
+                raise Unreadable(
+                    f"a function reads {where}, which is or holds a {kind}: a record's key "
+                    "must hold its content, and that cannot be told without using it up or at "
+                    "all. Keep a list, an array or a number there, or make it in the function"
+                ) from None
+        return [name, *map(self.token, parts)]
 
     def _type(self, kind: type) -> list[Any]:
         own = {
@@ -195,12 +226,8 @@ class _Reader:
         }
         for name, value in sorted((read | dict(modules_imported(codes, package))).items()):
             found |= self._global(name, value, attributes, function)
-        whole = [function.__module__] if attributes & ASKS_ITS_MODULE else []
-        if attributes & IMPORTS:
-            whole += [one for code in codes for one in code.co_consts if isinstance(one, str)]
-        for name in whole:
-            if (module := module_named(name)) and module is not sys.modules.get("__main__"):
-                found[f"all of {name}"] = self.token(module)
+        for module in _reached(function, codes, read.values()):
+            found[f"all of {module.__name__}"] = self.token(module)
         for name, cell in zip(
             function.__code__.co_freevars, function.__closure__ or (), strict=True
         ):
@@ -209,20 +236,20 @@ class _Reader:
             except ValueError:  # still empty
                 continue
             if not _is(value, function):
-                found[f"{name} around it"] = self.token(value)
+                found[f"{name} around it"] = self._named(name, value)
         defaults = (function.__defaults__ or (), tuple((function.__kwdefaults__ or {}).items()))
         if any(defaults) and not defaults_are_written(function):
-            found["default values"] = self.token(defaults)
+            found["default values"] = self._named("its default values", defaults)
         for name, value in vars(function).items():
             if not (name == "__wrapped__" or _is(value, function) or _is_of_library(value)):
-                found[f"its {name}"] = self.token(value)
+                found[f"its {name}"] = self._named(f"its {name}", value)
         return found
 
     def _global(
         self, name: str, value: Any, attributes: set[str], function: types.FunctionType
     ) -> dict[str, str]:
         if not isinstance(value, types.ModuleType):
-            return {} if _is(value, function) else {name: self.token(value)}
+            return {} if _is(value, function) else {name: self._named(name, value)}
         if is_library(value.__name__):
             usual = {value.__name__, value.__name__.rpartition(".")[2]}
             is_usual = name in usual or (name, value.__name__) == ("np", "numpy")
@@ -235,6 +262,29 @@ class _Reader:
         return found
 
 
+def _reached(
+    function: types.FunctionType, codes: list[types.CodeType], read: Iterable[Any]
+) -> Iterator[types.ModuleType]:
+    """The user's modules in which the function can look up what it does not name."""
+    names, values = names_asked(codes, read), list(read)
+    scope = function.__globals__
+    own = [function.__module__, scope.get("__name__")]
+    wanted = own if names & ASKS_ITS_MODULE else []
+    is_of_sys = {"sys", "modules"} <= names or any(one is sys.modules for one in values)
+    by_name = is_of_sys or bool(names & IMPORTS)
+    if names & ASKS_BY_FUNCTION or (by_name and "__module__" in names):
+        wanted = [*own, *(getattr(one, "__module__", None) for one in values if callable(one))]
+    if by_name:
+        said = [*texts(codes), *(one for one in values if isinstance(one, str))]
+        wanted = [*wanted, *said]
+        if package := scope.get("__package__"):
+            wanted += [f"{package}.{one.lstrip('.')}" for one in said if one.startswith(".")]
+    for name in dict.fromkeys(one for one in wanted if isinstance(one, str) and one):
+        module = module_named(name)
+        if module and not is_library(name) and module is not sys.modules.get("__main__"):
+            yield module
+
+
 def _is(value: Any, function: types.FunctionType) -> bool:
     """Whether it is the function itself, which calls itself, maybe through a decorator."""
     return callable(value) and inspect.unwrap(value) is function
@@ -243,33 +293,6 @@ def _is(value: Any, function: types.FunctionType) -> bool:
 def _is_of_library(value: object) -> bool:
     """Whether it is a method that a decorator of a library hung on, which may keep a cache."""
     return isinstance(value, types.MethodType) and is_library(value.__func__.__module__)
-
-
-def _reduced(value: object) -> list[object]:
-    """The parts by which pickle makes the object anew; none of a lock, an open file or so."""
-    try:
-        made = value.__reduce_ex__(4)
-    except Exception:
-        return []
-    parts = made if isinstance(made, tuple) else (made,)
-    return [list(one) if isinstance(one, Iterator) else one for one in parts]
-
-
-def _attributes(value: object) -> dict[str, object]:
-    """An object's own attributes, in its dictionary and slots, but for what it can make again."""
-    kind = type(value)
-    found = dict(getattr(value, "__dict__", {}))
-    for base in kind.__mro__:
-        slots = vars(base).get("__slots__", ())
-        for name in [slots] if isinstance(slots, str) else slots:
-            if hasattr(value, name):
-                found[name] = getattr(value, name)
-    made_again = functools.cached_property
-    return {
-        name: one
-        for name, one in found.items()
-        if not isinstance(inspect.getattr_static(kind, name, None), made_again)
-    }
 
 
 def _is_written_by_hand(name: str, value: object) -> bool:

@@ -1,5 +1,6 @@
 """What `lrcourse trace` and `lrcourse find-lr` share: the function, its errors, the options."""
 
+import gc
 import os
 import re
 import subprocess
@@ -58,6 +59,15 @@ def leaves():
 
 def needs(length, *rest, lr, width=3):
     return None
+
+async def later():
+    return scheduled()
+
+async def one_by_one():
+    yield scheduled()
+
+def not_awaited():
+    return later()
 
 number = 3
 """
@@ -151,6 +161,24 @@ def test_what_leads_to_no_function_or_nothing_of_use(folder, command, name, told
     assert "Traceback" not in said.err
     assert said.out == ""
     assert not list(folder.glob("*.png"))
+
+
+@both
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "function, told",
+    [
+        ("later", "is an async def, which is not run here: name a function that runs it"),
+        ("one_by_one", "is an async def, which is not run here"),
+        ("not_awaited", "returned a coroutine; it must return ("),
+    ],
+)
+def test_a_coroutine_is_refused_and_not_left_open(folder, command, function, told, capsys):
+    assert run(command, f"my_training:{function}") == 2
+    gc.collect()
+    said = capsys.readouterr().err
+    assert told in said
+    assert "never awaited" not in said
 
 
 @both

@@ -160,6 +160,24 @@ def test_a_bad_record_is_run_again(whole, tmp_path, monkeypatch, kind):
         assert len(sweeps.load(tmp_path / "loaded")) == 0
 
 
+@pytest.mark.parametrize("text", ["[]", "null", "3", '"spec"', "true", "[1, 2]"])
+def test_what_is_no_object_is_called_so(store, text):
+    store.folder.mkdir()
+    store.path(key_of(SPEC)).write_text(text)
+    with pytest.warns(RecordWarning, match=r"is damaged \(it is no JSON object\)"):
+        assert store.read(key_of(SPEC)) is None
+
+
+@pytest.mark.parametrize("part", ["spec", "history"])
+@pytest.mark.parametrize("given", [None, [], 3, "text"])
+def test_a_part_that_is_no_object_is_called_so(store, part, given):
+    store.folder.mkdir()
+    content = {"check": "0", "spec": SPEC, "history": HISTORY} | {part: given}
+    store.path(key_of(SPEC)).write_text(json.dumps(content))
+    with pytest.warns(RecordWarning, match=rf"\(its {part} is no JSON object\)"):
+        assert store.read(key_of(SPEC)) is None
+
+
 def test_a_record_of_a_newer_format_says_what_helps(whole, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "records"

@@ -198,6 +198,51 @@ REACHED = {
 }
 
 
+# The ways to a constant of the module that do not name it; VALUE is another each time.
+ASKED = {
+    "sys.modules": "import sys\nreturn sys.modules[__name__].K",
+    "getattr of sys.modules": "import sys\nreturn getattr(sys.modules[__name__], 'K')",
+    "sys.modules by its name": "import sys\nreturn sys.modules['reaches'].K",
+    "sys behind an alias": "import sys as y\nreturn y.modules[__name__].K",
+    "sys.modules in words": "import sys\nreturn getattr(getattr(sys, 'modules')[__name__], 'K')",
+    "modules of sys": "from sys import modules\nreturn modules[__name__].K",
+    "modules behind an alias": "return loaded[__name__].K",
+    "__globals__": "return f.__globals__['K']",
+    "__globals__ in words": "return getattr(f, '__globals__')['K']",
+    "vars of a module": "import reaches\nreturn vars(reaches)['K']",
+    "__dict__ of a module": "import reaches\nreturn reaches.__dict__['K']",
+    "__dict__ of sys.modules": "import sys\nreturn sys.modules[__name__].__dict__['K']",
+    "attrgetter": "import operator, reaches\nreturn operator.attrgetter('K')(reaches)",
+    "import_module": "import importlib\nreturn importlib.import_module(__name__).K",
+    "import_module behind an alias": "return load(__name__).K",
+    "__import__": "return __import__(__name__).K",
+    "frame": "import inspect\nreturn inspect.currentframe().f_globals['K']",
+    "frame of sys": "import sys\nreturn sys._getframe().f_globals['K']",
+    "getmodule": "import inspect\nreturn inspect.getmodule(f).K",
+    "globals behind an alias": "return here()['K']",
+    "globals in words": "import builtins\nreturn getattr(builtins, 'globals')()['K']",
+    "__module__": "import sys\nreturn sys.modules[f.__module__].K",
+}
+HEAD = "from importlib import import_module as load\nfrom sys import modules as loaded\n"
+for how, body in ASKED.items():
+    lines = "".join(f"    {line}\n" for line in body.split("\n"))
+    REACHED[how] = f"{HEAD}here = globals\nK = VALUE\ndef f(t):\n{lines}"
+
+REACHED |= {
+    how: f"{imports}A = {value}\ndef f(t):\n    return {read}"
+    for how, imports, value, read in [
+        ("memoryview", "", "memoryview(b'1' if VALUE == 1 else b'2')", "A[0] / 49"),
+        ("view of keys", "", "{VALUE: 1}.keys()", "max(A)"),
+        ("view of values", "", "{1: VALUE}.values()", "max(A)"),
+        ("iterator", "", "iter([VALUE])", "A.__length_hint__() + 0.5"),
+        ("pattern", "import re\n", "re.compile(str(VALUE))", "float(A.pattern)"),
+        ("compiled code", "", "compile(str(VALUE), '', 'eval')", "eval(A)"),
+        ("weak", "import weakref\nB = {VALUE}\n", "weakref.ref(B)", "max(A())"),
+        ("local", "import threading\n", "threading.local()\nA.p = VALUE", "A.p"),
+    ]
+}
+
+
 @pytest.mark.parametrize("how", REACHED)
 def test_whatever_leads_to_it_is_in_the_key(written, tmp_path, how):
     keys = []
@@ -208,6 +253,59 @@ def test_whatever_leads_to_it_is_in_the_key(written, tmp_path, how):
         sweeps.run(spec, records=tmp_path, jobs=1, device="cpu")
         assert spec.key == keys[-1], "a run changed the key"
     assert keys[0] != keys[1]
+
+
+def test_only_what_a_module_holds_is_asked_for_where_it_may_be_read(written):
+    """A net's modules() and an object's __dict__ lead to no module."""
+    text = """
+        import sys, torch
+        K = {}
+        NET = torch.nn.Linear(1, 1)
+        torch.nn.init.zeros_(NET.weight), torch.nn.init.zeros_(NET.bias)
+        def f(t):
+            kind = f"{{type(NET).__module__}} {{getattr(NET, 'eval').__name__}}"
+            return 1.0 + len(list(NET.modules())) + len(NET.__dict__) + len(kind)
+        """
+    keys = []
+    for value in (1, 2):
+        written("asks_not", text.format(value))
+        keys.append(key("asks_not"))
+    assert keys[0] == keys[1]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("(k for k in [1.0])", "generator"),
+        ("[1, {'a': (k for k in [1.0])}]", "generator"),
+        ("map(float, (k for k in '12'))", "generator"),
+        ("open(__file__)", "TextIOWrapper"),
+        ("csv.reader(['1'])", "reader"),
+        ("hashlib.sha256(b'1')", "HASH"),
+    ],
+)
+@pytest.mark.parametrize("read", ["VALUES", "globals()['VALUES']"])
+def test_what_has_no_content_that_can_be_told_is_refused(written, tmp_path, value, kind, read):
+    module = written(
+        "untold", f"import csv, hashlib\nVALUES = {value}\ndef f(t):\n    return {read} and 1.0\n"
+    )
+    told = f"reads VALUES.* or holds a {kind}.* make it in the function"
+    with pytest.raises(ValueError, match=told):
+        sweeps.run(BASE.but(schedule=s.from_function("untold:f")), records=tmp_path, jobs=1)
+    assert sweeps.Records(tmp_path).keys() == set()
+    if hasattr(module.VALUES, "close"):
+        module.VALUES.close()
+
+
+@pytest.mark.parametrize("value", ["threading.Lock()", "sys.stderr", "socket.socket()"])
+def test_what_holds_nothing_to_read_is_no_obstacle(written, value):
+    module = written(
+        "handles",
+        f"import socket, sys, threading\nA = {value}\ndef f(t):\n    return bool(A) + 0.5\n",
+    )
+    assert key("handles") == key("handles")
+    if "socket" in value:
+        module.A.close()
 
 
 @pytest.mark.parametrize(
