@@ -163,7 +163,7 @@ def test_an_interruption_ends_the_kernel_and_says_how_to_go_on(tmp_path, number)
     ) as process:
         pid = wait_for_text(tmp_path / "pid")
         process.send_signal(number)
-        text, _ = process.communicate(timeout=30)
+        text, _ = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "Call again to go on" in text
     assert str(tmp_path / "out" / "records") in text
@@ -172,7 +172,7 @@ def test_an_interruption_ends_the_kernel_and_says_how_to_go_on(tmp_path, number)
         os.kill(int(pid), 0)
 
 
-def wait_for_text(path, seconds=60):
+def wait_for_text(path, seconds=300):
     """The content of a file once it is there and not empty."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

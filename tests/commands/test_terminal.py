@@ -204,7 +204,7 @@ def test_a_table_goes_into_a_pipe_and_leaves_it_a_pipe(folder, capsys):
     os.mkfifo(folder / "pipe")
     with subprocess.Popen(["cat", "pipe"], stdout=subprocess.PIPE, text=True) as reader:
         assert cli.main([*TRACE, "--csv", "pipe"]) == 0
-        table, _ = reader.communicate(timeout=30)
+        table, _ = reader.communicate(timeout=300)
     assert table.startswith("update,lr group 0")
     assert (folder / "pipe").is_fifo()
 

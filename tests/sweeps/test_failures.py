@@ -216,7 +216,8 @@ def slowly(tmp_path):
         one.wait()
 
 
-def wait_until(true, seconds=60):
+def wait_until(true, seconds=300):
+    """The limit is for a fault alone: a machine that is busy may take its time."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it took too long"
@@ -243,8 +244,9 @@ def test_workers_end_with_the_process_that_started_them(tmp_path, slowly):
     assert workers
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
-    wait_until(lambda: not any(map(is_running, workers)), seconds=20)
+    wait_until(lambda: not any(map(is_running, workers)))
     kept = Records(tmp_path / "r").keys()
+    assert len(kept) < 100, "they went on without their parent"
     time.sleep(0.5)
     assert Records(tmp_path / "r").keys() == kept
 
@@ -262,11 +264,11 @@ def test_a_sweep_that_was_killed_goes_on_with_what_is_missing(tmp_path, slowly, 
     child = slowly(jobs=1, runs=4)
     wait_until(lambda: len(Records(tmp_path / "r").keys()) >= 2)
     child.send_signal(how)
-    assert child.wait(30) != 0
+    assert child.wait(300) != 0
     store = Records(tmp_path / "r")
     kept = {one.stem: one.stat().st_mtime_ns for one in map(store.path, store.keys())}
     assert 2 <= len(kept) < 4
-    assert slowly(jobs=1, runs=4).wait(60) == 0
+    assert slowly(jobs=1, runs=4).wait(300) == 0
     assert len(store.keys()) == 4
     assert all(store.path(key).stat().st_mtime_ns == then for key, then in kept.items())
     assert len(sweeps.load(store.folder)) == 4
