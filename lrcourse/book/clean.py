@@ -28,7 +28,7 @@ _STYLES = {"background-color", "border", "color", "font-size", "font-style", "fo
 _STYLES |= {"height", "margin", "max-width", "padding", "text-align", "vertical-align", "width"}
 # A class may mean something to mdBook's scripts: "playground" makes them ask another host.
 _CLASS = re.compile(r"language-(?!rust)[\w+#.-]+|lrcourse-(?:outside|zh)|dataframe")
-_ASKING = re.compile(r"url|expression|\\", re.IGNORECASE)
+_ASKING = re.compile(r"url|image|//|expression|\\", re.IGNORECASE)
 # Elements that hold none, or that nest only through others, such as tables.
 _FLAT = {
     "area",

@@ -10,7 +10,18 @@ from lrcourse.book.text import BookError, as_references, shorten
 LONGEST = 5_000  # signs of TeX
 _FUNCTION = re.compile(r"[a-z]{2,}")
 _UNKNOWN = re.compile(r"\\[A-Za-z]+\*?")
-_FOREIGN = {"href", "class", "style"}  # attributes that \href, \class and \style set
+# What a formula is made of. Whatever else comes, through \href or as XML in \text, is refused.
+_ELEMENT = re.compile(
+    "m(ath|enclose|fenced|frac|i|labeledtr|multiscripts|n|o|over|padded|phantom|prescripts|root|row"
+    "|s|space|sqrt|style|sub|subsup|sup|table|td|text|tr|under|underover)|none"
+)
+_ATTRIBUTE = re.compile(
+    "accent|accentunder|close|column(align|lines|spacing|span)|depth|dir|display|displaystyle|fence"
+    "|form|height|largeop|linebreak|linethickness|lspace|math(background|color|size|variant)"
+    "|(max|min)size|movablelimits|notation|open|row(align|lines|spacing|span)|rspace|scriptlevel"
+    "|separator|separators|side|stretchy|symmetric|voffset|width"
+)
+_MATHML = "{http://www.w3.org/1998/Math/MathML}"
 
 
 def to_mathml(tex: str, *, display: bool = False) -> str:
@@ -43,8 +54,10 @@ def to_mathml(tex: str, *, display: bool = False) -> str:
                 f"{unknown[0]} in {quoted} is unknown to latex2mathml: use a macro that it knows, "
                 "or write the formula without it"
             )
-        if _FOREIGN & element.attrib.keys():
-            raise BookError(f"{quoted} sets a link, a class or a style: say it outside")
+        name = element.tag.removeprefix(_MATHML)
+        known = {name: _ELEMENT} | dict.fromkeys(element.attrib, _ATTRIBUTE)
+        if foreign := [each for each, rule in known.items() if not rule.fullmatch(each)]:
+            raise BookError(f"{quoted} holds {foreign[0]}, which is no part of a formula")
     _space(root)
     return _write(root)
 
@@ -72,7 +85,7 @@ def _check_braces(tex: str, quoted: str) -> None:
 
 
 def _write(element: ElementTree.Element) -> str:
-    name = element.tag.rpartition("}")[2]
+    name = element.tag.removeprefix(_MATHML)
     given = "".join(f' {key}="{as_references(value)}"' for key, value in element.attrib.items())
     inside = as_references(element.text or "") + "".join(_write(child) for child in element)
     return f"<{name}{given}>{inside}</{name}>"

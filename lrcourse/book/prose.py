@@ -160,13 +160,15 @@ def _for_mdbook(html: str) -> str:
             on_one_line(part) if part.startswith("<") else as_references(unescape(part))
             for part in _TAGS.split(found[3])
         )
+        # mdBook's search writes titles as HTML: no sign but a word joiner may follow a "<".
+        title = _FORMULA.sub(_mathml, title).replace("&#60;", "&#60;&#8288;")
         made += [
-            _html(html[here : found.start()]),
+            _FORMULA.sub(_mathml, _html(html[here : found.start()])),
             f"{'#' * int(found[1])} {title} {{#{found[2]}}}",
         ]
         here = found.end()
-    made.append(_html(html[here:]))
-    return _FORMULA.sub(_mathml, "\n\n".join(filter(None, made)))
+    made.append(_FORMULA.sub(_mathml, _html(html[here:])))
+    return "\n\n".join(filter(None, made))
 
 
 def _html(html: str) -> str:

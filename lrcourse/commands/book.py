@@ -19,8 +19,7 @@ _HOW_TO_GET = (
     "mdbook is missing: `cargo install mdbook --locked`, `conda install -c conda-forge mdbook`, or "
     "put a release binary of mdBook on the PATH"
 )
-# Jupyter leaves these beside the notebooks, and mdBook copies whatever lies there.
-_UNWANTED = (".ipynb_checkpoints", "__pycache__")
+_OF_MDBOOK = ".nojekyll"
 
 
 def find_mdbook() -> str:
@@ -46,9 +45,12 @@ def build(root: Path, out: Path) -> int:
         if subprocess.call(command, cwd=root, env=environment()) != 0:
             print("The book was not made.", file=sys.stderr)
             return 1
-        for name in _UNWANTED:
-            for unwanted in list(made.rglob(name)):
+        # mdBook copies whatever lies beside the notebooks: checkpoints, and files that are hidden.
+        for unwanted in [*made.rglob(".*"), *made.rglob("__pycache__")]:
+            if unwanted.is_dir():
                 shutil.rmtree(unwanted)
+            elif unwanted.name != _OF_MDBOOK:
+                unwanted.unlink(missing_ok=True)
         if target.exists():
             target.rename(old)
         made.rename(target)

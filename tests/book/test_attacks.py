@@ -40,6 +40,22 @@ TEXTS = [
     "| a |\n|---|\n| {{#include ../secret.txt}} |",
     "${{#include ../secret.txt}}$",
     # scripts
+    *(
+        f"${macro}{{{xml}}}$"
+        for macro in ("\\text", "\\mbox", "\\textbf", "\\fbox", "\\tag")
+        for xml in (
+            "<svg><script>alert(1)</script></svg>",
+            "<script>alert&#40;1)</script>",
+            "<svg><style>@import'https://evil.example/x.css';</style></svg>",
+            "<form><input></input></form>",
+            "<plaintext>x</plaintext>",
+            "<mi onclick='alert(1)'>x</mi>",
+            "<x:script xmlns:x='http://www.w3.org/1999/xhtml'>alert(1)</x:script>",
+        )
+    ),
+    "<b style=\"background-color:image-set('https://evil.example/x.png' 1x)\">x</b>",
+    "# $\\text{<svg><script>alert(1)</script></svg>}$",
+    "$$\\text{<button>Sign</button>}$$",
     "<script>alert(1)</script>",
     "<ScRiPt src=//evil.example/x.js></sCrIpT>",
     "<scr<script>ipt>alert(1)</scr</script>ipt>",
@@ -224,12 +240,28 @@ def harmful(page):
             scheme = urlsplit(re.sub(r"[\x00-\x20]", "", value)).scheme.lower()
             if name.startswith("on") or name in ("srcset", "ping", "poster", "background"):
                 yield name
-            if name == "style" and re.search(r"url|expression|\\", value):
+            if name == "style" and re.search(r"url|image|expression|\\", value):
                 yield f"style {value}"
             if name == "href" and scheme not in ("", "http", "https", "mailto"):
                 yield f"a link to {value}"
             if name == "src" and not re.match(r"data:image/(png|svg)|[\w%.-]+$", value):
                 yield f"an image from {value}"
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "zebra &lt;img src=x.png onerror=alert(1)>",
+        "zebra `<img src=x.png onerror=alert(1)>`",
+        "zebra \\<*img* src=x.png onerror=alert(1)>",
+        "zebra $<\\text{img src=x.png onerror=alert(1)}>$",
+    ],
+)
+def test_no_title_is_a_tag_where_the_search_writes_it_as_html(folder, title):
+    made = convert(folder, chapter("page.md", f"# {title}"))["page.md"]
+    text = BeautifulSoup(made, "html.parser").get_text()
+    assert "<\u2060" in text
+    assert not re.search(r"<[a-zA-Z/!?]", text)
 
 
 # Time

@@ -166,14 +166,17 @@ def test_a_failure_says_where_and_leaves_the_older_book_alone(tmp_path):
 
 
 @pytest.mark.slow
-def test_what_jupyter_leaves_beside_the_notebooks_is_not_published(tmp_path):
+def test_what_is_hidden_beside_the_notebooks_is_not_published(tmp_path):
     folder = small_book(tmp_path / "book", one=["# One"])
     left = folder / "notebooks" / ".ipynb_checkpoints" / "one-checkpoint.ipynb"
     left.parent.mkdir()
     left.write_text("{}")
+    hidden = folder / "notebooks" / ".env"
+    hidden.write_text("a secret")
     assert make_book(tmp_path / "out", folder / "notebooks").returncode == 0
     assert list((tmp_path / "out").rglob("*checkpoint*")) == []
-    assert left.exists()
+    assert [each.name for each in (tmp_path / "out").rglob(".*")] == [".nojekyll"]
+    assert left.exists() and hidden.exists()
 
 
 def test_a_folder_without_book_toml_is_refused(tmp_path):
