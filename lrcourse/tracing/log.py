@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from lrcourse.recorder import OptimizerLike, Recorder, base_of, groups_of, peak_of
+from lrcourse.recorder import Group, OptimizerLike, Recorder, base_of, peak_of
 from lrcourse.schedules.base import Schedule
 from lrcourse.support.checks import COUNT_FROM_1, arguments, shown
 from lrcourse.tracing.compare import compare
@@ -20,14 +21,43 @@ class Log(Recorder):
     """A `Recorder` that also remembers each group's peak, to compare shapes with.
 
     The peak is the LR that the group has when recording begins, or that its scheduler started from
-    (`initial_lr`; 1cycle's `max_lr`).
+    (`initial_lr`; 1cycle's `max_lr`). Of a group that is added later it is read at its first
+    update.
     """
 
     def __init__(self, optimizer: OptimizerLike) -> None:
         super().__init__(optimizer)
-        groups = groups_of(optimizer)
-        self.peaks = tuple(map(peak_of, groups))
-        self.bases = tuple(map(base_of, groups))
+        # By optimizer and place there, as the columns: (peak, base).
+        self._firsts: dict[tuple[int, int], tuple[float, float]] = {}
+        self._meet_all()
+
+    def _meet_all(self) -> None:
+        for k, each in enumerate(self._stepping):
+            self._meet(k, each.groups)
+
+    def _meet(self, k: int, groups: Sequence[Group]) -> None:
+        for g, group in enumerate(groups):
+            if (k, g) not in self._firsts:
+                self._firsts[k, g] = peak_of(group), base_of(group)
+
+    def _read(self, k: int, stepper: Any, *rest: object, **options: Any) -> None:
+        self._meet(k, stepper.groups)
+        super()._read(k, stepper, *rest, **options)
+
+    @property
+    def peaks(self) -> tuple[float, ...]:
+        """The peak of each group, in the order of `lr`."""
+        return tuple(peak for peak, _ in self._ordered())
+
+    @property
+    def bases(self) -> tuple[float, ...]:
+        """The LR that each group's schedule started from, in the order of `lr`."""
+        return tuple(base for _, base in self._ordered())
+
+    def _ordered(self) -> list[tuple[float, float]]:
+        self._meet_all()  # a group may have been added after the last update
+        columns = self._columns()
+        return [self._firsts[place] for place in sorted(columns, key=columns.__getitem__)]
 
     @arguments(updates_per_epoch=COUNT_FROM_1)
     def against(
@@ -64,9 +94,14 @@ class Log(Recorder):
         self, intended: Intended, peak: float | Sequence[float] | None, updates_per_epoch: int
     ) -> np.ndarray:
         if isinstance(intended, Schedule):
-            peaks = np.broadcast_to(
-                np.asarray(self.peaks if peak is None else peak, float), (self.lr.shape[1],)
-            )
+            groups = self.lr.shape[1]
+            peaks = np.asarray(self.peaks if peak is None else peak, float)
+            if peaks.shape not in ((), (1,), (groups,)):
+                raise ValueError(
+                    f"against: peak must be one number or one for each of the {groups} groups of "
+                    f"the record; got {shown(peak)}"
+                )
+            peaks = np.broadcast_to(peaks, (groups,))
             # Beyond the record, too: updates may have been left out.
             times = np.arange(len(self) + len(self) // 2 if updates_per_epoch == 1 else len(self))
             return intended(times // updates_per_epoch)[:, None] * peaks

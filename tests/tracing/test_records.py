@@ -111,6 +111,46 @@ def test_a_group_that_never_takes_part_is_told_by_the_comparison():
     assert (finding.code, finding.group) == ("differs", 1)
 
 
+def unfrozen(lrs, added, updates=100, at=50):
+    """A linear decay; halfway a group is added, which follows it, too."""
+    optimizer = torch.optim.SGD([group(lr) for lr in lrs], lr=1.0)
+    rates = list(lrs)
+    with record(optimizer) as log:
+        for t in range(updates):
+            if t == at:
+                optimizer.add_param_group(group(added) | {"initial_lr": 0.01})
+                rates.append(added)
+            for each, rate in zip(optimizer.param_groups, rates, strict=True):
+                each["lr"] = rate * (1 - t / 100)
+            optimizer.step()
+    return log
+
+
+@pytest.mark.parametrize("lrs", [(0.1,), (0.1, 0.02)])
+def test_a_group_that_is_added_on_the_way_is_judged_by_its_own_peak(lrs):
+    log, new = unfrozen(lrs, 0.01), len(lrs)
+    assert log.peaks == log.bases == (*lrs, 0.01)
+    assert log.absent.sum(0).tolist() == [0] * new + [50]
+    for intended in (s.linear(100), log):
+        assert log.against(intended) == ()
+    finding = only(unfrozen(lrs, 0.02).against(s.linear(100)))
+    assert (finding.code, finding.update, finding.group) == ("differs", 50, new)
+    finding = only(log.against(s.linear(100), peak=[*lrs, 0.02]))
+    assert (finding.update, finding.group) == (50, new)
+    with pytest.raises(ValueError, match=f"one for each of the {new + 1} groups"):
+        log.against(s.linear(100), peak=[0.1] * (new + 2))
+
+
+def test_a_group_that_is_added_after_the_last_update_is_no_obstacle():
+    optimizer = sgd(0.1)
+    with record(optimizer) as log:
+        optimizer.step()
+        optimizer.add_param_group(group(0.3))
+    assert log.peaks == (0.1, 0.3)
+    assert log.absent.tolist() == [[False, True]]
+    assert only(log.against(s.constant())).group == 1  # it was to take part
+
+
 # -- the wrong pace -----------------------------------------------------------------------------
 
 
