@@ -14,6 +14,7 @@ ABSOLUTE = 1e-9  # of the peak: the foot of a cosine is rounding
 LONGEST_LAG = 3  # steps of the scheduler
 FEWEST_CHANGES = 2  # from which a pace is read
 MOST_PACES = 20  # that are tried
+_AT_AN_OVERFLOW = "a gradient scaler does so at an overflow"
 
 
 def compare(
@@ -75,13 +76,20 @@ def _explained(applied: np.ndarray, known: np.ndarray, every: int) -> tuple[str,
     intended = known[: len(applied)]
     if lag := _lag(applied, intended, every):
         steps = "" if every == 1 else f" ({_count(abs(lag), 'step')} of the scheduler)"
-        late = f"{_count(abs(lag) * every, 'update')}{steps} {'after' if lag > 0 else 'before'}"
-        return (
-            "lag",
-            f"every LR is applied {late} the one intended: {{here}}",
+        side = "after" if lag > 0 else "before"
+        late = f"{_count(abs(lag) * every, 'update')}{steps} {side} the one intended"
+        mend = (
             "set the LR of t = 0 before the first update, and that of t once t updates (or epochs) "
-            "are made",
+            "are made"
         )
+        if lag < 0 and every == 1:  # the rates alone do not tell the two causes apart
+            first = "update was" if lag == -1 else f"{-lag} updates were"
+            late += f", or the first {first} skipped"
+            mend = (
+                f"where updates were skipped while the scheduler was stepped ({_AT_AN_OVERFLOW}), "
+                f"step it only after an update; else {mend}"
+            )
+        return "lag", f"every LR is applied {late}: {{here}}", mend
     if factor := _factor(applied, intended):
         return (
             "scale",
@@ -101,8 +109,8 @@ def _explained(applied: np.ndarray, known: np.ndarray, every: int) -> tuple[str,
         return (
             "skipped",
             f"the rates are those intended with {_count(skipped, 'update')} left out: {{here}}",
-            "updates were skipped while the scheduler was stepped (a gradient scaler does so at an "
-            "overflow): step the scheduler only after an update, or count what was skipped",
+            f"updates were skipped while the scheduler was stepped ({_AT_AN_OVERFLOW}): step the "
+            f"scheduler only after an update, or count what was skipped",
         )
     return None
 

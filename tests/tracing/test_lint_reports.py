@@ -361,6 +361,30 @@ def test_updates_that_were_left_out_are_told(left_out):
     assert f"with {len(left_out)} updates left out" in finding.message
 
 
+@pytest.mark.parametrize("skipped", [1, 2, 3, 5])
+@pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
+def test_the_first_updates_that_a_gradient_scaler_leaves_out_are_told(skipped):
+    p = torch.nn.Parameter(torch.ones(3))
+    optimizer = torch.optim.SGD([p], lr=0.1)
+    scheduler = ls.CosineAnnealingLR(optimizer, 100)
+    scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    with tracing.record(optimizer) as log:
+        for t in range(100):
+            optimizer.zero_grad()
+            scaler.scale((p**2).sum() * (float("inf") if t < skipped else 1.0)).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            scheduler.step()
+    assert len(log) == 100 - skipped
+    (finding,) = log.against(s.cosine(100))
+    assert finding.code == ("lag" if skipped <= 3 else "skipped")
+    if skipped <= 3:
+        first = "the first update was" if skipped == 1 else f"the first {skipped} updates were"
+        assert f"before the one intended, or {first} skipped" in finding.message
+        assert "set the LR of t = 0" in finding.mend
+    assert "gradient scaler" in finding.mend and "only after an update" in finding.mend
+
+
 # -- other libraries, right --------------------------------------------------------------------
 
 PEERS = {
