@@ -27,6 +27,7 @@ _PASSED_OVER = {
     *("params", "param_names", "name", "lr", "initial_lr", "max_lr", "min_lr"),
     *("momentum", "betas", "base_momentum", "max_momentum"),
 }
+FAR, FAR_BELOW = 0.1, 1e-3  # from the closed form: of what it gives, and of the base
 STEPS_TRIED = 100  # of a scheduler that may forget at each what others have made of the LR
 
 
@@ -58,7 +59,8 @@ class Condition:
         """One for each thing that is wrong."""
         for wrong in (
             *(self._groups_unknown, self._parted, self._loaded, self._overwritten, self._stale),
-            *(self._rewritten, self._flattened, self._stepped_before, self._momentum),
+            *(self._rewritten, self._flattened, self._not_resumed, self._stepped_before),
+            self._momentum,
         ):
             yield from wrong()
 
@@ -202,12 +204,51 @@ class Condition:
             yield Finding("groups-flattened", 0, 1, self.rates[0], message, mend)
             return
 
+    def _not_resumed(self) -> Iterator[Finding]:
+        """It was told to go on at a step (last_epoch), from other rates than it has there."""
+        off = self._unlike_closed()
+        if not off:
+            return
+        g, due = next(iter(off.items()))
+        by, lr = type(self.scheduler).__name__, self.rates[g]
+        message = (
+            f"{by} stands at step {self.built.position}, where its own formula gives an LR of "
+            f"{due:.4g}, and the optimizer holds {lr:.4g}{which(self.names, list(off))}: it goes "
+            f"on from there, so that all later rates are others than in the run before"
+        )
+        mend = (
+            "last_epoch alone does not resume: build optimizer and scheduler as for a new run, and "
+            "load the state_dict of both"
+        )
+        yield Finding("not-resumed", 0, g, lr, message, mend)
+
+    def _unlike_closed(self) -> dict[int, float]:
+        """Groups whose rate is not that of the closed form, and what this gives; before updates."""
+        leaf = self.scheduler
+        said, closed = (getattr(leaf, n, None) for n in ("_last_lr", "_get_closed_form_lr"))
+        fresh = self.built.position > 0 and not (self.used or self.stepped)
+        if not fresh or leaf not in self.inside or said is None or closed is None:
+            return {}
+        rows: list[list[float]] = []
+        with contextlib.suppress(Exception):  # a formula may divide by a length of 0
+            rows = [self.rates, [float(lr) for lr in said], [float(lr) for lr in closed()]]
+        if len({len(row) for row in rows}) != 1:
+            return {}
+        return {
+            g: due
+            for g, (lr, last, due) in enumerate(zip(*rows, strict=True))
+            if _same(lr, last)
+            and abs(lr - due) > FAR * abs(due) + FAR_BELOW * abs(base_of(self.groups[g]))
+        }
+
     def _stepped_before(self) -> Iterator[Finding]:
         made, length = self.built.position, self.built.length
         spent = length is not None and made >= length
         # An optimizer without a state may have been resumed: only a schedule that is over is told.
         stateful = type(self.optimizer).__name__ != "SGD" or any(map(momentum_of, self.groups))
         if not made or self.stepped or self.used or not (spent or stateful):
+            return
+        if self._unlike_closed():  # told already
             return
         over = f", and its {length:g} steps are over" if spent else ""
         message = (

@@ -457,6 +457,41 @@ def test_milestones_that_were_used_up_by_a_drawing(lr, momentum):
     assert "stepped 30 times, and its 30 steps are over" in finding.message
 
 
+RESUMED = [
+    (lambda o, at: ls.CosineAnnealingLR(o, N, last_epoch=at), 0.6545),
+    (lambda o, at: ls.StepLR(o, 15, last_epoch=at), 0.01),
+    (lambda o, at: ls.PolynomialLR(o, N, last_epoch=at), 0.6),
+]
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("build, due", RESUMED)
+def test_a_resume_by_last_epoch_without_the_rates_of_the_run_before(build, due, momentum):
+    fresh, first = sgd(momentum=momentum), sgd()
+    fresh.param_groups[0]["initial_lr"] = 1.0
+    finding = only(lint(fresh, build(fresh, 39), N - 40))
+    assert (finding.code, finding.update, finding.group) == ("not-resumed", 0, 0)
+    assert f"step 40, where its own formula gives an LR of {due}" in finding.message
+
+    scheduler = build(first, -1)
+    for _ in range(40):
+        first.step()
+        scheduler.step()
+    loaded = sgd()
+    resumed = build(loaded, -1)
+    loaded.load_state_dict(first.state_dict())
+    resumed.load_state_dict(scheduler.state_dict())
+    assert lint(loaded, resumed, N - 40) == ()
+
+
+@pytest.mark.filterwarnings("ignore:Detected call")
+def test_a_length_of_0_is_no_error_of_lint():
+    optimizer = sgd()
+    scheduler = ls.PolynomialLR(optimizer, 0)
+    scheduler.step()
+    assert "not-resumed" not in lint(optimizer, scheduler, 10).codes
+
+
 # -- how they are given -------------------------------------------------------------------------
 
 

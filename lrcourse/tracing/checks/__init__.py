@@ -29,6 +29,7 @@ numbers in capitals stand in `checks.rates`, `checks.lengths` and `checks.meanin
     groups-flattened  groups that were to differ have one LR
     base-rewritten    one scheduler changed the rate from which another one starts
     stale-lr          the groups hold another LR than the scheduler says
+    not-resumed       last_epoch goes on at a step whose LR the optimizer does not hold
     stepped-before    the scheduler has been stepped, and the optimizer has not
 
 and from comparing a record (`lrcourse.tracing.log`): lag, scale, pace, skipped, differs,
