@@ -154,13 +154,18 @@ def defaults_are_written(function: types.FunctionType) -> bool:
     return repr((given, named)) == repr(here)
 
 
-def is_library(module: str | None) -> bool:
-    """Whether a module is part of Python, of an installed package or of this one."""
+def is_library(module: object) -> bool:
+    """Whether a module is part of Python, of an installed package or of this one.
+
+    Asked of a class, `__module__` can be what its objects answer with: in C, of a library.
+    """
+    if not isinstance(module, str):
+        return isinstance(module, types.GetSetDescriptorType | types.MemberDescriptorType)
     if module == "__main__":  # in a worker, that is a file of the library which started it
         return False
-    file = getattr(sys.modules.get(module or ""), "__file__", None)
+    file = getattr(sys.modules.get(module), "__file__", None)
     if file is None:
-        return (module or "").partition(".")[0] in sys.stdlib_module_names
+        return module.partition(".")[0] in sys.stdlib_module_names
     return _is_library_file(file)
 
 

@@ -306,4 +306,5 @@ def _is_written_by_hand(name: str, value: object) -> bool:
 
 def _name(value: Any) -> str:
     name = getattr(value, "__qualname__", None) or getattr(value, "__name__", type(value).__name__)
-    return f"{getattr(value, '__module__', None)}:{name}"
+    module = getattr(value, "__module__", None)
+    return f"{module if isinstance(module, str | None) else ''}:{name}"

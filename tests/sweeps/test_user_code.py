@@ -42,6 +42,12 @@ def key(name, function="f"):
     return BASE.but(schedule=s.from_function(f"{name}:{function}")).key
 
 
+def key_of(written, text):
+    """The key with this module, the same one each time."""
+    written("other_code", text)
+    return key("other_code")
+
+
 PLAIN = """
     import math
     import numpy as np
@@ -295,6 +301,39 @@ def test_what_has_no_content_that_can_be_told_is_refused(written, tmp_path, valu
     assert sweeps.Records(tmp_path).keys() == set()
     if hasattr(module.VALUES, "close"):
         module.VALUES.close()
+
+
+@pytest.mark.parametrize(
+    ("made", "before", "after"),
+    [
+        ("np.random.default_rng({}).random()", "0", "1"),
+        ("np.random.Generator(np.random.MT19937({})).random()", "0", "1"),
+        ("Odd().cut", "3", "4"),
+    ],
+)
+def test_an_object_whose_class_names_its_module_otherwise(written, made, before, after):
+    text = """
+        import numpy as np
+
+        class Odd:
+            __module__ = property(lambda self: "somewhere")
+            cut = CUT
+
+        VALUE = MADE
+
+        def f(t):
+            return 1.0 if VALUE else t
+        """
+    value, _, rest = made.rpartition(".")
+    texts = [
+        text.replace("MADE", value.format(one)).replace("if VALUE", f"if VALUE.{rest}")
+        for one in (before, before, after)
+    ]
+    cuts = ("3", "3", "4") if value == "Odd()" else ("3", "3", "3")
+    first, again, other = (
+        key_of(written, one.replace("CUT", cut)) for one, cut in zip(texts, cuts, strict=True)
+    )
+    assert first == again != other
 
 
 @pytest.mark.parametrize("value", ["threading.Lock()", "sys.stderr", "socket.socket()"])
