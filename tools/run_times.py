@@ -25,9 +25,9 @@ sys.path.insert(0, str(ROOT))
 
 from lrcourse.commands import chapters as runner  # noqa: E402
 from lrcourse.commands.terminal import duration  # noqa: E402
-from lrcourse.support import provenance  # noqa: E402
 from lrcourse.support.outputs import write_csv  # noqa: E402
 from lrcourse.support.paths import write_atomically  # noqa: E402
+from lrcourse.support.provenance import run_provenance  # noqa: E402
 
 TABLE = ROOT / "results" / "run-times.csv"
 PAGE = ROOT / "notebooks" / "run-times.md"
@@ -46,7 +46,7 @@ def measure(chapter: runner.Chapter, scale: str) -> dict[str, object]:
                 raise RuntimeError(f"{chapter.name} failed at the scale {scale}: nothing measured")
             seconds.append(round(time.monotonic() - start))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    where = provenance.machine(device)
+    where = run_provenance(device)
     return {
         "chapter": chapter.name,
         "scale": scale,
@@ -55,7 +55,7 @@ def measure(chapter: runner.Chapter, scale: str) -> dict[str, object]:
         "seconds": seconds[0],
         "seconds_from_records": seconds[1],
         "torch": where["torch"],
-        "date": provenance.now()[:10],
+        "date": where["finished"][:10],
     }
 
 
