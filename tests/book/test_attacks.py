@@ -291,13 +291,17 @@ GROWING = [
 BLOCKS = ["\n\n{}", "\n- {}", "\n> {}", "\n# {}", "\n| {} |\n|---|\n", "\n    {}", "\n<p>{}"]
 
 
-def seconds(root, text):
-    start = time.process_time()
-    try:
-        convert(root, chapter("page.md", text))
-    except BookError as error:
-        assert "page.md: " in str(error)
-    return time.process_time() - start
+def seconds(root, text, times=3):
+    """The processor time of a conversion, the shortest of a few."""
+    taken = []
+    for _ in range(times):
+        start = time.process_time()
+        try:
+            convert(root, chapter("page.md", text))
+        except BookError as error:
+            assert "page.md: " in str(error)
+        taken.append(time.process_time() - start)
+    return min(taken)
 
 
 @pytest.mark.parametrize("part", GROWING)
@@ -318,4 +322,4 @@ def test_blocks_twice_as_many_take_twice_the_time(tmp_path, block):
 @pytest.mark.parametrize("part", GROWING)
 def test_the_longest_paragraph_ends(tmp_path, part):
     (tmp_path / "notebooks").mkdir()
-    assert seconds(tmp_path, part * (19_000 // len(part))) < 10
+    assert seconds(tmp_path, part * (19_000 // len(part)), times=1) < 10
