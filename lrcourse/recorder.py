@@ -117,6 +117,7 @@ class Recorder(Hooked):
         self._stepping = stepping(optimizer, "Recorder")
         # For each update: index of the optimizer that made it -> (LR, momentum) of its groups.
         self._rows: list[dict[int, list[tuple[float, float]]]] = []
+        self._met = [0] * len(self._stepping)  # how many groups each of them has had
         for group in groups_of(optimizer):
             _check_rate(group, optimizer)
 
@@ -134,8 +135,14 @@ class Recorder(Hooked):
         # Several optimizers in a wrapper make one update between them, each once.
         if rate is None and (not self._rows or k in self._rows[-1]):
             self._rows.append({})
-        rate = rate or rate_of
-        self._rows[-1][k] = [(rate(group), momentum_of(group)) for group in stepper.groups]
+        rate, groups = rate or rate_of, stepper.groups
+        if len(groups) > self._met[k]:
+            self._meet(k, groups)
+        self._rows[-1][k] = [(rate(group), momentum_of(group)) for group in groups]
+
+    def _meet(self, k: int, groups: list[Group]) -> None:
+        """Groups of the k-th optimizer are seen for the first time."""
+        self._met[k] = len(groups)
 
     def __len__(self) -> int:
         return len(self._rows)

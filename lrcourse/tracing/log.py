@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -35,14 +34,10 @@ class Log(Recorder):
         for k, each in enumerate(self._stepping):
             self._meet(k, each.groups)
 
-    def _meet(self, k: int, groups: Sequence[Group]) -> None:
+    def _meet(self, k: int, groups: list[Group]) -> None:
+        super()._meet(k, groups)
         for g, group in enumerate(groups):
-            if (k, g) not in self._firsts:
-                self._firsts[k, g] = peak_of(group), base_of(group)
-
-    def _read(self, k: int, stepper: Any, *rest: object, **options: Any) -> None:
-        self._meet(k, stepper.groups)
-        super()._read(k, stepper, *rest, **options)
+            self._firsts.setdefault((k, g), (peak_of(group), base_of(group)))
 
     @property
     def peaks(self) -> tuple[float, ...]:
