@@ -21,16 +21,6 @@ from lrcourse import book
 from lrcourse.book.text import BookError
 
 HOLDS = "HOLDS | A <b> sentence | 10 seeds, slope +0.98 [+0.96, +1.00], margin 0.9 to 1.1 (t)"
-FAILS = "FAILS (expected) | It ends lower | 3 cases, exceptions 0, margin < 1 (exact)"
-ASTRAY = (
-    "UNDECIDED (expected holds) | It | 10 seeds, slope +1 [+0, +2], margin > 1 (t, alpha .01/2)"
-)
-
-
-@pytest.fixture
-def root(tmp_path):
-    (tmp_path / "notebooks").mkdir()
-    return tmp_path
 
 
 # The command that mdBook calls

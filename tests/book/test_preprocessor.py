@@ -33,12 +33,6 @@ ASTRAY = (
 )
 
 
-@pytest.fixture
-def root(tmp_path):
-    (tmp_path / "notebooks").mkdir()
-    return tmp_path
-
-
 # Cells and outputs
 
 

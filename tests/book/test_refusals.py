@@ -15,13 +15,6 @@ from nbformat.v4 import new_markdown_cell
 
 from lrcourse.book.text import BookError
 
-
-@pytest.fixture
-def root(tmp_path):
-    (tmp_path / "notebooks").mkdir()
-    return tmp_path
-
-
 # Refusals: each names the file and the cell
 
 
