@@ -12,12 +12,6 @@ from lrcourse.book.formulas import to_mathml
 from lrcourse.book.text import BookError, normalise
 
 
-@pytest.fixture
-def root(tmp_path):
-    (tmp_path / "notebooks").mkdir()
-    return tmp_path
-
-
 def text(root, source):
     """A page of Markdown, converted."""
     return convert(root, chapter("page.md", source))["page.md"]
