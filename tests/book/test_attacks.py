@@ -304,6 +304,7 @@ def seconds(root, text, times=3):
     return min(taken)
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("part", GROWING)
 def test_a_text_of_twice_the_length_takes_twice_the_time(tmp_path, part):
     (tmp_path / "notebooks").mkdir()
@@ -312,6 +313,7 @@ def test_a_text_of_twice_the_length_takes_twice_the_time(tmp_path, part):
     assert taken[20] < 3 * taken[10] + 0.2
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("block", BLOCKS)
 def test_blocks_twice_as_many_take_twice_the_time(tmp_path, block):
     (tmp_path / "notebooks").mkdir()
@@ -319,6 +321,7 @@ def test_blocks_twice_as_many_take_twice_the_time(tmp_path, block):
     assert taken[400] < 3 * taken[200] + 0.2
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("part", GROWING)
 def test_the_longest_paragraph_ends(tmp_path, part):
     (tmp_path / "notebooks").mkdir()

@@ -117,6 +117,7 @@ def test_attributes_told_together_keep_their_names_and_types(pages):
     assert not re.search(r"^- `[^`]*,`", "".join(pages.values()), re.MULTILINE)
 
 
+@pytest.mark.timed
 def test_it_is_read_and_written_quickly():
     start = time.process_time()
     Reference.read(ROOT / "lrcourse").items()

@@ -1,7 +1,7 @@
 """How much of the package the quick tests run, as one number: with LRCOURSE_COVERAGE=1.
 
 Measured inside the test processes alone and switched off for slow tests and for notebooks, so that
-it costs little. The number leaves out what only a process of its own runs, such as a kernel.
+it costs little, and for timed ones, whose figures it would change. The number leaves out what only a process of its own runs, such as a kernel.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import coverage
 import pytest
 
 FOLDER = "lrcourse_coverage_folder"
+LEFT_OUT = ("slow", "notebook", "timed")
 
 
 def is_wanted() -> bool:
@@ -57,8 +58,7 @@ class Covered:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """On for the quick tests."""
-        quick = not (item.get_closest_marker("slow") or item.get_closest_marker("notebook"))
-        self._switch(quick)
+        self._switch(not any(item.get_closest_marker(name) for name in LEFT_OUT))
 
     def _switch(self, on: bool) -> None:
         if on != self.running:

@@ -201,6 +201,7 @@ def test_another_schedule_is_not_a_matter_of_pace():
     assert only(log.against(s.cosine(200))).code == "pace"  # half the length, seen from there
 
 
+@pytest.mark.timed
 def test_a_long_record_is_compared_in_time_linear_in_its_length():
     def seconds(updates):
         optimizer, shape = sgd(0.1), s.cosine(updates)

@@ -357,6 +357,7 @@ def quickest(function, times=7):
     return min(taken)
 
 
+@pytest.mark.timed
 def test_a_trace_and_a_lint_take_milliseconds():
     optimizer = sgd(0.1, momentum=0.9)
     scheduler = ls.CosineAnnealingLR(optimizer, 1000)
@@ -364,6 +365,7 @@ def test_a_trace_and_a_lint_take_milliseconds():
     assert quickest(lambda: tracing.lint(optimizer, scheduler, 1000)) < 0.05
 
 
+@pytest.mark.timed
 def test_a_record_adds_next_to_nothing_to_an_update():
     torch.manual_seed(0)
     net = torch.nn.Sequential(
