@@ -30,21 +30,8 @@ _STYLES |= {"height", "margin", "max-width", "padding", "text-align", "vertical-
 _CLASS = re.compile(r"language-(?!rust)[\w+#.-]+|lrcourse-(?:outside|zh)|dataframe")
 _ASKING = re.compile(r"url|image|//|expression|\\", re.IGNORECASE)
 # Elements that hold none, or that nest only through others, such as tables.
-_FLAT = {
-    "area",
-    "base",
-    "br",
-    "col",
-    "embed",
-    "hr",
-    "img",
-    "input",
-    "link",
-    "meta",
-    "source",
-    "wbr",
-}
-_FLAT |= {"colgroup", "option", "p", "tbody", "td", "tfoot", "th", "thead", "tr"}
+_FLAT = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source"}
+_FLAT |= {"wbr", "colgroup", "option", "p", "tbody", "td", "tfoot", "th", "thead", "tr"}
 _ITEMS = {"dd", "dt", "li"}  # may lack their ends
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from textwrap import dedent
 
 import griffe
 
+from lrcourse.book.mentions import NAME, Find
 from lrcourse.book.signatures import parameters_of, shorthands, signatures
 
 _CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _DOUBLE = re.compile(r"``([^`\n]+)``")
-_NAME = re.compile(r"([A-Za-z_][\w.]*+)(\(.*\))?")
 _ITEM = re.compile(r"[-*+] |\d+\. ")
 _SENTENCE = re.compile(r"(?<=\.)\s")
 _FLAGS = re.compile(r" *# doctest:.*")
@@ -37,7 +37,7 @@ class Scope:
     names `own` mean something else in it: its arguments.
     """
 
-    find: Callable[[str], tuple[str, str] | None]
+    find: Find
     page: str
     path: str
     within: str = ""
@@ -49,7 +49,7 @@ class Scope:
         place = self.find(full)
         if place:
             return self._to(code, place)
-        found = _NAME.fullmatch(code)
+        found = NAME.fullmatch(code)
         if not found or found[1].partition(".")[0] in self.own:
             return f"`{code}`"
         prefixes = (f"{prefix}." for prefix in (self.within, self.path) if prefix)

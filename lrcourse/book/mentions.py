@@ -7,63 +7,43 @@ import html
 import json
 import posixpath
 import re
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
 
-_NAME = re.compile(r"([A-Za-z_][\w.]*+)(\(.*\))?")
+# Gives the source of the page and the id on it, or None for what is no name of the package.
+Find = Callable[[str], tuple[str, str] | None]
 
+NAME = re.compile(r"([A-Za-z_][\w.]*+)(\(.*\))?")
 _PARTS = re.compile(
-    r"""
-    ^[ \t]*(?P<fence>`{3,}|~{3,})[^\n]*\n .*? ^[ \t]*(?P=fence)[ \t]*$
-  | <(?P<tag>pre|a|script|style|svg|math|h[1-6])\b .*? </(?P=tag)>
-  | <!-- .*? -->
-  | ^[ ]{0,3}\#{1,6}[ ][^\n]*
-  | \[[^\]\n]*\]\([^)\n]*\)
-  | <code>(?P<html>[^<\n]+)</code>
-  | (?<!`)`(?P<markdown>[^`\n]+)`(?!`)
-    """,
-    re.VERBOSE | re.MULTILINE | re.DOTALL,
+    r"<(?P<tag>pre|a|script|style|svg|math|h[1-6])\b.*?</(?P=tag)>|<!--.*?-->|^#{1,6} [^\n]*"
+    r"|<code>(?P<code>[^<\n]+)</code>",
+    re.MULTILINE | re.DOTALL,
 )
 
 
-class Names(Protocol):
-    """What knows the entries of names: the reference, or the names of one page."""
-
-    def find(self, name: str) -> tuple[str, str] | None:
-        """The source of the page and the id on it, or None for what is no name of the package."""
-        ...
-
-
-class Mentions:
+def as_imported(find: Find, content: str) -> Find:
     """Finds the entry of a name that stands in the text of one page.
 
     A name with its package, `schedules.cosine`, is found on every page. A name alone is found
     where the page's cells import it, and give nothing else that name.
 
     Args:
-        reference: what knows the names with their package.
+        find: finds the names with their package.
         content: the page: the JSON of a notebook, or a text, which imports nothing.
     """
+    imported: dict[str, str] = {}
+    taken: set[str] = set()  # by a variable, which the text may mean
+    for tree in _trees(content):
+        for node in ast.walk(tree):
+            for local, full in _imports(node):
+                if imported.setdefault(local, full) != full:
+                    taken.add(local)
+            taken |= _bound(node)
 
-    def __init__(self, reference: Names, content: str) -> None:
-        self._reference = reference
-        self._imported: dict[str, str] = {}
-        taken: set[str] = set()
-        for tree in _trees(content):
-            for node in ast.walk(tree):
-                for local, full in _imports(node):
-                    if self._imported.setdefault(local, full) != full:
-                        taken.add(local)
-                taken |= _bound(node)
-        # A variable of that name: the text may mean it.
-        self._taken = taken
-
-    def find(self, name: str) -> tuple[str, str] | None:
-        """The source of the page and the id on it, or None for what is no name of the package."""
+    def found(name: str) -> tuple[str, str] | None:
         head, dot, rest = name.partition(".")
-        if head in self._taken:
-            return None
-        return self._reference.find(self._imported.get(head, head) + dot + rest)
+        return None if head in taken else find(imported.get(head, head) + dot + rest)
+
+    return found
 
 
 def _trees(content: str) -> Iterator[ast.AST]:
@@ -100,35 +80,23 @@ def _bound(node: ast.AST) -> set[str]:
     return {node.arg} if isinstance(node, ast.arg) else set()
 
 
-def link_mentions(text: str, names: Names, page: str) -> str:
+def link_mentions(text: str, find: Find, page: str) -> str:
     """Link the first mention of each name to its entry; code, headings and links stay.
 
     Args:
-        text: a page as mdBook takes it, Markdown with HTML in it.
-        names: knows which names are meant.
+        text: a page as mdBook takes it, HTML with headings in Markdown.
+        find: finds what the names of the page mean.
         page: the source of the page, from which the links lead.
     """
     folder, linked = posixpath.dirname(page) or ".", set()
 
     def link(found: re.Match[str]) -> str:
-        code = found["html"] or found["markdown"]
-        name = _NAME.fullmatch(html.unescape(code)) if code else None
-        entry = names.find(name[1]) if name else None
+        name = NAME.fullmatch(html.unescape(found["code"] or ""))
+        entry = find(name[1]) if name else None
         if entry is None or entry in linked:
             return found[0]
-        address = f"{posixpath.relpath(entry[0], folder)}"
-        if found["html"]:
-            address = f"{address.removesuffix('.md')}.html#{entry[1]}"
-            linked.add(entry)
-            return f'<a href="{address}">{found[0]}</a>'
-        if _starts_with_html(text, found.start()):
-            return found[0]  # in HTML, Markdown's marks are signs like any other
         linked.add(entry)
-        return f"[{found[0]}]({address}#{entry[1]})"
+        address = posixpath.relpath(entry[0], folder).removesuffix(".md")
+        return f'<a href="{address}.html#{entry[1]}">{found[0]}</a>'
 
     return _PARTS.sub(link, text)
-
-
-def _starts_with_html(text: str, at: int) -> bool:
-    """Whether the line at this place begins with HTML."""
-    return re.compile(r"[ \t]*<").match(text, text.rfind("\n", 0, at) + 1) is not None

@@ -20,12 +20,15 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lrcourse.book.links import Site
 from lrcourse.book.text import BookError
 from lrcourse.playground.page import SCRIPT
 from lrcourse.support.checks import MAPPING, TEXT, arguments, each, optional
+
+if TYPE_CHECKING:
+    from lrcourse.book.reference import Reference
 
 _SETTINGS = ("file-url", "playground", "reference")
 _OF_MDBOOK = ("command", "before", "after", "renderer", "renderers", "optional")
@@ -52,11 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    from lrcourse.book.reference import referring  # needs griffe, which mdBook's questions do not
-
     try:
-        with referring(context, book):
-            preprocess(context, book)
+        preprocess(context, book)
     except BookError as error:
         print(f"mdbook-lrcourse: {error}", file=sys.stderr)
         return 1
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @arguments(context=MAPPING, book=MAPPING)
 def preprocess(context: dict[str, Any], book: dict[str, Any]) -> None:
-    """Convert the chapters of a book in place.
+    """Convert the chapters of a book in place, and put the reference behind them.
 
     Args:
         context: what mdBook says about the book: its root and its configuration.
@@ -77,10 +77,11 @@ def preprocess(context: dict[str, Any], book: dict[str, Any]) -> None:
         BookError: names every chapter that cannot be converted, one a line.
     """
     # What reads notebooks is slow to import, and not needed to answer what is supported.
+    from lrcourse.book.mentions import as_imported, link_mentions
     from lrcourse.book.notebook import read_markdown, read_notebook
     from lrcourse.book.prose import Prose
 
-    site, module = _configured(context)
+    site, module, reference = _configured(context)
     failed: list[str] = []
     pages = []
     for chapter in _chapters(book):
@@ -88,24 +89,30 @@ def preprocess(context: dict[str, Any], book: dict[str, Any]) -> None:
         read = read_notebook if chapter["path"].endswith(".ipynb") else read_markdown
         try:
             page = read(chapter["content"], Prose(site, source))
-            pages.append((chapter, page))
+            pages.append((chapter, page, chapter["content"]))
             site.anchors[source] = page.headings()
         except BookError as error:
             failed.append(str(error))
     # A page that cannot be read makes every link to it look wrong: report that page alone.
-    for chapter, page in () if failed else pages:
-        try:
-            chapter["content"] = page.write(module)
-        except BookError as error:
-            failed.append(str(error))
+    for chapter, page, content in () if failed else pages:
         if chapter["path"].endswith(".ipynb"):
             chapter["path"] = chapter["path"].removesuffix(".ipynb") + ".md"
+        try:
+            text = page.write(module)
+        except BookError as error:
+            failed.append(str(error))
+            continue
+        if reference:
+            text = link_mentions(text, as_imported(reference.find, content), chapter["path"])
+        chapter["content"] = text
     if failed:
         raise BookError("\n".join(failed))
+    if reference:
+        book["items" if "items" in book else "sections"].extend(reference.items())
 
 
-def _configured(context: dict[str, Any]) -> tuple[Site, Path]:
-    """What links can lead to, and the module of the interactive figures."""
+def _configured(context: dict[str, Any]) -> tuple[Site, Path, Reference | None]:
+    """What links can lead to, the module of the interactive figures, and the reference."""
     config, root = context.get("config", {}), Path(context.get("root", ""))
     settings = _settings(config)
     html = config.get("output", {}).get("html", {})
@@ -122,7 +129,12 @@ def _configured(context: dict[str, Any]) -> tuple[Site, Path]:
                 f"{path.relative_to(root)} is a symbolic link out of the folder of the chapters, "
                 "and mdBook would publish what it leads to: take it away"
             )
-    return site, root / settings["playground"] if "playground" in settings else SCRIPT
+    module = root / settings["playground"] if "playground" in settings else SCRIPT
+    if "reference" not in settings:
+        return site, module, None
+    from lrcourse.book.reference import Reference  # needs griffe, which a book without does not
+
+    return site, module, Reference.read(root / settings["reference"])
 
 
 def _settings(config: dict[str, Any]) -> dict[str, str]:

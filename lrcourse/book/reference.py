@@ -7,16 +7,14 @@ are made whenever the book is, and lie in no file.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import griffe
 
 from lrcourse.book.entries import Scope, entry, first_sentence, members, text
-from lrcourse.book.mentions import Mentions, link_mentions
+from lrcourse.book.signatures import target
 from lrcourse.book.text import BookError
 
 # What the course does with itself: nobody imports from there.
@@ -101,10 +99,6 @@ class Reference:
                 return self._anchors[anchor], anchor
         return None
 
-    def mentions(self, content: str) -> Mentions:
-        """Finds names as the page with this content may write them, by what its cells import."""
-        return Mentions(self, content)
-
     @cached_property
     def _anchors(self) -> Mapping[str, str]:
         """Each id of the reference, with the source of its page."""
@@ -153,34 +147,12 @@ class Reference:
         return "\n\n".join(written)
 
 
-@contextmanager
-def referring(context: Mapping[str, Any], book: dict[str, Any]) -> Iterator[None]:
-    """While this is open, a book is converted: its mentions of names lead to a reference after it.
-
-    Does nothing where book.toml names no package as `reference`. Raises BookError if it names
-    one that is not there.
-    """
-    given: Any = context
-    for key in ("config", "preprocessor", "lrcourse", "reference"):
-        given = given.get(key) if isinstance(given, Mapping) else None
-    if not isinstance(given, str):
-        yield
-        return
-    reference = Reference.read(Path(context.get("root", ""), given))
-    written = [(chapter, reference.mentions(chapter["content"])) for chapter in _chapters(book)]
-    yield
-    for chapter, names in written:
-        if str(chapter["path"]).endswith(".md"):
-            chapter["content"] = link_mentions(chapter["content"], names, chapter["path"])
-    book["items" if "items" in book else "sections"].extend(reference.items())
-
-
 def _exported(room: griffe.Module) -> Iterator[Entry]:
     """What `__all__` names; in a room without one, what its modules define, by their names."""
     if room.exports is not None:
         names = sorted((str(name) for name in room.exports), key=str.lower)
         for name in names:
-            yield Entry(name, _target(room.members[name]))
+            yield Entry(name, target(room.members[name]))
         return
     for module in (room, *(room.modules[name] for name in sorted(room.modules))):
         prefix = "" if module is room else f"{module.name}."
@@ -188,25 +160,7 @@ def _exported(room: griffe.Module) -> Iterator[Entry]:
             # A constant of a module may be for its neighbours; what is meant for readers says so.
             shown = not thing.is_alias and (thing.is_class or thing.is_function or thing.docstring)
             if shown and not name.startswith("_"):
-                yield Entry(prefix + name, _target(thing))
-
-
-def _target(thing: griffe.Object | griffe.Alias) -> griffe.Object:
-    return thing.final_target if isinstance(thing, griffe.Alias) else thing
-
-
-def _chapters(book: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every chapter that has a file and a text; the preprocessor refuses what is no book."""
-    items = book.get("items", book.get("sections"))  # mdBook 0.5 and 0.4
-    todo = list(items) if isinstance(items, list) else []
-    while todo:
-        item = todo.pop()
-        chapter = item.get("Chapter") if isinstance(item, dict) else None
-        if isinstance(chapter, dict):
-            below = chapter.get("sub_items")
-            todo += below if isinstance(below, list) else []
-            if chapter.get("path") is not None and isinstance(chapter.get("content"), str):
-                yield chapter
+                yield Entry(prefix + name, target(thing))
 
 
 def _chapter(name: str, path: str, content: str) -> dict[str, object]:

@@ -13,6 +13,11 @@ _QUOTED = re.compile(r"'([^'\"\\]*)'")
 _BARE = (griffe.ParameterKind.keyword_only, griffe.ParameterKind.var_positional)
 
 
+def target(thing: griffe.Object | griffe.Alias) -> griffe.Object:
+    """What a name stands for, wherever it is imported from."""
+    return thing.final_target if isinstance(thing, griffe.Alias) else thing
+
+
 def parameters_of(thing: griffe.Object) -> list[griffe.Parameter]:
     """The arguments of a call; for a class, of making one."""
     if isinstance(thing, griffe.Function | griffe.Class):
@@ -89,6 +94,6 @@ def _definition(name: griffe.ExprName, thing: griffe.Object) -> str:
         found = thing.package.modules_collection[name.canonical_path]
     except (KeyError, griffe.GriffeError):
         return ""
-    found = found.final_target if isinstance(found, griffe.Alias) else found
+    found = target(found)
     value = found.value if isinstance(found, griffe.Attribute | griffe.TypeAlias) else None
     return str(value) if value and "TypeVar" not in str(value) else ""

@@ -9,8 +9,9 @@ import pytest
 from helpers.books import chapter, code, context, notebook
 from helpers.repository import ROOT
 
-from lrcourse.book.mentions import link_mentions
-from lrcourse.book.reference import INTERNAL, Reference, referring
+from lrcourse.book.mentions import as_imported, link_mentions
+from lrcourse.book.preprocessor import preprocess
+from lrcourse.book.reference import INTERNAL, Reference
 from lrcourse.book.text import BookError
 
 LONGEST = 3  # seconds of processor time
@@ -133,7 +134,7 @@ def test_a_folder_without_a_package_is_refused(tmp_path):
                                   "lrcourse.schedules.decays.cosine"])  # fmt: skip
 def test_a_name_with_its_package_is_found_on_every_page(reference, name):
     entry = ("reference/schedules.md", "lrcourse.schedules.cosine")
-    assert reference.mentions("# A page of Markdown").find(name) == entry
+    assert as_imported(reference.find, "# A page of Markdown")(name) == entry
 
 
 def test_methods_and_packages_are_found(reference):
@@ -144,25 +145,25 @@ def test_methods_and_packages_are_found(reference):
 
 @pytest.mark.parametrize("name", ["cosine", "torch.optim", "sweeps", "schedules._Timed", "", "."])
 def test_other_names_are_not_found(reference, name):
-    assert reference.mentions("").find(name) is None
+    assert as_imported(reference.find, "")(name) is None
 
 
 def names_of(reference, *cells):
-    return reference.mentions(notebook(*(code(cell) for cell in cells)))
+    return as_imported(reference.find, notebook(*(code(cell) for cell in cells)))
 
 
 def test_a_name_alone_is_found_where_the_page_imports_it(reference):
     names = names_of(
         reference, "from lrcourse.schedules import cosine\nfrom lrcourse import sweeps"
     )
-    assert names.find("cosine") == ("reference/schedules.md", "lrcourse.schedules.cosine")
-    assert names.find("sweeps") == ("reference/sweeps.md", "lrcourse.sweeps")
-    assert names.find("linear") is None
+    assert names("cosine") == ("reference/schedules.md", "lrcourse.schedules.cosine")
+    assert names("sweeps") == ("reference/sweeps.md", "lrcourse.sweeps")
+    assert names("linear") is None
 
 
 def test_a_name_is_found_under_the_name_that_the_page_gives_it(reference):
     names = names_of(reference, "%matplotlib inline", "from lrcourse import schedules as s")
-    assert names.find("s.cosine") == ("reference/schedules.md", "lrcourse.schedules.cosine")
+    assert names("s.cosine") == ("reference/schedules.md", "lrcourse.schedules.cosine")
 
 
 @pytest.mark.parametrize(
@@ -172,18 +173,18 @@ def test_a_name_is_found_under_the_name_that_the_page_gives_it(reference):
 )  # fmt: skip
 def test_a_name_that_means_something_else_on_the_page_is_not_found(reference, other):
     names = names_of(reference, "from lrcourse.schedules import cosine", other)
-    assert names.find("cosine") is None
+    assert names("cosine") is None
 
 
 def test_the_room_of_another_package_is_not_taken_for_this_one(reference):
-    assert names_of(reference, "from other import schedules").find("schedules.cosine") is None
+    assert names_of(reference, "from other import schedules")("schedules.cosine") is None
 
 
 ENTRY = "reference/schedules"
 
 
 def linked(reference, text, page="one.md"):
-    return link_mentions(text, reference, page)
+    return link_mentions(text, reference.find, page)
 
 
 def test_the_first_mention_of_a_name_becomes_a_link(reference):
@@ -196,42 +197,38 @@ def test_the_first_mention_of_a_name_becomes_a_link(reference):
     )
 
 
-def test_a_mention_in_markdown_becomes_a_link_from_where_the_page_lies(reference):
-    text = linked(reference, "Take `schedules.step`.", "part/one.md")
-    assert text == f"Take [`schedules.step`](../{ENTRY}.md#lrcourse.schedules.step)."
+def test_a_mention_becomes_a_link_from_where_the_page_lies(reference):
+    text = linked(reference, "<p>Take <code>schedules.step</code>.</p>", "part/one.md")
+    link = f'<a href="../{ENTRY}.html#lrcourse.schedules.step">'
+    assert text == f"<p>Take {link}<code>schedules.step</code></a>.</p>"
 
 
 @pytest.mark.parametrize("text", [
     "<pre><code>schedules.cosine</code></pre>",
     '<a href="x"><code>schedules.cosine</code></a>',
     "<h2><code>schedules.cosine</code></h2>",
-    "## `schedules.cosine` {#own}",
-    "[`schedules.cosine`](x.md)",
-    "```python\nschedules.cosine `schedules.cosine`\n```",
+    "## <code>schedules.cosine</code> {#own}",
     "<p>`schedules.cosine`</p>",
-    "<!-- `schedules.cosine` -->",
-    "`torch.optim`, `schedules.unknown` and `25`",
+    "<!-- <code>schedules.cosine</code> -->",
+    "<code>torch.optim</code>, <code>schedules.unknown</code> and <code>25</code>",
 ])  # fmt: skip
 def test_code_headings_links_and_other_names_stay(reference, text):
     assert linked(reference, text) == text
 
 
 def test_a_book_gets_its_links_and_the_reference_behind_its_chapters():
-    given = context(ROOT, reference="lrcourse")
     cell = code("from lrcourse.schedules import cosine")
-    book = {"items": [chapter("one.ipynb", notebook(cell, "`cosine`"))]}
-    with referring(given, book):
-        one = book["items"][0]["Chapter"]
-        one["path"], one["content"] = "one.md", "`cosine` and `linear`"
-    assert one["content"] == f"[`cosine`]({ENTRY}.md#lrcourse.schedules.cosine) and `linear`"
+    book = {"items": [chapter("one.ipynb", notebook(cell, "`cosine` and `linear`"))]}
+    preprocess(context(ROOT, reference="lrcourse"), book)
+    link = f'<a href="{ENTRY}.html#lrcourse.schedules.cosine"><code>cosine</code></a>'
+    assert f"<p>{link} and <code>linear</code></p>" in book["items"][0]["Chapter"]["content"]
     assert book["items"][1] == {"PartTitle": "Reference"}
     assert [item["Chapter"]["path"] for item in book["items"][2:4]] == [
         "reference/index.md", "reference/claims.md"]  # fmt: skip
 
 
-@pytest.mark.parametrize("given", [{}, {"config": None}, {"config": {"preprocessor": []}}])
+@pytest.mark.parametrize("given", [{}, {"config": {}}, {"config": {"preprocessor": {}}}])
 def test_a_book_without_a_reference_stays_as_it_is(given):
-    book = {"items": None}
-    with referring(given, book):
-        pass
-    assert book == {"items": None}
+    book = {"items": []}
+    preprocess(given, book)
+    assert book == {"items": []}
