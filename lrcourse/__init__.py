@@ -9,33 +9,10 @@ from types import ModuleType
 
 __version__ = "0.1.0"
 
-_ROOMS = (
-    "book",
-    "claims",
-    "commands",
-    "data",
-    "landscapes",
-    "look",
-    "models",
-    "optimizers",
-    "playground",
-    "plots",
-    "published",
-    "rangetest",
-    "recorder",
-    "scales",
-    "schedules",
-    "study",
-    "support",
-    "sweeps",
-    "tracing",
-    "training",
-)
-
 
 def __getattr__(name: str) -> ModuleType:
-    if name in _ROOMS:
-        module = f"{__name__}.{name}"
+    module = f"{__name__}.{name}"
+    if not name.startswith("_"):
         try:
             return import_module(module)
         except ModuleNotFoundError as error:
@@ -47,7 +24,7 @@ def __getattr__(name: str) -> ModuleType:
 
 
 def __dir__() -> list[str]:
-    from importlib.util import find_spec
+    from pkgutil import iter_modules
 
-    rooms = [room for room in _ROOMS if find_spec(f"{__name__}.{room}")]
+    rooms = (room.name for room in iter_modules(__path__) if room.name != "__main__")
     return sorted([*(name for name in globals() if name.startswith("__")), *rooms])

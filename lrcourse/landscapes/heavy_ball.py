@@ -17,16 +17,14 @@ import math
 import torch
 from torch import Tensor
 
-from lrcourse.support.checks import NUMBER, POSITIVE, Number, arguments
-
-_MOMENTUM = Number("a number from 0 to below 1", lambda v: 0 <= v < 1)
+from lrcourse.support.checks import BELOW_1, NUMBER, POSITIVE, arguments
 
 
 def _products(owner: str, name: str, value: object) -> object:
     return value if isinstance(value, Tensor) else NUMBER(owner, name, value)
 
 
-@arguments(rate_times_curvature=_products, momentum=_MOMENTUM)
+@arguments(rate_times_curvature=_products, momentum=BELOW_1)
 def factor(rate_times_curvature: float | Tensor, momentum: float = 0.0) -> Tensor:
     """By what the distance from the minimum is multiplied per update, in the long run.
 

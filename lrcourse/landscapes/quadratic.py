@@ -17,13 +17,12 @@ import torch
 from torch import Tensor
 
 from lrcourse.landscapes.points import points
-from lrcourse.support.checks import COUNT, POSITIVE, Number, arguments, check, such, whole
+from lrcourse.support.checks import AT_LEAST_1, COUNT, POSITIVE, arguments, check, such, whole
 from lrcourse.support.kinds import TENSOR
 
 _SYMMETRIC = such(
     TENSOR, lambda a: a.ndim == 2 and torch.equal(a, a.T), "a symmetric tensor of two dimensions"
 )
-_AT_LEAST_ONE = Number("a finite number >= 1", lambda v: v >= 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +46,7 @@ class Quadratic:
         object.__setattr__(self, "matrix", self.matrix.double())
 
     @classmethod
-    @arguments(dimension=whole(2, 10_000), condition=_AT_LEAST_ONE, largest=POSITIVE, seed=COUNT)
+    @arguments(dimension=whole(2, 10_000), condition=AT_LEAST_1, largest=POSITIVE, seed=COUNT)
     def random(
         cls, dimension: int, *, condition: float, largest: float = 1.0, seed: int = 0
     ) -> Quadratic:

@@ -18,13 +18,12 @@ from typing import Any, NamedTuple
 
 import torch
 
-from lrcourse.support.checks import NOT_NEGATIVE, Number, arguments, kind
+from lrcourse.support.checks import BELOW_1, NOT_NEGATIVE, Number, arguments, kind
 
 Tensors = dict[str, torch.Tensor]
 State = dict[str, Any]
 
 
-_SHARE = Number("a number from 0 to below 1", lambda v: 0 <= v < 1)
 _ABOVE_0 = Number("a finite momentum above 0 (without one it is sgd)", lambda v: v > 0)
 
 
@@ -183,7 +182,7 @@ def adagrad(
     return Optimizer(init, update)
 
 
-@arguments(alpha=_SHARE, eps=NOT_NEGATIVE, weight_decay=NOT_NEGATIVE)
+@arguments(alpha=BELOW_1, eps=NOT_NEGATIVE, weight_decay=NOT_NEGATIVE)
 def rmsprop(*, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0.0) -> Optimizer:
     """AdaGrad that forgets: the mean of recent squares instead of the sum of all.
 
@@ -214,7 +213,7 @@ def rmsprop(*, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0.0
     return Optimizer(init, update)
 
 
-@arguments(rho=_SHARE, eps=NOT_NEGATIVE, weight_decay=NOT_NEGATIVE)
+@arguments(rho=BELOW_1, eps=NOT_NEGATIVE, weight_decay=NOT_NEGATIVE)
 def adadelta(*, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0.0) -> Optimizer:
     """Steps as large as recent steps were, so that lr = 1 is meant to do.
 
@@ -248,7 +247,7 @@ def adadelta(*, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0.0) 
     return Optimizer(init, update)
 
 
-@arguments(beta1=_SHARE, beta2=_SHARE, eps=NOT_NEGATIVE, weight_decay=NOT_NEGATIVE)
+@arguments(beta1=BELOW_1, beta2=BELOW_1, eps=NOT_NEGATIVE, weight_decay=NOT_NEGATIVE)
 def adam(
     *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0
 ) -> Optimizer:
@@ -287,7 +286,7 @@ def adam(
     return Optimizer(init, update)
 
 
-@arguments(beta1=_SHARE, beta2=_SHARE, eps=NOT_NEGATIVE, weight_decay=NOT_NEGATIVE)
+@arguments(beta1=BELOW_1, beta2=BELOW_1, eps=NOT_NEGATIVE, weight_decay=NOT_NEGATIVE)
 def adamw(
     *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.01
 ) -> Optimizer:

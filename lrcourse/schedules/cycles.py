@@ -10,6 +10,7 @@ from typing import Any
 from lrcourse.schedules.base import Endless, Fall, Schedule, blend, remaining, short_repr
 from lrcourse.schedules.functions import keep_function, rebuilt, whole_as_int
 from lrcourse.support.checks import (
+    AT_LEAST_1,
     COUNT_FROM_1,
     FRACTION,
     NOT_NEGATIVE,
@@ -22,7 +23,6 @@ from lrcourse.support.checks import (
 
 WINDOWS = ("triangle", "welch", "hann")
 
-_AT_LEAST_ONE = Number("a finite number >= 1", lambda v: v >= 1)
 _DECAY = Number("a number above 0 and up to 1", lambda v: 0 < v <= 1)
 _BELOW_ONE = Number("a number from 0 to below 1 (base_lr / max_lr)", lambda v: 0 <= v < 1)
 
@@ -58,7 +58,7 @@ class restarts(Endless, Fall):
     decay: float = 1
 
     def __post_init__(self) -> None:
-        check(self, first=POSITIVE, multiply=_AT_LEAST_ONE, floor=FRACTION, decay=_DECAY)
+        check(self, first=POSITIVE, multiply=AT_LEAST_1, floor=FRACTION, decay=_DECAY)
 
     @property
     def holds_until(self) -> float:

@@ -9,9 +9,10 @@ from typing import Protocol
 
 from lrcourse.schedules.base import short_repr
 from lrcourse.support.checks import (
+    BELOW_1,
+    BETWEEN_0_AND_1,
     COUNT,
     FRACTION,
-    Number,
     check,
     of_kind,
     one_of,
@@ -22,9 +23,6 @@ from lrcourse.support.checks import (
 
 # What may be watched, and which way is better.
 _MODE_OF = {"train_loss": "min", "valid_loss": "min", "valid_acc": "max"}
-
-_SHARE = Number("a number between 0 and 1, both excluded", lambda v: 0 < v < 1)
-_THRESHOLD = Number("a number from 0 to below 1", lambda v: 0 <= v < 1)
 
 
 class RuleState(Protocol):
@@ -93,7 +91,7 @@ class plateau(Rule):
     watch: str | None = None
 
     def __post_init__(self) -> None:
-        check(self, factor=_SHARE, patience=COUNT, threshold=_THRESHOLD, floor=FRACTION)
+        check(self, factor=BETWEEN_0_AND_1, patience=COUNT, threshold=BELOW_1, floor=FRACTION)
         check(self, cooldown=COUNT, mode=one_of("min", "max"))
         if isinstance(self.watch, str) and self.watch.startswith("test"):
             raise ValueError(
@@ -181,7 +179,7 @@ class warm_until(Rule):
     watch = "train_acc"
 
     def __post_init__(self) -> None:
-        check(self, accuracy=_SHARE, factor=_SHARE)
+        check(self, accuracy=BETWEEN_0_AND_1, factor=BETWEEN_0_AND_1)
 
     def __repr__(self) -> str:
         return f"warm_until({self.accuracy!r}, factor={self.factor!r})"

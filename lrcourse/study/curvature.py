@@ -28,6 +28,7 @@ from torch.nn import functional as F
 from lrcourse.data import Split
 from lrcourse.study.arguments import UPDATES, Loss, flat, learning, measuring
 from lrcourse.support.checks import (
+    BETWEEN_0_AND_1,
     COUNT_FROM_1,
     NOT_NEGATIVE,
     POSITIVE,
@@ -41,7 +42,6 @@ from lrcourse.support.checks import (
 from lrcourse.support.kinds import TENSOR
 
 MOST = 2000  # weights in a spectrum; the matrix has as many rows and columns
-_TOLERANCE = Number("a number > 0 and below 1", lambda v: 0 < v < 1)
 
 
 _ROW = such(
@@ -64,7 +64,7 @@ def squared_error(outputs: Tensor, y: Tensor) -> Tensor:
     return ((outputs - target) ** 2).sum(1).mean() / 2
 
 
-@arguments(apply=function, start=_ROW, tolerance=_TOLERANCE, most=UPDATES)
+@arguments(apply=function, start=_ROW, tolerance=BETWEEN_0_AND_1, most=UPDATES)
 def largest_eigenvalue(
     apply: Callable[[Tensor], Tensor], start: Tensor, tolerance: float = 1e-3, most: int = 300
 ) -> tuple[float, Tensor]:
@@ -111,7 +111,7 @@ def _power(
     return value + shift, v
 
 
-@measuring(tolerance=_TOLERANCE)
+@measuring(tolerance=BETWEEN_0_AND_1)
 def sharpness(
     net: nn.Module, split: Split, loss_fn: Loss = squared_error, *, tolerance: float = 1e-3
 ) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,9 +24,7 @@ def find_function(name: str) -> Callable[..., Any]:
     if not (colon and module and path):
         raise ValueError(f"a function is named as 'module:function'; got {name!r}")
     try:
-        found: Any = importlib.import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
+        found: Any = pkgutil.resolve_name(name)
     except (ImportError, AttributeError, TypeError, ValueError) as problem:
         raise ValueError(f"no function {name!r} can be imported: {problem}") from None
     if not callable(found):
