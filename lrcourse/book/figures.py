@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
+from lrcourse.book.interactive import playground
 from lrcourse.book.text import BookError, as_html, shorten
 
 # The kinds of images that the book shows, and how each begins.
@@ -56,10 +57,11 @@ class Picture:
         if _pixels(width) and _pixels(height):
             shape = f' width="{width:.0f}" height="{height:.0f}"'
         uri = f"data:{self.kind};base64,{base64.b64encode(content).decode()}"
-        return (
+        image = (
             f'<figure class="lrcourse-figure"><img src="{uri}" alt="{as_html(self.alt)}"{shape} '
             'decoding="async"></figure>'
         )
+        return image if self.state is None else playground(self.state, image)
 
 
 def _pixels(value: object) -> TypeGuard[float]:

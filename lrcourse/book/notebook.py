@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 
 from lrcourse.book import outputs as book_outputs
 from lrcourse.book.figures import Picture, lighten, titles
-from lrcourse.book.interactive import playground, script
+from lrcourse.book.interactive import script
 from lrcourse.book.outputs import Part
 from lrcourse.book.prose import Fragment, Prose
 from lrcourse.book.text import BookError, Heading, as_html, shorten
@@ -81,7 +81,7 @@ class Page:
         made: list[str] = []
         for where, parts in self.cells:
             with naming(where):
-                drawn = [_html(part) if isinstance(part, Picture) else str(part) for part in parts]
+                drawn = [part.html() if isinstance(part, Picture) else str(part) for part in parts]
                 made += filter(None, drawn)
                 "".join(drawn).encode()  # half of a sign has no UTF-8: the cell is still known
         return "\n\n".join(made)
@@ -192,11 +192,6 @@ class _Reader:
                 title = next(alts) if "image/png" in output.data else fallback
                 own = given.get("alt") or given.get("image/png", {}).get("alt")
                 yield book_outputs.data(output, own or title, self.prose)
-
-
-def _html(picture: Picture) -> str:
-    image = picture.html()
-    return image if picture.state is None else playground(picture.state, image)
 
 
 def _lighter(picture: Picture) -> Picture:
