@@ -1,8 +1,9 @@
 """The nets of the course: `lenet`, `mlp`, `plain` and `resnet`, each from a seed.
 
 Every net is a module that takes images of shape (n, channels, height, width) and gives logits of
-shape (n, classes). Its weights are drawn on the CPU from the seed that is given, so they are alike
-on every device, and drawing them leaves torch's own random numbers as they were. Move the net with
+shape (n, classes). Its weights are drawn on the CPU from `seed`, a whole number >= 0, so they are
+alike on every device, and drawing them leaves torch's own random numbers as they were. Sizes are
+whole numbers from 1 on; another one, or one too large to hold, is a ValueError. Move the net with
 `net.to(device)` before the optimizer is built. Nets without BatchNorm are kept in channels_last
 order, which gives the same numbers and is quicker on a CPU.
 """
@@ -85,7 +86,11 @@ def mlp(
     initialisation.
 
     Args:
+        depth: linear layers, from 1 on.
+        width: units of each hidden layer.
         inputs: numbers per image: channels x height x width.
+        classes: units of the last layer.
+        seed: of the weights.
 
     Example:
         >>> from lrcourse import models
@@ -106,10 +111,11 @@ def plain(
 ) -> nn.Sequential:
     """A deep convolutional net with neither normalisation nor shortcuts.
 
-    `depth` counts layers with weights: depth - 1 convolutions of 3x3, each with ReLU, and one
-    linear layer after global average pooling. One third and two thirds of the way the convolutions
-    take strides of 2 and double their channels, which begin at `width`. He initialisation (Kaiming
-    normal, biases 0), without which a deep net of this kind does not start to learn.
+    `depth`, from 4 on, counts layers with weights: depth - 1 convolutions of 3x3, each with ReLU,
+    and one linear layer to `classes` after global average pooling. One third and two thirds of the
+    way the convolutions take strides of 2 and double their channels, which begin at `width`. He
+    initialisation (Kaiming normal, biases 0), without which a deep net of this kind does not start
+    to learn.
 
     Source: the plain nets of He et al. 2015, "Deep Residual Learning for Image Recognition"
     (arXiv 1512.03385), section 4.2, less their BatchNorm; initialisation arXiv 1502.01852.
@@ -136,6 +142,14 @@ class ResidualBlock(nn.Module):
     Where the block halves the image and adds channels, the shortcut takes every other pixel and
     fills up with zeros ("option A"), so it has no weights.
 
+    Args:
+        before: channels of the input.
+        after: channels of the output; where there are more of them, the block halves the image.
+        norm: whether BatchNorm follows each convolution.
+
+    Raises:
+        ValueError: `after` is below `before`.
+
     Example:
         >>> import torch
         >>> from lrcourse.models import ResidualBlock
@@ -155,7 +169,7 @@ class ResidualBlock(nn.Module):
         self.norm2 = nn.BatchNorm2d(after) if norm else nn.Identity()
 
     def forward(self, X: Tensor) -> Tensor:
-        """Images of shape (n, before, height, width) to (n, after, ...)."""
+        """Images X of shape (n, before, height, width) to (n, after, ...)."""
         TENSOR("ResidualBlock", "X", X)
         Y = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(X)))))
         if self.added:
@@ -178,9 +192,12 @@ def resnet(
     """The residual net for CIFAR: 269,722 weights at depth 20, and good for 28x28 images too.
 
     `depth` is 6n + 2: a convolution, three stages of n residual blocks with `width`, 2 `width` and
-    4 `width` channels, global average pooling and a linear layer. He initialisation (Kaiming
-    normal). Without `norm` there is no BatchNorm; the convolutions then have biases, and the
-    activations grow with each block, so that large rates fail sooner.
+    4 `width` channels, global average pooling and a linear layer to `classes`. He initialisation
+    (Kaiming normal). Without `norm` there is no BatchNorm; the convolutions then have biases, and
+    the activations grow with each block, so that large rates fail sooner.
+
+    Raises:
+        ValueError: a depth that is not 6n + 2.
 
     Source: He et al. 2015 (arXiv 1512.03385), section 4.2, with the shortcuts of option A.
 
@@ -204,6 +221,7 @@ def resnet(
 
 
 MODELS = {"lenet": lenet, "mlp": mlp, "plain": plain, "resnet": resnet}
+"""The function that builds the net of each name."""
 
 
 @arguments(name=one_of(*MODELS), seed=COUNT, data=optional(DATA))

@@ -36,6 +36,7 @@ SCALES = {
     "small": Scale("small", data="digits", epochs=30, batch_size=64, seeds=2),
     "full": Scale("full", data="fashion-mnist", epochs=30, batch_size=256, seeds=3),
 }
+"""The two scales of the course, by their names."""
 
 
 @arguments(name=optional(TEXT))

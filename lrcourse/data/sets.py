@@ -84,7 +84,13 @@ def _indices(owner: str, name: str, value: object) -> np.ndarray:
 class Split:
     """n images and their labels: `X, y = split`; `len(split)` is n.
 
-    X: float32 of shape (n, channels, height, width), in [0, 1]. y: int64 of shape (n,).
+    Attributes:
+        X: float32 of shape (n, channels, height, width), in [0, 1].
+        y: int64 of shape (n,).
+
+    Raises:
+        TypeError: for what is no tensor.
+        ValueError: not as many labels as images, or labels that are not int64.
 
     Example:
         >>> import torch
@@ -118,7 +124,7 @@ class Split:
 
     @arguments(chosen=_indices)
     def take(self, chosen: np.ndarray) -> Split:
-        """The images with these indices, in that order."""
+        """The images with the `chosen` indices, in that order; whole numbers from 0 to n - 1."""
         indices = torch.from_numpy(chosen).to(self.y.device)
         return Split(self.X[indices], self.y[indices])
 
@@ -130,9 +136,14 @@ SPLIT = kind("a lrcourse.data.Split", Split)
 class Data:
     """A set of images, split for training, validation (or None) and test, all on one device.
 
-    `classes` names the labels 0, 1, 2, ... `fingerprint` is a short sha256 of the tensors' bytes
-    before validation images are set aside. From tensors of your own:
-    `Data("name", Split(X, y), None, Split(X_test, y_test), classes)`.
+    From tensors of your own: `Data("name", Split(X, y), None, Split(X_test, y_test), classes)`.
+
+    Attributes:
+        name: of the set.
+        train, valid, test: its splits; `valid` may be None.
+        classes: names of the labels 0, 1, 2, ...
+        fingerprint: a short sha256 of the tensors' bytes before validation images are set aside;
+            computed where it is not given.
 
     Example:
         >>> import torch
@@ -171,7 +182,8 @@ class Data:
         """The first n training images in a fixed shuffled order; validation and test stay whole.
 
         Any n holds the classes in nearly the proportions of the whole, the same n is the same
-        images on every machine, and a smaller n is the beginning of a larger one.
+        images on every machine, and a smaller n is the beginning of a larger one. ValueError for
+        an n that is not from 1 to the number of training images.
         """
         n = whole(1, len(self.train))("subset", "n", n)
         first = self.train.take(balanced_order(self.train.y)[:n])

@@ -91,10 +91,16 @@ def descend(
     that diverges goes on to infinity and NaN; that is a result.
 
     Args:
+        gradient: takes a point, and is asked once an update.
+        start: the first point, of any shape; computed with in float64.
         optimizer: a pair of pure functions, as `lrcourse.optimizers.pure` gives it.
+        updates: how many, from 1 on; the whole path is kept.
         lr, schedule: the peak LR, and the shape that multiplies it at each update, if any. A
             tensor gives each of several problems side by side its own: rates of shape (n, 1) for
             points of shape (n, dimension).
+
+    Raises:
+        TypeError: `gradient` gives no tensor.
 
     Example:
         >>> import torch
@@ -147,10 +153,15 @@ def best_descent(
     Args:
         f: has a `gradient`, as the surfaces of the course do, unless one is given.
         start: one point, shape (dimension,).
+        optimizer: a pair of pure functions, as `lrcourse.optimizers.pure` gives it.
+        rates: those to try, each > 0.
+        updates: of each descent.
         gradient: another one to follow, with noise for instance; it is asked for the gradients of
             all rates at once, shape (rates, dimension).
 
-    Raises ValueError where every rate diverges, or for a start of another shape.
+    Raises:
+        TypeError: `f` has no gradient, and none is given.
+        ValueError: every rate diverges, or the start has another shape.
 
     Example:
         >>> import torch

@@ -61,7 +61,7 @@ class DoubleWell:
 
     @_ON_THE_PLANE
     def gradient(self, w: Tensor) -> Tensor:
-        """(x^3 - x, steepness y)."""
+        """(x^3 - x, steepness y) at points w of shape (..., 2)."""
         x, y = w.unbind(-1)
         return torch.stack([x**3 - x, self.steepness * y], dim=-1)
 
@@ -77,8 +77,11 @@ class Wells:
 
     Attributes:
         centres: (x, y) of each well.
-        widths, depths: one for each.
-        bowl: curvature far away from the wells.
+        widths, depths: one for each, > 0.
+        bowl: curvature far away from the wells, > 0.
+
+    Raises:
+        ValueError: not one width and one depth for each centre, or one that is not > 0.
 
     Example:
         >>> from lrcourse.landscapes import Wells, curvatures
@@ -106,7 +109,7 @@ class Wells:
 
     @_ON_THE_PLANE
     def gradient(self, w: Tensor) -> Tensor:
-        """bowl w + sum over k of depth exp(...) (w - centre) / width^2."""
+        """bowl w + sum over k of depth exp(...) (w - centre) / width^2, at w of shape (..., 2)."""
         return self.bowl * w + sum(pull for _, pull in self._holes(w))
 
     def _holes(self, w: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -150,7 +153,7 @@ class Ravine:
 
     @_ON_THE_PLANE
     def gradient(self, w: Tensor) -> Tensor:
-        """u (cos a, sin a) + steepness v (-sin a, cos a)."""
+        """u (cos a, sin a) + steepness v (-sin a, cos a) at points w of shape (..., 2)."""
         c, s = self._cos_and_sin
         u, v = self.along_and_across(w).unbind(-1)
         v = self.steepness * v
@@ -158,14 +161,14 @@ class Ravine:
 
     @_ON_THE_PLANE
     def along_and_across(self, w: Tensor) -> Tensor:
-        """(u, v) of points (x, y), shape (..., 2)."""
+        """(u, v) of points w = (x, y), both of shape (..., 2)."""
         c, s = self._cos_and_sin
         x, y = w.unbind(-1)
         return torch.stack([x * c + y * s, y * c - x * s], dim=-1)
 
     @arguments(along=NUMBER, across=NUMBER)
     def at(self, along: float, across: float) -> Tensor:
-        """The point (x, y) with these u and v, shape (2,), float64."""
+        """The point (x, y) with u = `along` and v = `across`, shape (2,), float64."""
         c, s = self._cos_and_sin
         point = [along * c - across * s, along * s + across * c]
         return torch.tensor(point, dtype=torch.float64)
@@ -195,7 +198,7 @@ class Rosenbrock:
 
     @_ON_THE_PLANE
     def gradient(self, w: Tensor) -> Tensor:
-        """(2 (x - 1) - 4 steepness x (y - x^2), 2 steepness (y - x^2))."""
+        """(2 (x - 1) - 4 steepness x (y - x^2), 2 steepness (y - x^2)) at w of shape (..., 2)."""
         x, y = w.unbind(-1)
         off = 2 * self.steepness * (y - x**2)
         return torch.stack([2 * (x - 1) - 2 * x * off, off], dim=-1)
@@ -232,7 +235,12 @@ def curvatures(surface: Callable[[Tensor], Tensor], point: Tensor) -> Tensor:
 
     Gradient descent stays at a minimum only if its rate is below 2 / the largest.
 
-    Raises ValueError for anything but one point.
+    Args:
+        surface: takes a point to its height, by operations that torch can derive twice.
+        point: shape (dimension,), or as many numbers.
+
+    Raises:
+        ValueError: for anything but one point.
 
     Example:
         >>> from lrcourse.landscapes import DoubleWell, curvatures

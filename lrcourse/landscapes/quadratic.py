@@ -29,7 +29,8 @@ _SYMMETRIC = such(
 class Quadratic:
     """f(w) = w'Aw / 2 for a symmetric matrix A, shape (dimension, dimension), float64.
 
-    Call it with points of shape (..., dimension) to have their values.
+    Call it with points of shape (..., dimension) to have their values. TypeError or ValueError for
+    a matrix that is not symmetric.
 
     Example:
         >>> import torch
@@ -54,6 +55,12 @@ class Quadratic:
 
         Turned, because an optimizer that treats each coordinate by itself sees no curvature alone
         along an axis, as in a net.
+
+        Args:
+            dimension: from 2 to 10,000.
+            condition: largest over smallest curvature, >= 1.
+            largest: the largest curvature, > 0.
+            seed: of the turn.
         """
         draw = torch.Generator().manual_seed(seed)
         square = torch.randn(dimension, dimension, generator=draw, dtype=torch.float64)

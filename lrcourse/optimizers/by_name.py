@@ -48,6 +48,12 @@ def torch_optimizer(
 ) -> torch.optim.Optimizer:
     """torch's optimizer of this name; options go to it. ValueError for an unknown name.
 
+    Args:
+        name: a key of `TORCH`.
+        parameters: of a net, or groups of them as torch takes them.
+        lr: the rate, >= 0.
+        **options: of torch's class; they go before those of `TORCH`.
+
     Example:
         >>> import torch
         >>> from lrcourse import optimizers
@@ -95,6 +101,8 @@ def pure(name: str, **options: Any) -> Optimizer:
 @arguments(name=_NAME)
 def update_source(name: str) -> str:
     """The lines of the pure optimizer's `update`, as they stand in the package.
+
+    ValueError for a `name` that is no key of `PURE`.
 
     Example:
         >>> from lrcourse import optimizers

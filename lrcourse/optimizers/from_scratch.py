@@ -8,7 +8,9 @@ on a tensor's value, so the same functions train one net, or a stack of nets und
 
 In the formulas w is a parameter, g its gradient, t = 1, 2, ... the update, and squares, roots and
 fractions are taken number by number. `weight_decay` adds weight_decay * w to g, except in
-`adamw`. Defaults are torch's, and each optimizer equals torch's within rounding.
+`adamw`. Defaults are torch's, and each optimizer equals torch's within rounding. Options are
+numbers: `momentum`, `eps`, `lr_decay` and `weight_decay` >= 0, means of the past (`alpha`, `rho`,
+`beta1`, `beta2`) from 0 to below 1; another one is a ValueError.
 """
 
 from __future__ import annotations
@@ -156,6 +158,8 @@ def adagrad(
         s <- s + g^2
         w <- w - lr / (1 + (t - 1) lr_decay) * g / (sqrt(s) + eps)
 
+    s begins at `initial_accumulator_value`.
+
     Source: Duchi, Hazan, Singer 2011, "Adaptive Subgradient Methods".
 
     Example:
@@ -294,7 +298,7 @@ def adamw(
 
         w <- (1 - lr weight_decay) w
 
-    Then as `adam` without weight decay.
+    Then as `adam`, with the same `beta1`, `beta2` and `eps`, without weight decay.
 
     Source: Loshchilov, Hutter 2017 (arXiv 1711.05101), with the decay scaled by lr as torch has it.
 

@@ -162,7 +162,9 @@ class Run:
 
 @arguments(setting=kind("a Setting", Setting))
 def simulate(setting: Setting) -> Run:
-    """Descend from the start. The gradient is the surface's plus noise; the losses have none.
+    """Descend as a setting says. The gradient is the surface's plus noise; the losses have none.
+
+    TypeError for what is no `Setting`.
 
     >>> from lrcourse.playground import Setting, simulate
     >>> run = simulate(Setting(surface="bowl", peak_lr=0.5, updates=20))

@@ -1,4 +1,9 @@
-"""Every figure of the course: runs, sweeps, descents and what is measured on nets."""
+"""Every figure of the course: runs, sweeps, descents and what is measured on nets.
+
+Each function shows one figure, and in a headless run saves it as a PNG that says where it comes
+from. `title` stands over the figure; `name` is that of its file, made of letters, digits, - and _.
+A wrong argument is a TypeError or a ValueError that says what would be right.
+"""
 
 from lrcourse.plots.descents import Ground, curve, moving_race, race, surface
 from lrcourse.plots.diagnoses import diagnosis, gallery

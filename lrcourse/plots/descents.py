@@ -45,7 +45,9 @@ def curve(
 ) -> None:
     """Descents on a function of one number, a panel each: the curve, and the points in order.
 
-    `f` maps positions to heights, element by element. Points outside `limits` are left out.
+    `f` maps positions to heights, element by element; `descents` maps label -> a Descent on it.
+    Points outside `limits`, the lowest and the highest position, are left out. ValueError where `f`
+    gives no tensor of the shape that it got.
 
     >>> import torch
     >>> from lrcourse import landscapes, optimizers, plots
@@ -76,8 +78,9 @@ def surface(
 ) -> None:
     """Descents over the plane, a panel each: contours of f, the start as a ring, the end as a dot.
 
-    A descent holds one path, of shape (updates + 1, 2), or several side by side,
-    (updates + 1, paths, 2). `limits` are those of x and of y.
+    `f` maps points of shape (..., 2) to heights of shape (...), `descents` maps label -> a Descent,
+    which holds one path, of shape (updates + 1, 2), or several side by side, (updates + 1, paths,
+    2). `limits` are those of x and of y. ValueError for other shapes.
 
     >>> import torch
     >>> from lrcourse import landscapes, optimizers, plots
@@ -158,6 +161,9 @@ class Ground:
         descents: with paths of shape (updates + 1, 2).
         limits: those of x and of y.
 
+    Raises:
+        ValueError: a path of another shape.
+
     >>> import torch
     >>> from lrcourse import landscapes, optimizers, plots
     >>> ravine, start = landscapes.Ravine(), torch.tensor([-1.0, 0.5])
@@ -199,6 +205,8 @@ _GROUNDS = given.by_name("surface", kind("a Ground", Ground))
 @given.drawing(grounds=_GROUNDS)
 def race(grounds: Mapping[str, Ground], *, title: str = "", name: str = "race") -> None:
     """Paths of several optimizers over each surface: the start as a ring, the ends as dots.
+
+    `grounds` maps the name of a surface -> a `Ground`.
 
     >>> import torch
     >>> from lrcourse import landscapes, optimizers, plots

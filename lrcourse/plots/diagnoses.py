@@ -82,8 +82,8 @@ def diagnosis(
 ) -> None:
     """One panel of the gallery, larger: the losses at the left, the LR applied at the right.
 
-    `limits` of the loss are for a closer look at runs that stay near one value; the axis is
-    then linear.
+    `runs` and `healthy` are a History each, or one for each seed. `limits` of the loss are for a
+    closer look at runs that stay near one value; the axis is then linear.
 
     >>> from lrcourse import plots
     >>> from lrcourse.sweeps import Experiment

@@ -38,7 +38,16 @@ def against(
 ) -> None:
     """Numbers over other numbers: a row of len(x), or one row a seed, then median and range.
 
-    `labels` are those of the two axes, `limits` those of the upright one.
+    Args:
+        x: numbers, shape (places,).
+        lines: label -> values of shape (places,), or of shape (seeds, places).
+        labels: of the two axes.
+        log_x, log_y: whether an axis is a log axis.
+        limits: lowest and highest of the upright axis.
+        title, name: of the figure and its file.
+
+    Raises:
+        ValueError: a line is not as long as x.
 
     >>> from lrcourse import plots
     >>> plots.against([1, 2, 3], {"three seeds": [[1, 2, 3], [2, 2, 4], [1, 3, 5]]}, ("x", "y"))
@@ -142,7 +151,7 @@ def over_rates(
         label: of the numbers.
         axis: the label of the rates.
         level: a height to mark, dashed.
-        limits: of the numbers. Lines that leave them upwards end there.
+        limits: lowest and highest of the numbers. Lines that leave them upwards end there.
         log_y: whether the axis of the numbers is a log axis.
         legend: name the lines in a box, and not at their ends.
         title: of the figure.
@@ -178,7 +187,10 @@ def over_looks(
     title: str = "",
     name: str = "over-looks",
 ) -> None:
-    """Numbers that were measured now and then: label -> (updates made, values), on a log axis.
+    """Numbers that were measured now and then, on a log axis.
+
+    `lines` maps label -> (updates made, values), both of shape (looks,); values that are not above
+    0 are left out. `label` names the numbers.
 
     >>> from lrcourse import plots
     >>> plots.over_looks({"LeNet": ([0, 10, 100], [5.0, 20.0, 11.0])}, "sharpness")
@@ -232,7 +244,8 @@ def by_parameter(
 def readings(cases: Mapping[str, Calibration], *, title: str = "", name: str = "readings") -> None:
     """For each rule the rate that it reads off over the best rate of a sweep, a mark a case.
 
-    The grey band reaches from a third of the best rate to three times it.
+    `cases` maps label -> what `RangeTest.calibrate` gave. The grey band reaches from a third of the
+    best rate to three times it.
 
     >>> import torch
     >>> from lrcourse import plots, rangetest

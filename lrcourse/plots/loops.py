@@ -42,6 +42,9 @@ def loop(
         title: of the figure.
         name: of its file in a headless run.
 
+    Raises:
+        ValueError: a loop without losses, or whose log holds no update.
+
     Losses are dots, with their running mean over a twentieth of the run as a line. Of several
     parameter groups the first one's LR is drawn.
 

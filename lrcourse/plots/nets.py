@@ -42,6 +42,9 @@ def displacement(
         title: over the panels.
         name: of its file in a headless run.
 
+    Raises:
+        ValueError: not one name for each layer.
+
     >>> from lrcourse import plots
     >>> from lrcourse.study.displacement import displacement_of
     >>> from lrcourse.sweeps import Experiment
@@ -83,7 +86,8 @@ def gradient_noise(
 ) -> None:
     """The length of the gradient, and that of a batch's noise, a panel for each net.
 
-    `looks` maps label -> updates made -> the `Noise` that was measured then.
+    `looks` maps label -> updates made -> the `Noise` that was measured then; the noise is that of
+    batches of `batch_size` images.
 
     >>> from lrcourse import plots
     >>> from lrcourse.study.gradient_noise import Noise
@@ -109,6 +113,8 @@ def gradient_noise(
 @given.drawing(watches=given.by_name("run", kind("a Watch", Watch)))
 def sharpness(watches: Mapping[str, Watch], *, title: str = "", name: str = "sharpness") -> None:
     """The loss of each update, and below it the sharpness, with 2 / lr of each rate dashed.
+
+    `watches` maps label -> what `train_watching` gave.
 
     >>> from lrcourse import data, models, plots
     >>> from lrcourse.study.curvature import train_watching

@@ -73,8 +73,9 @@ def schedule(
 def training(history: History | Seeds, *, title: str = "", name: str = "training") -> None:
     """Loss, accuracy and, below them, the LR that the updates really used, over the epochs.
 
-    The loss is cut at 1. The accuracies are shown from a little below their lowest value after the
-    first quarter of the run, so that the ups and downs of a percent can be seen.
+    `history` is a History, or a list of them, one a seed. The loss is cut at 1. The accuracies are
+    shown from a little below their lowest value after the first quarter of the run, so that the ups
+    and downs of a percent can be seen.
 
     >>> from lrcourse import plots
     >>> from lrcourse.sweeps import Experiment
@@ -107,6 +108,9 @@ def compare(
 ) -> None:
     """One column of several arms over the epochs with a band over seeds, and the LR of each.
 
+    `runs` maps arm -> a History, or one for each seed; `column` is one that the histories have,
+    else ValueError; `limits` are those of its axis. The LR drawn is that of the first seed.
+
     >>> from lrcourse import plots
     >>> from lrcourse.sweeps import Experiment
     >>> base = Experiment(images=64, epochs=2)
@@ -131,6 +135,8 @@ def traces(
     panels: Mapping[str, Mapping[str, History]], *, title: str = "", name: str = "traces"
 ) -> None:
     """One small panel for each pair (or more) of runs, with the LR that each really used.
+
+    `panels` maps panel -> label -> History.
 
     >>> from lrcourse import plots
     >>> from lrcourse import schedules as s

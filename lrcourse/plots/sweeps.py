@@ -113,7 +113,8 @@ def warmup_lengths(
     """A table of colours: the mean of a column over seeds, warmup length by peak rate.
 
     `runs` maps the length of the warmup, in updates, to runs that differ in rate and seed. Every
-    field carries its number; a run that diverged counts as 0.
+    field carries its number; a run that diverged counts as 0. `column` is one of the history whose
+    values lie between 0 and 1. ValueError for one that it does not have.
 
     >>> from lrcourse import plots
     >>> from lrcourse.sweeps import Experiment, Run, Runs
@@ -160,7 +161,8 @@ def by_seed(
 ) -> None:
     """One dot a seed for each arm, equal values stacked, and a bar at the median.
 
-    `samples` maps arm -> seed -> value, as claims take them; `label` names the values.
+    `samples` maps arm -> seed -> value, as claims take them; `label` names the values, which `log`
+    puts on a log axis. ValueError for values there that are not above 0.
 
     >>> from lrcourse import plots
     >>> plots.by_seed({"SGD": {0: 0.91, 1: 0.93}, "Adam": {0: 0.94, 1: 0.92}}, "test accuracy")

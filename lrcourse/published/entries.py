@@ -25,7 +25,11 @@ UNITS = (
     "ratio",
     "seconds",
 )
+"""The units that a published number may have; a fraction lies from 0 to 1."""
+
 MARKS = {"A": "read in the authors' own artefact", "S": "quoted by a third party"}
+"""How a published number was read, by the mark that stands behind it."""
+
 _SHARED = ("source", "mark", "n", "exact", "note")
 
 
@@ -33,8 +37,17 @@ _SHARED = ("source", "mark", "n", "exact", "note")
 class Entry:
     """One published number: a value, or mean and sd over n runs, in `unit`.
 
-    `decimals` is the number of digits that the source prints after the point. `n` and `sd`
-    are None where it gives none. `exact` marks arithmetic, `mark` is a key of `MARKS`.
+    Attributes:
+        id: by which `get` finds it, such as "d2l.scheduler.constant.test_acc".
+        experiment: what the numbers of its group are from, such as a paper's table.
+        what: the run in it, such as "constant 0.3".
+        metric: what was measured.
+        unit: one of `UNITS`.
+        value, sd, n: mean, standard deviation and number of runs; `sd` and `n` are None where the
+            source gives none.
+        decimals: how many digits the source prints after the point.
+        exact: whether it is arithmetic, and no measurement.
+        source: where it stands, `mark` (a key of `MARKS`) how it was read, `note` what to know.
 
     >>> from lrcourse.published import MARKS, Entry, get
     >>> entry = get("d2l.scheduler.constant.test_acc")

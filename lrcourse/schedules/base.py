@@ -223,6 +223,9 @@ class Then(Schedule):
     let it hold. Length: after + second.length. `a.then(b).then(c)` and `a.then(b.then(c))` have
     equal values. The counterpart of torch's SequentialLR.
 
+    Raises:
+        ValueError: `after` is missing where the first one has no length of its own.
+
     Example:
         >>> from lrcourse import schedules as s
         >>> shape = s.warmup(4).then(s.linear(4))

@@ -108,10 +108,10 @@ class cyclical(Endless):
         factor(t) = base + (1 - base) w scale(cycle, t)             scale is 1 where not given
 
     base = base_lr / max_lr, from 0 to below 1, so that the peak learning rate is max_lr.
-    half_cycle > 0. `scale` gives the height of the cycles: `triangular2`, `exp_range(gamma)`, a
-    function of (cycle, t) with a finite result >= 0, or the name of one as "module:function".
-    Goes on for ever: length None. t < 0 is refused. t counts updates or epochs, as the training
-    loop is told.
+    `half_cycle` is above 0; `window` is "triangle", "welch" or "hann". `scale` gives the height of
+    the cycles: `triangular2`, `exp_range(gamma)`, a function of (cycle, t) with a finite result
+    from 0 on, or the name of one as "module:function". Goes on for ever: length None. t < 0 is
+    refused. t counts updates or epochs, as the training loop is told.
 
     Source: Smith 2017 (arXiv 1506.01186). Equals bckenstler/CLR and torch's CyclicLR with equal
     halves: "triangular" is scale=None, "triangular2" is scale=triangular2, "exp_range" is
@@ -216,10 +216,10 @@ class one_cycle(Schedule):
         r(q)      = (1 - cos(pi q)) / 2  |  q                       cosine | linear
 
     Exactly `start` at t = 0 (where p > 0), exactly 1 at the whole t = p whatever the total, and
-    exactly `end` at the last update, t = total - 1. `total` is a whole number >= 2 and includes
-    the rise; `warmup`, `start` and `end` are from 0 to 1. Length: total, so `then` starts the
-    next schedule one after the last update of the cycle. t < 0 is refused. t counts updates, or
-    epochs if the training loop is told so.
+    exactly `end` at the last update, t = total - 1. `total` is a whole number >= 2 and includes the
+    rise; `warmup`, `start` and `end` are from 0 to 1, `anneal` is "cosine" or "linear". Length:
+    total, so `then` starts the next schedule one after the last update of the cycle. t < 0 is
+    refused. t counts updates, or epochs if the training loop is told so.
 
     Source: Smith & Topin 2018 (arXiv 1708.07120); the cosine form is fastai's. Equals torch's
     OneCycleLR with two phases where pct_start * total is whole; elsewhere torch never reaches its

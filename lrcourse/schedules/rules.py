@@ -70,6 +70,11 @@ class plateau(Rule):
     "valid_acc" (with mode="max"); None leaves it to the loop. The test split is never watched: a
     rate that was chosen by it would have seen the test.
 
+    Raises:
+        ValueError: an argument out of its range (`factor` between 0 and 1, `threshold` from 0 to
+            below 1, `floor` from 0 to 1, the counts >= 0), or a `watch` that does not go with the
+            `mode`.
+
     Source: common practice (He et al. 2016 divide by 10 "when the error plateaus"). Counts as
     torch's ReduceLROnPlateau with its relative threshold (and eps=0), and so as transformers'
     `reduce_lr_on_plateau` and timm's PlateauLRScheduler; but torch moves the bar the wrong way
@@ -113,6 +118,13 @@ class plateau(Rule):
 @dataclass
 class PlateauState:
     """One run's progress under a plateau rule: its factor of the peak rate, and what it counted.
+
+    Attributes:
+        rule: whose progress it is.
+        best: the best metric so far.
+        factor: of the peak rate.
+        bad: observations without progress since the last progress or cut.
+        cooling: observations that the next cut has to wait for.
 
     Example:
         >>> from lrcourse import schedules as s

@@ -34,7 +34,7 @@ measuring = Shared(
 
 @arguments(parts=each(TENSOR))
 def flat(parts: Sequence[Tensor]) -> Tensor:
-    """The numbers of tensors in one row.
+    """The numbers of tensors, the parts, in one row of shape (numbers of all,).
 
     >>> import torch
     >>> from lrcourse.study.arguments import flat

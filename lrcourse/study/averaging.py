@@ -138,7 +138,7 @@ def average(
 
 @measuring(nets=_nets)
 def ensemble(nets: Sequence[nn.Module], split: Split) -> tuple[float, float]:
-    """(loss, accuracy) of several nets that vote: the mean of their probabilities.
+    """(loss, accuracy) on a split of several nets that vote: the mean of their probabilities.
 
     The loss is the cross-entropy of that mean. Each net is asked in eval mode, and its mode is
     put back.

@@ -55,6 +55,8 @@ _ROW = such(
 def squared_error(outputs: Tensor, y: Tensor) -> Tensor:
     """Half the squared distance of the outputs from the labels as one-hot rows, image mean.
 
+    Outputs of shape (n, classes), labels `y` of shape (n,), int64.
+
     >>> import torch
     >>> from lrcourse.study.curvature import squared_error
     >>> squared_error(torch.zeros(2, 3), torch.tensor([0, 2])).item()
@@ -138,7 +140,7 @@ def along_gradient(net: nn.Module, split: Split, loss_fn: Loss = squared_error) 
     One product with the Hessian H, and so much cheaper than `sharpness`, which it never exceeds. On
     a quadratic a step of gradient descent at a rate above 2 over this number ends higher than it
     began. 0 where the gradient is 0; NaN where it is not finite. The net and its gradients stay as
-    they are.
+    they are. `loss_fn` takes (outputs, labels) to a mean.
 
     >>> from lrcourse import data, models
     >>> from lrcourse.study.curvature import along_gradient, sharpness
@@ -231,6 +233,10 @@ def train_watching(
         batch_size: None for all images in each update.
         seed: of the batches.
 
+    Raises:
+        ValueError: a rate that the weights cannot hold, a batch larger than the split, or a net
+            that has nothing to learn.
+
     >>> from lrcourse import data, models
     >>> from lrcourse.study.curvature import train_watching
     >>> digits = data.load("digits", device="cpu").subset(64)
@@ -283,7 +289,8 @@ def spectrum(net: nn.Module, split: Split, loss_fn: Loss = F.cross_entropy) -> T
     """Eigenvalues of the Hessian of the mean loss over a split, ascending, shape (weights,).
 
     In float64, at the weights of `net`, which is not changed; with BatchNorm it must be in eval
-    mode. ValueError for more than 2,000 weights, or for weights that are not finite.
+    mode. `loss_fn` takes (outputs, labels) to a mean. ValueError for more than 2,000 weights, or
+    for weights that are not finite.
 
     >>> from lrcourse import data, models
     >>> from lrcourse.study.curvature import spectrum
@@ -316,7 +323,7 @@ def spectrum(net: nn.Module, split: Split, loss_fn: Loss = F.cross_entropy) -> T
 
 @arguments(values=_ROW, least=NOT_NEGATIVE)
 def share_down(values: Tensor, least: float = 1e-3) -> float:
-    """The share of eigenvalues below `-least` times the largest absolute one.
+    """The share of eigenvalues (values, shape (n,)) below `-least` times the largest absolute one.
 
     Directions that the loss does not depend on have eigenvalues of 0, which come out a little
     above or below it: `least` says how far below 0 counts.

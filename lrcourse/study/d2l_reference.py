@@ -55,6 +55,16 @@ def loop(
 ) -> list[tuple[float, float, float]]:
     """Train as the notebook does; (train loss, train accuracy, test accuracy) of each epoch.
 
+    Args:
+        net: trained in place, on `device`.
+        train_iter, test_iter: loaders of (images, labels).
+        num_epochs: passes over the training images, from 1 on.
+        loss: takes (outputs, labels) to a mean.
+        trainer: the optimizer.
+        device: where to train.
+        scheduler: a torch scheduler, stepped after each epoch, or a function from the number of the
+            epoch that has ended to the LR of the next.
+
     >>> import torch
     >>> from lrcourse import data, models
     >>> from lrcourse.study import d2l_reference
@@ -114,7 +124,9 @@ def net() -> nn.Sequential:
 
 @measuring()
 def iterators(data: Data, batch_size: int, seed: int) -> tuple[Batches, Batches]:
-    """DataLoaders over `data` that give the batches of `training.fit` with this seed.
+    """DataLoaders over `data` that give the batches of `training.fit` with this size and seed.
+
+    The one of the training images has a new order in each pass; that of the test images has none.
 
     >>> from lrcourse import data
     >>> from lrcourse.study import d2l_reference
@@ -137,7 +149,8 @@ def plot_by_stepping(
 ) -> list[float]:
     """The LRs of a torch scheduler as the notebook collects them for its plot.
 
-    It steps the very scheduler that the training uses afterwards, and so consumes it.
+    One LR an epoch, of the first group. It steps the very scheduler that the training uses
+    afterwards, and its trainer, and so consumes it.
 
     >>> import torch
     >>> from lrcourse.study import d2l_reference
@@ -200,8 +213,9 @@ APPLIED = {
 def side_by_side(data: Data, *, epochs: int, batch_size: int, seed: int = 0) -> tuple[float, float]:
     """Train one LeNet by `loop` and one by `fit` at the notebook's warmup-and-cosine rates.
 
-    Same initial weights and batches. Returns the largest difference between the two in the LR of
-    any update, and in any weight at the end.
+    Same initial weights (of `seed`) and batches (of `batch_size` of the training images of `data`),
+    for `epochs` epochs. Returns the largest difference between the two in the LR of any update, and
+    in any weight at the end.
 
     >>> from lrcourse import data
     >>> from lrcourse.study import d2l_reference

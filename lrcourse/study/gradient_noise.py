@@ -58,12 +58,12 @@ class Noise:
 
     @measuring()
     def variance(self, batch_size: int) -> float:
-        """Expected squared distance of a batch's gradient from that of all images."""
+        """Expected squared distance of a gradient of `batch_size` images from that of all."""
         return self.trace / batch_size
 
     @measuring()
     def share(self, batch_size: int) -> float:
-        """That variance over the squared length of the gradient: noise to signal."""
+        """`variance(batch_size)` over the squared length of the gradient: noise to signal."""
         return self.variance(batch_size) / self.signal
 
     @property
@@ -121,7 +121,18 @@ def scatter(
 ) -> list[float]:
     """Mean squared distance of `draws` batches' gradients from that of all images, by size.
 
-    Batches are drawn with replacement. What `Noise.variance` computes, measured.
+    What `Noise.variance` computes, measured.
+
+    Args:
+        net: without BatchNorm; it stays as it is.
+        split: the images.
+        batch_sizes: of the batches, which are drawn with replacement.
+        draws: batches of each size, from 2 on.
+        loss_fn: takes (outputs, labels) to a mean.
+        seed: of the batches.
+
+    Raises:
+        ValueError: a net with BatchNorm.
 
     >>> from lrcourse import data, models
     >>> from lrcourse.study.gradient_noise import scatter

@@ -37,6 +37,15 @@ def train_and_test(
     and accuracy are read off between the last two epochs, on straight lines over the logarithm of
     the training loss.
 
+    Args:
+        net: trained in place.
+        data: its training images are trained on, its test images judge.
+        optimizer: over the weights of the net, at a constant rate.
+        level: a training loss, > 0.
+        most_epochs: when to give up.
+        batch_size: of the updates.
+        seed: of the order of the images.
+
     Returns:
         "epochs" (how many it took, a fraction), "test_loss" and "test_acc" at the level; NaN for
         each where `most_epochs` do not reach it.

@@ -1,7 +1,8 @@
 """Looking for a rate with a number of trials: on a grid, at random, and narrowing down.
 
-Each search asks `value(lr)` (lower is better; one training run a question) and gives a `Found`:
-what was tried in which order, and the best of it. The price is the number of trials.
+Each search asks `value(lr)`, a number (lower is better; one training run a question) for rates > 0,
+and gives a `Found`: what was tried in which order, and the best of it. The price is the number of
+trials.
 
 Sources: random search, Bergstra and Bengio, JMLR 13 (2012).
 """
@@ -57,7 +58,7 @@ _RATES = each(POSITIVE)
 
 @arguments(value=function, rates=_RATES)
 def on_grid(value: Value, rates: Sequence[float]) -> Found:
-    """Try every rate of a grid. A diverged trial (NaN) is the worst there is.
+    """Try every rate of a grid, `rates`, in order. A diverged trial (NaN) is the worst there is.
 
     >>> from lrcourse.study.searches import on_grid
     >>> on_grid(lambda lr: abs(lr - 0.2), [0.1, 0.2, 0.4]).lr
@@ -68,9 +69,10 @@ def on_grid(value: Value, rates: Sequence[float]) -> Found:
 
 @measuring(value=function, rates=_RATES, trials=whole(1))
 def at_random(value: Value, rates: Sequence[float], trials: int, seed: int) -> Found:
-    """Try `trials` different rates of `rates`, drawn at random.
+    """Try `trials` different rates of `rates`, drawn at random from `seed`.
 
-    With rates at equal ratios, densely, that is random search on a log axis.
+    With rates at equal ratios, densely, that is random search on a log axis. ValueError for more
+    trials than rates.
 
     >>> from lrcourse.study.searches import at_random
     >>> at_random(lambda lr: abs(lr - 0.2), [0.1, 0.2, 0.4], trials=2, seed=0).cost
@@ -90,6 +92,7 @@ def narrowing(value: Value, rates: Sequence[float], first: int = 5) -> Found:
     until they are next to it. Where the value falls to one minimum and rises again it finds the
     best rate if the coarse grid takes every second, fourth, eighth ... rate; with other distances,
     such as 6 (then 3, then 1), it may miss it by a place. Noise may lead it further astray.
+    ValueError unless `first` is from 3 to the number of rates.
 
     >>> from lrcourse.study.searches import narrowing
     >>> found = narrowing(lambda lr: abs(lr - 0.2), [0.1 * 2**k for k in range(9)], first=3)
