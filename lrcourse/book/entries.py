@@ -14,7 +14,6 @@ from lrcourse.book.signatures import parameters_of, shorthands, signatures
 
 _CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _DOUBLE = re.compile(r"``([^`\n]+)``")
-_ITEM = re.compile(r"[-*+] |\d+\. ")
 _SENTENCE = re.compile(r"(?<=\.)\s")
 _FLAGS = re.compile(r" *# doctest:.*")
 _TITLES = {

@@ -28,25 +28,24 @@ _HOW_TO_READ = (
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One exported name; `name` is what stands after the room: `cosine`, `averaging.collect`."""
-
-    name: str
-    thing: griffe.Object
-
-
-@dataclass(frozen=True)
 class Room:
-    """A package, or a single module, that a reader imports from, and what it exports."""
+    """A package, or a single module, that a reader imports from, and what it exports.
+
+    `entries` has each name as it stands after the room: `cosine`, `averaging.collect`.
+    """
 
     name: str
     module: griffe.Module
-    entries: Sequence[Entry]
+    entries: Mapping[str, griffe.Object]
 
     @property
     def page(self) -> str:
         """The source of its page, as links of the book name it."""
         return f"{_FOLDER}/{self.name}.md"
+
+    def id(self, name: str) -> str:
+        """That of an entry on the page."""
+        return f"{self.module.path}.{name}"
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Reference:
         if not isinstance(top, griffe.Module) or top.filepath is None:
             raise BookError(f"the reference of {folder.name} cannot be made: it is no package")
         rooms = [
-            Room(name, module, list(_exported(module)))
+            Room(name, module, dict(_exported(module)))
             for name, module in sorted(top.modules.items())
             if name not in INTERNAL and not name.startswith("_")
         ]
@@ -93,43 +92,32 @@ class Reference:
         """
         if "." not in name:
             return None
-        for full in (name, f"{self.package}.{name}"):
-            anchor = self._homes.get(full, full)
-            if anchor in self._anchors:
-                return self._anchors[anchor], anchor
-        return None
+        found = (self._places.get(full) for full in (name, f"{self.package}.{name}"))
+        return next(filter(None, found), None)
 
     @cached_property
-    def _anchors(self) -> Mapping[str, str]:
-        """Each id of the reference, with the source of its page."""
-        found = {}
+    def _places(self) -> Mapping[str, tuple[str, str]]:
+        """Source of the page and id, by the id and by the place of the definition."""
+        found = {room.module.path: (room.page, room.module.path) for room in self.rooms}
         for room in self.rooms:
-            found[room.module.path] = room.page
-            for each in room.entries:
-                anchor = f"{room.module.path}.{each.name}"
-                found |= {anchor: room.page}
-                found |= {f"{anchor}.{name}": room.page for name in members(each.thing)}
+            for name, thing in room.entries.items():
+                own = room.id(name)
+                for id in (own, *(f"{own}.{member}" for member in members(thing))):
+                    found[id] = room.page, id
+                found[thing.path] = room.page, own
         return found
-
-    @cached_property
-    def _homes(self) -> Mapping[str, str]:
-        """The id of each name by the place of its definition."""
-        return {
-            each.thing.path: f"{room.module.path}.{each.name}"
-            for room in self.rooms
-            for each in room.entries
-        }
 
     def _overview(self) -> str:
         written = [f"# The package `{self.package}`", self.purpose]
         written.append(_HOW_TO_READ.format(package=self.package))
         for room in self.rooms:
-            names = ", ".join(
-                f"[`{each.name}`]({room.name}.md#{room.module.path}.{each.name})"
-                for each in room.entries
-            )
+            links = [f"[`{name}`]({room.name}.md#{room.id(name)})" for name in room.entries]
             title = f"## `{room.module.path}` {{#overview-{room.name}}}"
-            written += [title, f"[Page]({room.name}.md). {first_sentence(room.module)}", names]
+            written += [
+                title,
+                f"[Page]({room.name}.md). {first_sentence(room.module)}",
+                ", ".join(links),
+            ]
         return "\n\n".join(written)
 
     def _page(self, room: Room) -> str:
@@ -138,21 +126,20 @@ class Reference:
         if room.module.docstring:
             written.append(text(room.module.docstring.value, scope))
         rows = [
-            f"| [`{each.name}`](#{room.module.path}.{each.name}) "
-            f"| {text(first_sentence(each.thing), scope).replace('|', chr(92) + '|')} |"
-            for each in room.entries
+            f"| [`{name}`](#{room.id(name)}) "
+            f"| {text(first_sentence(thing), scope).replace('|', chr(92) + '|')} |"
+            for name, thing in room.entries.items()
         ]
         written.append("\n".join(["| Name | What it is |", "|---|---|", *rows]))
-        written += [entry(each.name, each.thing, scope) for each in room.entries]
+        written += [entry(name, thing, scope) for name, thing in room.entries.items()]
         return "\n\n".join(written)
 
 
-def _exported(room: griffe.Module) -> Iterator[Entry]:
+def _exported(room: griffe.Module) -> Iterator[tuple[str, griffe.Object]]:
     """What `__all__` names; in a room without one, what its modules define, by their names."""
     if room.exports is not None:
-        names = sorted((str(name) for name in room.exports), key=str.lower)
-        for name in names:
-            yield Entry(name, target(room.members[name]))
+        for name in sorted(map(str, room.exports), key=str.lower):
+            yield name, target(room.members[name])
         return
     for module in (room, *(room.modules[name] for name in sorted(room.modules))):
         prefix = "" if module is room else f"{module.name}."
@@ -160,7 +147,7 @@ def _exported(room: griffe.Module) -> Iterator[Entry]:
             # A constant of a module may be for its neighbours; what is meant for readers says so.
             shown = not thing.is_alias and (thing.is_class or thing.is_function or thing.docstring)
             if shown and not name.startswith("_"):
-                yield Entry(prefix + name, target(thing))
+                yield prefix + name, target(thing)
 
 
 def _chapter(name: str, path: str, content: str) -> dict[str, object]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from lrcourse.published.entries import MARKS, Entry, get
 from lrcourse.support import outputs
-from lrcourse.support.checks import TEXT, arguments, shown
+from lrcourse.support.checks import TEXT, arguments, kind, shown, such
 
 WITHIN_SDS = 2
 _HEADER = ("what", "published", "reproduced", "distance", "verdict")
@@ -120,18 +120,10 @@ class Comparison:
         return "; ".join(f"[{mark}] {meaning}" for mark, meaning in self.marks.items())
 
 
-def _by_id(owner: str, name: str, value: object) -> Mapping[str, Any]:
-    """Rule: a mapping id -> values, not empty."""
-    if not isinstance(value, Mapping):
-        raise TypeError(f"{owner}: {name} must be {{id: values}}; got {shown(value)}")
-    if not value:
-        raise ValueError(
-            f"{owner}: {name} must be {{id: values}}, and it is empty: nothing to compare"
-        )
-    return value
+_BY_ID = such(kind("{id: values}", Mapping), len, "{id: values}, not empty: nothing to compare")
 
 
-@arguments(reproduced=_by_id, name=TEXT)
+@arguments(reproduced=_BY_ID, name=TEXT)
 def compare(reproduced: Mapping[str, Any], *, name: str = "published") -> Comparison:
     """What was measured here beside what was published, one row per id of `reproduced`.
 
