@@ -1,7 +1,8 @@
 """How much of the package the quick tests run, as one number: with LRCOURSE_COVERAGE=1.
 
 Measured inside the test processes alone and switched off for slow tests and for notebooks, so that
-it costs little, and for timed ones, whose figures it would change. The number leaves out what only a process of its own runs, such as a kernel.
+it costs little, and for timed ones, whose figures it would change. The number leaves out what only
+a process of its own runs, such as a kernel.
 """
 
 from __future__ import annotations
