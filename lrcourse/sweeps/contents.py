@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import copyreg
 import functools
+import gc
 import inspect
 import io
 import socket
@@ -19,7 +20,10 @@ import weakref
 from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from typing import Any
 
-from lrcourse.sweeps.source_code import code_digest, digest
+import numpy as np
+import torch
+
+from lrcourse.sweeps.source_code import code_digest, digest, is_library
 
 # Locks, sockets, and what an abstract class keeps of the questions that it was asked.
 HANDLES = (
@@ -51,16 +55,47 @@ def attributes(value: object) -> dict[str, object]:
     kind = type(value)
     found = dict(getattr(value, "__dict__", {}))
     for base in kind.__mro__:
-        slots = vars(base).get("__slots__", ())
-        for name in [slots] if isinstance(slots, str) else slots:
-            if hasattr(value, name):
-                found[name] = getattr(value, name)
+        for name, slot in vars(base).items() if "__slots__" in vars(base) else ():
+            if isinstance(slot, types.MemberDescriptorType):
+                with contextlib.suppress(AttributeError):  # never set, or deleted
+                    name = f"{name} of {base.__qualname__}" if name in found else name
+                    found[name] = slot.__get__(value)
     made_again = functools.cached_property
     return {
         name: one
         for name, one in found.items()
         if not isinstance(inspect.getattr_static(kind, name, None), made_again)
     }
+
+
+def is_content(state: object) -> bool:
+    """Whether the state that pickle keeps is more than attributes: an array's elements, say."""
+    parts = state if isinstance(state, tuple) and len(state) == 2 else (state,)
+    return not all(one is None or isinstance(one, dict) for one in parts)
+
+
+def tensor_content(value: torch.Tensor) -> list[object]:
+    """Kind, shape and elements of a strided tensor."""
+    plain = value.detach().cpu().resolve_conj().resolve_neg().reshape(-1)
+    content = plain.clone(memory_format=torch.contiguous_format).view(torch.uint8).numpy()
+    return [str(value.dtype), list(value.shape), digest(content.tobytes())]
+
+
+def behind(function: Any) -> list[object]:
+    """What a method is bound to, or the function that NumPy wrapped; none for a library's own.
+
+    Functions of a library such as `random.random` are methods of an object in its module.
+    """
+    if isinstance(function, np.ufunc):
+        return [one for one in gc.get_referents(function) if callable(one)]
+    if isinstance(function, types.BuiltinFunctionType) and function.__module__ is not None:
+        return []
+    holder = function.__self__
+    if holder is None or isinstance(holder, types.ModuleType):
+        return []
+    home = type(holder).__module__
+    own = vars(sys.modules[home]).values() if is_library(home) and home in sys.modules else ()
+    return [] if any(one is holder for one in own) else [holder]
 
 
 def unpickled(value: Any) -> list[object]:

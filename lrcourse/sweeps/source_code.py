@@ -36,7 +36,7 @@ def source_of(function: types.FunctionType) -> tuple[str, bool]:
     was loaded in such another way: by pytest, which rewrites assertions, from an archive.
     """
     code = function.__code__
-    module = function.__module__
+    module: str = function.__globals__.get("__name__", "")
     loader = getattr(getattr(sys.modules.get(module), "__spec__", None), "loader", None)
     is_plain = type(loader) is importlib.machinery.SourceFileLoader and module != "__main__"
     text = _text(code.co_filename) if is_plain else None
@@ -52,11 +52,7 @@ def source_of(function: types.FunctionType) -> tuple[str, bool]:
             "start Python anew, so that a record is kept under the code that runs"
         )
     line = min((one.co_firstlineno for one in there), key=lambda n: abs(n - code.co_firstlineno))
-    lines = io.StringIO(text if text.endswith("\n") else f"{text}\n").readlines()
-    try:
-        block = "".join(inspect.getblock(lines[line - 1 :]))
-    except (SyntaxError, tokenize.TokenError):  # a lambda amid a statement
-        block = wanted
+    block = _block(text, line) or wanted
     several = [one for one in named if one.co_firstlineno == line]
     return (block if len(several) == 1 else f"{block}{wanted}"), False  # lambdas share a line
 
@@ -93,7 +89,7 @@ def names_read(codes: list[types.CodeType]) -> set[str]:
     return {
         step.argval
         for code in codes
-        for step in dis.get_instructions(code)
+        for step in _steps(code)
         if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")
     }
 
@@ -103,7 +99,7 @@ def modules_imported(
 ) -> Iterator[tuple[str, types.ModuleType]]:
     """Name and module of each import in the code; the user's own are loaded, as it would do."""
     for code in codes:
-        steps = [one for one in dis.get_instructions(code) if one.opname != "EXTENDED_ARG"]
+        steps = _steps(code)
         for k, step in enumerate(steps):
             if step.opname != "IMPORT_NAME":
                 continue
@@ -169,6 +165,16 @@ def is_library(module: object) -> bool:
     return _is_library_file(file)
 
 
+def is_of_library(made: types.FunctionType | type) -> bool:
+    """Whether a function or class is a library's, whatever module its decorator or maker named."""
+    if isinstance(made, types.FunctionType):
+        return is_library(made.__module__) and is_library(made.__globals__.get("__name__"))
+    if made.__module__ == "types":  # so say classes of make_dataclass and new_class
+        return getattr(types, made.__name__, None) is made
+    return is_library(made.__module__)
+
+
+@functools.lru_cache(maxsize=1024)
 def code_digest(code: types.CodeType) -> str:
     """Of the instructions and what they use, without the places in the file."""
     constants = []
@@ -217,6 +223,21 @@ def _codes(text: str, file: str) -> list[types.CodeType]:
         return list(_nested(compile(text, file, "exec", dont_inherit=True)))
     except (SyntaxError, ValueError):
         return []
+
+
+@functools.lru_cache(maxsize=1024)
+def _block(text: str, line: int) -> str:
+    """The lines of the function that begins there; empty for a lambda amid a statement."""
+    lines = io.StringIO(text if text.endswith("\n") else f"{text}\n").readlines()
+    try:
+        return "".join(inspect.getblock(lines[line - 1 :]))
+    except (SyntaxError, tokenize.TokenError):
+        return ""
+
+
+@functools.lru_cache(maxsize=1024)
+def _steps(code: types.CodeType) -> tuple[dis.Instruction, ...]:
+    return tuple(one for one in dis.get_instructions(code) if one.opname != "EXTENDED_ARG")
 
 
 def _text(file: str) -> str | None:

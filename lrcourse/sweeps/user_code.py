@@ -25,12 +25,21 @@ import torch
 from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.rules import Rule
 from lrcourse.support.names import find_function
-from lrcourse.sweeps.contents import Unreadable, attributes, reduced, unpickled
+from lrcourse.sweeps.contents import (
+    Unreadable,
+    attributes,
+    behind,
+    is_content,
+    reduced,
+    tensor_content,
+    unpickled,
+)
 from lrcourse.sweeps.source_code import (
     codes_of,
     defaults_are_written,
     digest,
     is_library,
+    is_of_library,
     module_named,
     modules_imported,
     names_asked,
@@ -45,8 +54,17 @@ ASKS_ITS_MODULE = {"globals", "vars", "eval", "exec", "__globals__", "f_globals"
 ASKS_ITS_MODULE |= {"getmodule", "getclosurevars", "get_type_hints"}
 ASKS_ANY_MODULE = {"getattr", "vars", "eval", "exec", "__dict__", "__getattribute__", "attrgetter"}
 ASKS_ANY_MODULE |= {"__globals__", "getmembers", "getattr_static"}
+ASKS_ANNOTATIONS = {"__annotations__", "get_annotations", "get_type_hints", "signature"}
 ASKS_BY_FUNCTION = {"__globals__", "getmodule", "getclosurevars"}
+# What Python keeps in a class and in a module by itself.
+OF_ANY_CLASS = {"__module__", "__firstlineno__", "__static_attributes__", "__annotations_cache__"}
+OF_ANY_CLASS |= {"__slotnames__"}
+OF_ANY_MODULE = {"__name__", "__file__", "__path__", "__package__", "__spec__", "__loader__"}
+OF_ANY_MODULE |= {"__builtins__", "__cached__", "__warningregistry__"}
+OF_SOME = {"__doc__", "__annotations__"}
+METHODS = (staticmethod, classmethod)
 IMPORTS = {"__import__", "import_module", "resolve_name", "find_function", "run_module"}
+IMPORTS |= {"from_function"}
 
 
 def of_schedule(schedule: object) -> dict[str, str]:
@@ -54,10 +72,9 @@ def of_schedule(schedule: object) -> dict[str, str]:
 
     Raises StaleCode where a module was edited after it was imported.
     """
-    names = re.findall(r"'([\w.]+:[\w.]+)'", repr(schedule))
-    found = {name: of_function(find_function(name)) for name in names}
+    found = {name: of_function(find_function(name)) for name in _functions_named(schedule)}
     for kind in map(type, _parts(schedule)):
-        if not is_library(kind.__module__):
+        if not is_of_library(kind):
             found[f"{kind.__module__}:{kind.__qualname__}"] = _Reader().token(kind)[:16]
     return found
 
@@ -87,6 +104,10 @@ def loaded(function: Callable[..., Any]) -> str:
     reader = _Reader(values=False)
     found = reader.token(function)
     return "" if reader.is_odd else found
+
+
+def _functions_named(schedule: object) -> list[str]:
+    return re.findall(r"'([\w.]+:[\w.]+)'", repr(schedule))
 
 
 def _parts(value: object) -> Iterator[object]:
@@ -131,26 +152,29 @@ class _Reader:
         if value is sys.modules:  # of which the modules that are named count
             return ["library", "sys:modules"]
         if isinstance(value, types.FunctionType):
-            if is_library(value.__module__):
+            if is_of_library(value):
                 return ["library", _name(value)]
             source, is_odd = source_of(value)
             self.is_odd |= is_odd
             return ["function", source, sorted(self.reads(value).items())]
         if isinstance(value, type):
-            return ["library", _name(value)] if is_library(value.__module__) else self._type(value)
+            return ["library", _name(value)] if is_of_library(value) else self._type(value)
         if isinstance(value, types.ModuleType):
             return ["module", value.__name__, *self._all_of(value)]
         if isinstance(value, types.BuiltinFunctionType | np.ufunc):
-            return ["library", _name(value)]
+            return ["library", _name(value), *map(self.token, behind(value))]
         if isinstance(value, types.MethodType):
-            return ["method", self.token(value.__func__), self.token(value.__self__)]
-        if hasattr(value, "__wrapped__") and is_library(type(value).__module__):
-            return [_name(type(value)), self.token(value.__wrapped__)]
+            return ["method", self.token(value.__func__), *map(self.token, behind(value))]
+        is_own = not is_of_library(type(value))
+        own = [type(value), attributes(value)] if is_own else []
+        if hasattr(value, "__wrapped__") and (isinstance(value, METHODS) or not is_own):
+            return [_name(type(value)), *map(self.token, [value.__wrapped__, *own])]
         if isinstance(value, property):
-            return ["property", *map(self.token, (value.fget, value.fset))]
+            deleter = [] if value.fdel is None else [value.fdel]
+            return ["property", *map(self.token, (value.fget, value.fset, *deleter, *own))]
         if isinstance(value, functools.partial):
             given = [value.args, tuple(sorted(value.keywords.items()))] if self.values else []
-            return ["partial", self.token(value.func), *map(self.token, given)]
+            return ["partial", self.token(value.func), *map(self.token, [*given, *own])]
         if not self.values:
             return ["data", self.token(type(value))]
         return self._data(value)
@@ -158,12 +182,13 @@ class _Reader:
     def _all_of(self, module: types.ModuleType) -> list[Any]:
         if is_library(module.__name__):
             return []
-        own = sorted(vars(module).items())
-        return [
+        own = [
             [name, self._named(f"{name} in {module.__name__}", value)]
-            for name, value in own
-            if not name.startswith("__")
+            for name, value in sorted(vars(module).items())
+            if not (name in OF_ANY_MODULE or (name in OF_SOME and not value))
         ]
+        kind = type(module)
+        return own if kind is types.ModuleType else [*own, ["its class", self.token(kind)]]
 
     def _named(self, name: str, value: object) -> str:
         """The token of what code finds under a name, which a refusal tells."""
@@ -175,21 +200,31 @@ class _Reader:
     def _data(self, value: Any) -> list[Any]:
         """Of an object: what it holds, and the code of its class where that is the user's."""
         name = _name(type(value))
-        if not is_library(type(value).__module__):
-            # What it holds as a list, a tuple or a dictionary; its state as it is, not as pickled.
-            held = [one for k, one in enumerate(reduced(value) or ()) if k != 2]
+        if not is_of_library(type(value)):
+            if isinstance(value, torch.Tensor):
+                held = [value.as_subclass(torch.Tensor)]  # pyright: ignore
+            else:  # as a list or an array, say; its attributes as they are, not as pickled
+                parts = enumerate(reduced(value) or ())
+                held = [one for k, one in parts if k != 2 or is_content(one)]
             return [name, *map(self.token, [type(value), *held, attributes(value)])]
-        if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
-            return [name, value.dtype.str, list(value.shape), digest(value.tobytes())]
+        if type(value) is np.ndarray or isinstance(value, np.generic):
+            plain = value.dtype.names is None and value.dtype.metadata is None
+            if plain and not value.dtype.hasobject:
+                return [name, value.dtype.str, list(value.shape), digest(value.tobytes())]
         if isinstance(value, torch.Tensor) and value.layout is torch.strided:
-            content = value.detach().cpu().reshape(-1).clone().view(torch.uint8).numpy()
-            return [name, str(value.dtype), list(value.shape), digest(content.tobytes())]
+            more = [vars(value) or None, value.grad if value.is_leaf else None]
+            if value.requires_grad != isinstance(value, torch.nn.Parameter):
+                more.append(value.requires_grad)
+            held = [self.token(one) for one in more if one is not None]
+            return [name, *tensor_content(value), *held]
         if isinstance(value, tuple | list):
             return [name, *map(self.token, value)]
         if isinstance(value, set | frozenset):
             return [name, *sorted(map(self.token, value))]
         if isinstance(value, dict | types.MappingProxyType):
-            return [name, *([self.token(key), self.token(one)] for key, one in value.items())]
+            pairs = [[self.token(key), self.token(one)] for key, one in value.items()]
+            made = getattr(value, "default_factory", None)
+            return [name, *pairs, *([] if made is None else [self.token(made)])]
         if (parts := reduced(value)) is None:
             try:
                 parts = unpickled(value)
@@ -201,20 +236,22 @@ class _Reader:
                     "must hold its content, and that cannot be told without using it up or at "
                     "all. Keep a list, an array or a number there, or make it in the function"
                 ) from None
+        if isinstance(value, Schedule | Rule):
+            parts += [find_function(one) for one in _functions_named(value)]
         return [name, *map(self.token, parts)]
 
     def _type(self, kind: type) -> list[Any]:
         own = {
             name: self.token(value)
             for name, value in sorted(vars(kind).items())
-            if _is_written_by_hand(name, value)
+            if _counts(kind, name, value)
         }
         above = [*kind.__bases__] if type(kind) is type else [*kind.__bases__, type(kind)]
         return ["class", _name(kind), own, *map(self.token, above)]
 
     def reads(self, function: types.FunctionType) -> dict[str, str]:
         """Token by name of what a function of the user's reads beside its arguments."""
-        if is_library(function.__module__):
+        if is_of_library(function):
             return {}
         found: dict[str, str] = {}
         codes = codes_of(function)
@@ -226,6 +263,8 @@ class _Reader:
         }
         for name, value in sorted((read | dict(modules_imported(codes, package))).items()):
             found |= self._global(name, value, attributes, function)
+            if isinstance(value, types.FunctionType) and attributes & ASKS_ANNOTATIONS:
+                found[f"annotations of {name}"] = self.token(value.__annotations__)
         for module in _reached(function, codes, read.values()):
             found[f"all of {module.__name__}"] = self.token(module)
         for name, cell in zip(
@@ -254,10 +293,10 @@ class _Reader:
             usual = {value.__name__, value.__name__.rpartition(".")[2]}
             is_usual = name in usual or (name, value.__name__) == ("np", "numpy")
             return {} if is_usual else {name: f"module {value.__name__}"}
-        if attributes & ASKS_ANY_MODULE:
+        if attributes & ASKS_ANY_MODULE or type(value) is not types.ModuleType:
             return {name: self.token(value)}
         found: dict[str, str] = {}
-        for each in sorted((attributes & vars(value).keys()) - {name}):
+        for each in sorted((attributes | {"__getattr__"}) & vars(value).keys() - {name}):
             found |= self._global(f"{name}.{each}", vars(value)[each], attributes, function)
         return found
 
@@ -292,16 +331,24 @@ def _is(value: Any, function: types.FunctionType) -> bool:
 
 def _is_of_library(value: object) -> bool:
     """Whether it is a method that a decorator of a library hung on, which may keep a cache."""
-    return isinstance(value, types.MethodType) and is_library(value.__func__.__module__)
+    return isinstance(value, types.MethodType) and is_of_library(value.__func__)
 
 
-def _is_written_by_hand(name: str, value: object) -> bool:
-    """Whether an attribute of a class stands in its source, and was not made by a decorator."""
-    if isinstance(value, types.FunctionType):
-        return not value.__code__.co_filename.startswith("<string>")
-    if isinstance(value, property | staticmethod | classmethod):
+def _counts(kind: type, name: str, value: Any) -> bool:
+    """Whether an attribute of a class says more than its name, its fields and slots do."""
+    if name in OF_ANY_CLASS or (name in OF_SOME and not value):
+        return False
+    if isinstance(value, types.MemberDescriptorType | types.GetSetDescriptorType):
+        return value.__objclass__ is not kind
+    if name == "__init__" and value is object.__init__:  # Protocol puts it there when it is used
+        return False
+    if name == "__doc__" and "__dataclass_fields__" in vars(kind):
+        return value != f"{kind.__name__}{inspect.signature(kind)}".replace(" -> None", "")
+    code = getattr(inspect.unwrap(value), "__code__", None) if callable(value) else None
+    if code is None or code.co_filename != "<string>":
         return True
-    return not (name.startswith("__") or isinstance(value, types.MemberDescriptorType))
+    is_named_tuple = code.co_name == "<lambda>" and "_fields" in vars(kind)
+    return not (is_named_tuple or code.co_qualname.startswith("__create_fn__."))
 
 
 def _name(value: Any) -> str:

@@ -4,7 +4,6 @@ import hashlib
 import importlib
 import inspect
 import sys
-import textwrap
 
 import pytest
 
@@ -15,27 +14,6 @@ from lrcourse.sweeps import Experiment, StaleCode
 BASE = Experiment(
     images=96, model="mlp", model_options={"depth": 1, "width": 1}, epochs=1, evaluate=None
 )
-
-
-@pytest.fixture
-def written(tmp_path, monkeypatch):
-    """Write a module and load it (anew), without bytecode, whose times are too coarse."""
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    monkeypatch.syspath_prepend(tmp_path)
-    names = set()
-
-    def write(name, text, load=True):
-        (tmp_path / f"{name}.py").write_text(textwrap.dedent(text))
-        names.add(name)
-        importlib.invalidate_caches()
-        if load:
-            for one in sorted(names & sys.modules.keys()):
-                importlib.reload(sys.modules[one])
-            return importlib.import_module(name)
-
-    yield write
-    for name in names:
-        sys.modules.pop(name, None)
 
 
 def key(name, function="f"):

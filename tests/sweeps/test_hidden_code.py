@@ -1,0 +1,199 @@
+"""A key covers the code and values that a function reaches by roundabout ways."""
+
+import sys
+
+import pytest
+
+from lrcourse import schedules as s
+from lrcourse.sweeps import Experiment
+
+BASE = Experiment(
+    images=96, model="mlp", model_options={"depth": 1, "width": 1}, epochs=1, evaluate=None
+)
+FIELDS = "from dataclasses import InitVar, dataclass, field, fields, make_dataclass\n"
+NUMPY = "import numpy as np\n"
+TORCH = "import torch\n"
+
+# By what holds it: imports, statements of a module in which VALUE is another each time, and what
+# f(t) returns.
+HIDDEN = {
+    "default of a slot": (
+        FIELDS,
+        "@dataclass(slots=True)\nclass C:\n    p: float = VALUE",
+        "C().p",
+    ),
+    "factory": (
+        FIELDS,
+        "@dataclass\nclass C:\n    p: list = field(default_factory=lambda: [VALUE])",
+        "C().p[0]",
+    ),
+    "factory of a base class": (
+        FIELDS,
+        "@dataclass\nclass B:\n    p: list = field(default_factory=lambda: [VALUE])\n"
+        "@dataclass\nclass C(B):\n    q: int = 1",
+        "C().p[0]",
+    ),
+    "metadata of a field": (
+        FIELDS,
+        "@dataclass\nclass C:\n    p: float = field(default=1.0, metadata={'v': VALUE})",
+        "fields(C)[0].metadata['v']",
+    ),
+    "what is compared": (
+        FIELDS,
+        "@dataclass\nclass C:\n    p: float = field(compare=VALUE > 0.7)",
+        "float(C(1.0) == C(2.0))",
+    ),
+    "a dataclass made in a call": (
+        FIELDS,
+        "C = make_dataclass('C', [('p', float, VALUE)])",
+        "C().p",
+    ),
+    "a class made in a call": (
+        "import types\n",
+        "C = types.new_class('C', (), {}, lambda names: names.update(p=VALUE))",
+        "C.p",
+    ),
+    "method of a dictionary": ("", "get = {0: VALUE}.get", "get(0)"),
+    "method of a list": ("", "get = [VALUE].__getitem__", "get(0)"),
+    "method of a string": ("", "get = 'VALUE'.strip", "float(get())"),
+    "method of an array": (NUMPY, "get = np.array([VALUE]).item", "get(0)"),
+    "method of a tensor": (TORCH, "get = torch.tensor(VALUE).item", "get()"),
+    "private slot": (
+        "",
+        "class C:\n    __slots__ = ('__x',)\n    def __init__(self, x):\n        self.__x = x\n"
+        "    def at(self):\n        return self.__x\nA = C(VALUE)",
+        "A.at()",
+    ),
+    "slot behind another": (
+        "",
+        "class B:\n    __slots__ = 'x'\nclass C(B):\n    __slots__ = 'x'\nA = C()\nA.x = 1.0\n"
+        "B.x.__set__(A, VALUE)",
+        "B.x.__get__(A)",
+    ),
+    "elements of an own array": (
+        NUMPY,
+        "class C(np.ndarray):\n    pass\nA = np.full(2, VALUE).view(C)",
+        "float(A[0])",
+    ),
+    "attribute of an own array": (
+        NUMPY,
+        "class C(np.ndarray):\n    pass\nA = np.ones(2).view(C)\nA.p = VALUE",
+        "A.p",
+    ),
+    "code of an own array": (
+        NUMPY,
+        "class C(np.ndarray):\n    def at(self):\n        return VALUE\nA = np.ones(2).view(C)",
+        "A.at()",
+    ),
+    "elements of an own tensor": (
+        TORCH,
+        "class C(torch.Tensor):\n    pass\nA = torch.full((2,), VALUE).as_subclass(C)",
+        "float(A[0])",
+    ),
+    "code of an own tensor": (
+        TORCH,
+        "class C(torch.Tensor):\n    def at(self):\n        return VALUE\n"
+        "A = torch.ones(2).as_subclass(C)",
+        "A.at()",
+    ),
+    "attribute of a tensor": (TORCH, "A = torch.ones(1)\nA.p = VALUE", "A.p"),
+    "gradient": (TORCH, "A = torch.ones(())\nA.grad = torch.tensor(VALUE)", "float(A.grad)"),
+    "names of columns": (
+        NUMPY,
+        "A = np.array([(1.0, 0.5)], [(k, 'f8') for k in ('pq' if VALUE > 0.7 else 'qp')])",
+        "float(A['p'][0])",
+    ),
+    "mask": (
+        NUMPY,
+        "A = np.ma.array([1.0, 1e20], mask=[False, VALUE > 0.7])",
+        "float(A.mean() > 2)",
+    ),
+    "frompyfunc": (NUMPY, "u = np.frompyfunc(lambda t: VALUE, 1, 1)", "u(t)"),
+    "method of frompyfunc": (
+        NUMPY,
+        "u = np.frompyfunc(lambda a, b: a * b * VALUE, 2, 1).reduce",
+        "u([1.0, 1.0])",
+    ),
+    "vectorize": (NUMPY, "u = np.vectorize(lambda t: VALUE)", "float(u(t))"),
+    "document of a class": ("", "class C:\n    'VALUE'", "float(C.__doc__)"),
+    "document of a dataclass": (FIELDS, "@dataclass\nclass C:\n    'VALUE'", "float(C.__doc__)"),
+    "annotation of a class": ("", "class C:\n    p: VALUE", "C.__annotations__['p']"),
+    "annotation of a function": (
+        "",
+        "K = VALUE\ndef g(x: K):\n    pass",
+        "g.__annotations__['x']",
+    ),
+    "name between underscores": ("", "class C:\n    __peak__ = VALUE", "C.__peak__"),
+    "names for match": (
+        "",
+        "class C:\n    __match_args__ = ('p',) if VALUE > 0.7 else ('q',)\n    p, q = 1.0, 0.5\n"
+        "def g(c):\n    match c:\n        case C(x):\n            return x",
+        "g(C())",
+    ),
+    "object in place of a method": (
+        "",
+        "class G:\n    def __init__(self, p):\n        self.p = p\n    def __call__(self):\n"
+        "        return self.p\nclass C:\n    __call__ = G(VALUE)",
+        "C()()",
+    ),
+    "method from a text": (
+        "",
+        "class C:\n    pass\nexec('def at(self): return VALUE', made := {})\nC.at = made['at']",
+        "C().at()",
+    ),
+    "another's name": (
+        "import functools, math\n",
+        "@functools.wraps(math.cos)\ndef g(t):\n    return VALUE",
+        "g(t)",
+    ),
+    "code of an own partial": (
+        "import functools\n",
+        "class P(functools.partial):\n    def at(self):\n        return VALUE\nA = P(abs)",
+        "A.at()",
+    ),
+    "code of an own property": (
+        "",
+        "class P(property):\n    def __get__(self, *_):\n        return VALUE\n"
+        "class C:\n    @P\n    def p(self):\n        pass",
+        "C.p",
+    ),
+    "own static method": (
+        "",
+        "class S(staticmethod):\n    pass\nclass C:\n    @S\n    def p():\n        return VALUE",
+        "C.p()",
+    ),
+    "factory of a dictionary": (
+        "import collections\n",
+        "D = collections.defaultdict(lambda: VALUE)",
+        "D.default_factory()",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", HIDDEN)
+def test_it_is_in_the_key(written, how):
+    imports, statements, read = HIDDEN[how]
+    text = f"{imports}{statements}\ndef f(t):\n    return {read}\n"
+    keys, factors = [], []
+    for value in ("1.0", "0.5", "1.0"):
+        sys.modules.pop("hides", None)
+        module = written("hides", text.replace("VALUE", value))
+        spec = BASE.but(schedule=s.from_function("hides:f"))
+        keys.append(spec.key)
+        factors.append(module.f(0))
+        assert spec.key == keys[-1], "a call changed the key"
+    assert factors[0] != factors[1], "the case shows nothing"
+    assert keys[0] == keys[2] != keys[1]
+
+
+@pytest.mark.parametrize("draw", ["random.random", "random.uniform", "np.random.rand"])
+def test_the_generators_of_libraries_count_by_their_names(written, draw):
+    written(
+        "draws",
+        f"import random\nimport numpy as np\ndraw = {draw}\n"
+        "def f(t):\n    random.seed(t), np.random.seed(t)\n    return draw and 1.0\n",
+    )
+    spec = BASE.but(schedule=s.from_function("draws:f"))
+    before = spec.key
+    sys.modules["draws"].f(3)
+    assert spec.key == before
