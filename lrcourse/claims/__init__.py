@@ -1,7 +1,8 @@
 """Sentences as tests: evidence over seeds, a margin, and a verdict on one line."""
 
-from lrcourse.claims.evidence import Evidence, equivalent, exact, paired, slope, spread
-from lrcourse.claims.judging import ClaimError, claim, judge
+from lrcourse.claims.counts import exact, share
+from lrcourse.claims.evidence import Evidence, equivalent, paired, slope, spread
+from lrcourse.claims.judging import ClaimError, check, claim, judge
 from lrcourse.claims.pages import CHANCE, FALSE_ALARM, made, most_that_differ, page, several
 from lrcourse.claims.verdicts import SANITIZE, Verdict, read_lines, summarise
 
@@ -12,6 +13,7 @@ __all__ = [
     "ClaimError",
     "Evidence",
     "Verdict",
+    "check",
     "claim",
     "equivalent",
     "exact",
@@ -22,6 +24,7 @@ __all__ = [
     "paired",
     "read_lines",
     "several",
+    "share",
     "slope",
     "spread",
     "summarise",

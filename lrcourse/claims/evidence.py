@@ -1,19 +1,21 @@
-"""What a claim rests on: samples over seeds, fitted slopes, exact cases.
+"""What a claim rests on: samples over seeds and fitted slopes.
 
 Each function takes measurements and gives an `Evidence`: an effect, with its confidence interval
-at any level. `lrcourse.claims` compares that interval with a margin.
+at any level. `lrcourse.claims` compares that interval with a margin. Counts are in
+`lrcourse.claims.counts`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from lrcourse.claims.samples import SEEDS, columns, float_array, pair, positive, scipy_stats
+from lrcourse.claims import intervals
+from lrcourse.claims.samples import SEEDS, Dead, columns, float_array, pair, positive
 from lrcourse.support.checks import (
     COUNT_FROM_1,
     FLAG,
@@ -23,23 +25,33 @@ from lrcourse.support.checks import (
     check,
     function,
     one_of,
+    optional,
+    plain_number,
     shown,
 )
 
 Interval = tuple[float, float]
 
 
+def _effect(owner: str, name: str, value: object) -> float:
+    """Rule: a number, or infinity (the odds of what never happened)."""
+    number = plain_number(value)
+    if number is None or math.isnan(number):
+        raise TypeError(f"{owner}: {name} must be a number; got {shown(value)}")
+    return number
+
+
 @dataclass(frozen=True)
 class Evidence:
     """An effect and how surely it is known.
 
-    `n` counts what `counted` names (seeds, points or cases). `interval(alpha)` is the two-sided
-    interval at level 1 - alpha. Exact evidence knows no chance: its effect is the number of
-    exceptions, its interval that number. An effect with `ratio=True` is a quotient: positive,
-    and neutral at 1. With `symmetric=True` a margin is meant on both sides.
+    `n` counts what `counted` names (seeds, runs, points or cases). `interval(alpha)` is the
+    two-sided interval at level 1 - alpha. Exact evidence knows no chance: its effect is the number
+    of exceptions, its interval that number. An effect with `ratio=True` is a quotient: not
+    negative, and neutral at 1. With `symmetric=True` a margin is meant on both sides.
 
     >>> from lrcourse.claims import Evidence, judge
-    >>> known = Evidence(40, "points", "share", 0.3, "by hand", lambda alpha: (0.25, 0.35))
+    >>> known = Evidence(40, "points", "slope", 0.3, "by hand", lambda alpha: (0.25, 0.35))
     >>> judge("More than a fifth", known, margin=0.2).verdict
     'holds'
     """
@@ -56,12 +68,15 @@ class Evidence:
 
     def __post_init__(self) -> None:
         check(
-            self, n=COUNT_FROM_1, counted=TEXT, quantity=TEXT, effect=NUMBER, test=TEXT,
+            self, n=COUNT_FROM_1, counted=TEXT, quantity=TEXT, effect=_effect, test=TEXT,
             interval=function, ratio=FLAG, exact=FLAG, symmetric=FLAG,
         )  # fmt: skip
 
 
-@arguments(seeds=SEEDS, log=FLAG, method=one_of("t", "sign"))
+_DEAD = {"dead_below": optional(NUMBER), "dead_above": optional(NUMBER)}
+
+
+@arguments(seeds=SEEDS, log=FLAG, method=one_of("t", "sign"), **_DEAD)
 def paired(
     a: Any,
     b: Any,
@@ -69,6 +84,8 @@ def paired(
     seeds: Sequence[Any] | None = None,
     log: bool = False,
     method: Literal["t", "sign"] = "t",
+    dead_below: float | None = None,
+    dead_above: float | None = None,
 ) -> Evidence:
     """Difference a - b of two arms that ran on the same seeds (`log=True`: their ratio a / b).
 
@@ -81,32 +98,55 @@ def paired(
     good from some ten seeds for mildly skewed ones. `method="sign"` is that of the sign test for
     the median difference, between two order statistics: valid for any distribution, outliers
     included, but wider, and it needs 8 seeds at alpha = .01. With `log=True` both work on the
-    differences of the logarithms; effect and interval are ratios.
+    differences of the logarithms; effect and interval are ratios. A positive quantity that is
+    skewed, as a loss, is to be compared so: plain t claims too little of a lognormal difference in
+    up to 9 of 100 samples, and no guard sees it in few seeds.
+
+    **Runs that die.** One run in ten that collapses moves a mean, and 35 of 100 samples of ten hold
+    none of them. So a claim says what it is about. `dead_below=0.15` (for a loss `dead_above=2.3`)
+    says beforehand what a dead run is: diverged (NaN or infinite), or no better than guessing. The
+    evidence is then about the seeds at which both arms live; how many were left out is printed, and
+    `share` claims how many die.
+
+    **What was never reached.** With `method="sign"` a value may be infinite: updates to a level
+    that the run did not come to. A pair of which neither arm came there counts against the
+    sentence, whatever it says.
 
     Raises:
-        ValueError: Fewer than six seeds; arms with different seeds or lengths; a seed twice; NaN or
-            infinite values (a diverged run); with `log=True`, values that are not positive.
-        TypeError: An arm of another kind.
+        ValueError: Fewer than six seeds, or fewer than six at which both arms live; arms with
+            different seeds or lengths; a seed twice; NaN or infinite values (a diverged run) that
+            neither `dead_below`, `dead_above` nor `method="sign"` speaks for; with `log=True`,
+            values that are not positive.
+        TypeError: An arm of another kind, or one of texts.
 
     >>> from lrcourse.claims import judge, paired
-    >>> warm, cold = {k: 0.95 + k / 1000 for k in range(8)}, {k: 0.91 for k in range(8)}
+    >>> noise = [1, 3, 2, 5, 4, 7, 6, 0]
+    >>> warm, cold = {k: 0.95 + noise[k] / 1000 for k in range(8)}, {k: 0.91 for k in range(8)}
     >>> judge("Warmup helps", paired(warm, cold), margin=0.03).verdict
     'holds'
+    >>> print(judge("x", paired(warm | {3: 0.1}, cold, dead_below=0.15), margin=0.03).line())
+    HOLDS | x | 8 seeds (1 dead, left out), difference +0.0433 [+0.0397, +0.0469], margin > 0.03 \
+(paired t, alpha .01)
     """
-    first, second = pair(a, b, seeds)
+    sample = pair(a, b, seeds, Dead(dead_below, dead_above), never=method == "sign")
+    first, second = sample.first, sample.second
     if log:
         first, second = np.log(positive(first, "log=True")), np.log(positive(second, "log=True"))
-    difference = _difference(first, second)
+    difference, _ = _difference(first, second)
     if method == "t":
-        effect, interval, test = _mean(difference), _t_interval(difference), "paired t"
+        effect, interval = intervals.mean(difference), intervals.t_interval(difference)
+        test = "paired t"
     else:
-        effect, interval = float(np.median(difference)), _sign_interval(difference)
+        reached = difference[~np.isnan(difference)]
+        if not len(reached):
+            raise ValueError("neither arm came there at any seed: claim that by share(...)")
+        effect, interval = float(np.median(reached)), intervals.order_statistics(difference)
         test = "sign test"
-    evidence = Evidence(len(difference), "seeds", "difference", effect, test, interval)
+    evidence = Evidence(sample.n, sample.counted, "difference", effect, test, interval)
     return _as_ratio(evidence, "ratio", f"{test} on logs") if log else evidence
 
 
-@arguments(seeds=SEEDS, log=FLAG, method=one_of("t", "sign"))
+@arguments(seeds=SEEDS, log=FLAG, method=one_of("t", "sign"), **_DEAD)
 def equivalent(
     a: Any,
     b: Any,
@@ -114,23 +154,37 @@ def equivalent(
     seeds: Sequence[Any] | None = None,
     log: bool = False,
     method: Literal["t", "sign"] = "t",
+    dead_below: float | None = None,
+    dead_above: float | None = None,
 ) -> Evidence:
     """The same as `paired`, for a claim that two arms hardly differ.
 
     A margin m then means that the difference lies between -m and +m (with `log=True`, the
     ratio between 1/m and m): two one-sided tests, each at alpha/2.
 
+    Means are blind to a run that dies now and then: that two arms do alike is two claims, this one
+    of the living runs, and one of the `share` of dead runs of each arm.
+
     >>> from lrcourse.claims import equivalent, judge
-    >>> a, b = [0.91, 0.92, 0.9, 0.93, 0.9, 0.92], [0.92, 0.91, 0.9, 0.92, 0.91, 0.92]
+    >>> a, b = [0.91, 0.92, 0.9, 0.93, 0.9, 0.94], [0.92, 0.91, 0.9, 0.92, 0.88, 0.91]
     >>> judge("They end alike, within 0.05", equivalent(a, b), margin=0.05).verdict
     'holds'
     """
-    evidence = paired(a, b, seeds=seeds, log=log, method=method)
+    evidence = paired(
+        a, b, seeds=seeds, log=log, method=method, dead_below=dead_below, dead_above=dead_above
+    )
     return replace(evidence, symmetric=True, test=f"{evidence.test}, equivalence")
 
 
-@arguments(seeds=SEEDS)
-def spread(a: Any, b: Any, *, seeds: Sequence[Any] | None = None) -> Evidence:
+@arguments(seeds=SEEDS, **_DEAD)
+def spread(
+    a: Any,
+    b: Any,
+    *,
+    seeds: Sequence[Any] | None = None,
+    dead_below: float | None = None,
+    dead_above: float | None = None,
+) -> Evidence:
     """Ratio of the spread of arm a over seeds to that of arm b, arms given as for `paired`.
 
     Spread is the mean absolute deviation from the median, in the values' unit. The interval is
@@ -144,42 +198,45 @@ def spread(a: Any, b: Any, *, seeds: Sequence[Any] | None = None) -> Evidence:
     samples. The classical Pitman-Morgan interval is shorter but reaches 4 % for t(5) and 10 % for
     lognormal samples, a jackknife of the log standard deviations 3 %.
 
+    Where runs die now and then the spread is theirs: `dead_below` and `dead_above` leave dead runs
+    out, as in `paired`.
+
     Raises ValueError as `paired` does, and for an arm whose values are all equal.
 
     >>> from lrcourse.claims import spread
     >>> round(spread([0.8, 0.9, 1.0, 0.8, 0.9, 1.0], [0.88, 0.9, 0.92, 0.88, 0.9, 0.92]).effect, 6)
     5.0
     """
-    first, second = pair(a, b, seeds)
-    n = len(first)
-    away_a, mean_a, variance_a = _absolute_deviation(first, "a")
-    away_b, mean_b, variance_b = _absolute_deviation(second, "b")
-    # Deviations that are all alike carry no correlation.
-    both = math.sqrt(float(away_a.var() * away_b.var()))
-    correlation = float(np.mean((away_a - mean_a) * (away_b - mean_b))) / both if both else 0.0
-    shared = 2 * correlation * math.sqrt(variance_a * variance_b)
-    error = math.sqrt(max(variance_a + variance_b - shared, 0.0))
-    centre = math.log(mean_a / mean_b)
-    interval = _student(centre, error, n - 1)
+    sample = pair(a, b, seeds, Dead(dead_below, dead_above))
+    for values, which in ((sample.first, "a"), (sample.second, "b")):
+        if not np.ptp(values):
+            raise ValueError(
+                f"all {len(values)} values of {which} equal {values[0]:g}: a ratio of spreads "
+                "has no meaning there; claim it with exact(...)"
+            )
+    centre, interval = intervals.bonett_seier(sample.first, sample.second)
     name = "Bonett-Seier, paired"
-    return _as_ratio(Evidence(n, "seeds", "", centre, name, interval), "spread ratio", name)
+    evidence = Evidence(sample.n, sample.counted, "", float(centre), name, interval)
+    return _as_ratio(evidence, "spread ratio", name)
 
 
-def slope(x: Any, y: Any) -> Evidence:
+@arguments(method=one_of("t", "sign"))
+def slope(x: Any, y: Any, *, method: Literal["t", "sign"] = "t") -> Evidence:
     """Slope of the least-squares line of y on x; give both as logarithms for a power law.
 
     y is one of
       - values at the points x, shape (points,): Student's interval of the regression, for
         errors that are independent from point to point. n counts points, three at least.
       - one row of values per seed, shape (seeds, points), or a mapping seed -> row: one slope
-        is fitted per seed, and the t interval is that of their mean. Right whenever a seed
-        disturbs all its points together. n counts seeds, six at least.
+        is fitted per seed, and the t interval is that of their mean (`method="sign"`: that of
+        their median, as in `paired`). Right whenever a seed disturbs all its points together. n
+        counts seeds, six at least.
 
     Neither interval knows whether the relation is a straight line: draw it first.
 
     Raises:
         ValueError: Shapes that do not fit; fewer than three points or six seeds; x all equal; NaN
-            or infinite values.
+            or infinite values; the sign test without seeds.
 
     >>> from lrcourse.claims import slope
     >>> round(slope([1, 2, 3, 4], [2.1, 3.9, 6.1, 8.0]).effect, 2)
@@ -196,49 +253,22 @@ def slope(x: Any, y: Any) -> Evidence:
         raise ValueError(f"a slope needs three points at different x, not {at.tolist()}")
     centred = at - at.mean()
     slopes = rows @ centred / (centred @ centred)
+    if seeded and method == "sign":
+        interval = intervals.order_statistics(slopes)
+        return Evidence(
+            len(rows), "seeds", "slope", float(np.median(slopes)), "sign test", interval
+        )
     if seeded:
-        interval = _t_interval(slopes)
-        return Evidence(len(rows), "seeds", "slope", _mean(slopes), "t of slopes", interval)
+        mean, interval = intervals.mean(slopes), intervals.t_interval(slopes)
+        return Evidence(len(rows), "seeds", "slope", mean, "t of slopes", interval)
+    if method == "sign":
+        raise ValueError('method="sign" takes the median over seeds: give y as (seeds, points)')
     effect = float(slopes)
     residual = rows - rows.mean() - effect * centred
     freedom = len(at) - 2
     error = math.sqrt(float(residual @ residual) / freedom / float(centred @ centred))
-    interval = _student(effect, error, freedom)
+    interval = intervals.student(effect, error, freedom)
     return Evidence(len(at), "points", "slope", effect, "least squares", interval)
-
-
-def exact(found: Any, expected: Any = True) -> Evidence:
-    """Cases in which something must come out, one by one: the claim holds without exceptions.
-
-    `found` is a sequence or array, or a mapping case -> outcome; `expected` is one value for
-    all, or the same kind with the same length (mapping: the same cases).
-
-    Raises ValueError for no cases and for lengths or cases that differ.
-
-    >>> from lrcourse.claims import exact
-    >>> exact({"sgd": True, "adam": False}).effect
-    1
-    """
-    cases = found
-    if isinstance(found, Mapping) and isinstance(expected, Mapping):
-        if found.keys() != expected.keys():
-            raise ValueError(
-                f"found and expected are about different cases: {sorted(map(str, found))} and "
-                f"{sorted(map(str, expected))}"
-            )
-        expected = [expected[case] for case in found]
-    if isinstance(found, Mapping):
-        found = list(found.values())
-    outcomes, wanted = np.asarray(found), np.asarray(expected)
-    if outcomes.size == 0 or wanted.shape not in ((), outcomes.shape):
-        raise ValueError(
-            f"found is {shown(cases)} and expected {shown(expected)}: give at least one case, and "
-            "one expected value for all or for each"
-        )
-    exceptions = int(np.sum(outcomes != wanted))
-    point = (exceptions, exceptions)
-    n = int(outcomes.size)
-    return Evidence(n, "cases", "exceptions", exceptions, "exact", lambda _: point, exact=True)
 
 
 def _as_ratio(evidence: Evidence, quantity: str, test: str) -> Evidence:
@@ -252,68 +282,15 @@ def _as_ratio(evidence: Evidence, quantity: str, test: str) -> Evidence:
     )
 
 
-def _difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """first - second, 0 where they differ by rounding alone."""
-    with np.errstate(over="ignore"):
+def _difference(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """first - second, 0 where they differ by rounding alone, and the rounding of each.
+
+    NaN where neither arm got anywhere.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
         difference = first - second
-    if not np.isfinite(difference).all():
+    if np.isinf(difference[np.isfinite(first) & np.isfinite(second)]).any():
         raise ValueError("the arms lie too far apart to compute with: look at their values")
-    rounding = 4 * np.finfo(float).eps * np.maximum(np.abs(first), np.abs(second))
-    return np.where(np.abs(difference) <= rounding, 0.0, difference)
-
-
-def _mean(values: np.ndarray) -> float:
-    # fsum: the mean of equal values is then that value, and a point stays where it is.
-    return math.fsum(values) / len(values)
-
-
-def _t_interval(values: np.ndarray) -> Callable[[float], Interval]:
-    """Student's interval for the mean; a point where all values are equal."""
-    n = len(values)
-    error = float(values.std(ddof=1)) / math.sqrt(n) if np.ptp(values) else 0.0
-    return _student(_mean(values), error, n - 1)
-
-
-def _student(centre: float, error: float, freedom: int) -> Callable[[float], Interval]:
-    """Student's interval at any level around an estimate with this standard error."""
-
-    def interval(alpha: float) -> Interval:
-        half = error * float(scipy_stats().t.ppf(1 - alpha / 2, freedom))
-        return centre - half, centre + half
-
-    return interval
-
-
-def _sign_interval(values: np.ndarray) -> Callable[[float], Interval]:
-    """The narrowest pair of order statistics that covers the median with 1 - alpha."""
-    ordered, n = np.sort(values), len(values)
-
-    def interval(alpha: float) -> Interval:
-        # Leaving out k values on each side costs 2 P(Binomial(n, 1/2) <= k).
-        left_out = int(scipy_stats().binom.ppf(alpha / 2, n, 0.5))
-        if 2 * scipy_stats().binom.cdf(left_out, n, 0.5) > alpha:
-            left_out -= 1
-        if left_out < 0:
-            needed = math.ceil(1 - math.log2(alpha))
-            raise ValueError(
-                f"the sign test cannot reach alpha = {alpha:.3g} with {n} seeds: give {needed} "
-                "seeds or use method='t'"
-            )
-        return float(ordered[left_out]), float(ordered[n - 1 - left_out])
-
-    return interval
-
-
-def _absolute_deviation(values: np.ndarray, which: str) -> tuple[np.ndarray, float, float]:
-    """Distances from the median, their mean, and the variance of that mean's logarithm."""
-    middle = float(np.median(values))
-    away = np.abs(values - middle)
-    mean = float(away.mean())
-    if mean == 0:
-        raise ValueError(
-            f"all {len(values)} values of {which} equal {middle:g}: a ratio of spreads "
-            "has no meaning there; claim it with exact(...)"
-        )
-    skew = (float(values.mean()) - middle) / mean
-    shape = float(values.var(ddof=1)) / mean**2
-    return away, mean, (shape + skew**2 - 1) / len(values)
+    size = np.maximum(np.abs(first), np.abs(second))
+    rounding = 4 * np.finfo(float).eps * np.where(np.isfinite(size), size, 0.0)
+    return np.where(np.abs(difference) <= rounding, 0.0, difference), rounding

@@ -12,7 +12,11 @@ where each arm maps seed -> value. Printed, on one line:
 
 The verdict compares the confidence interval of the effect, at level 1 - alpha, with the margin:
 **holds** when the interval lies wholly beyond it, **fails** when it lies wholly on the other
-side, **undecided** when it spans it. What a claim can rest on is in `lrcourse.claims.evidence`.
+side, **undecided** when it spans it. An end that lies on the margin but for rounding is on neither
+side of it: six equal ratios of a grid, all of them 2, neither hold nor fail "more than 2". What a
+claim can rest on is in `lrcourse.claims.evidence` and `lrcourse.claims.counts`.
+
+What is not random, a formula or a count of updates, is no claim: `check` says it.
 
 A claim says which verdict it expects, and the opposite one raises `ClaimError`, so that the cell
 fails. At high rates another processor is another set of seeds, and a verdict near its margin can
@@ -23,7 +27,9 @@ unless more verdicts of a notebook differ than chance allows (`most_that_differ`
 from __future__ import annotations
 
 import math
+from typing import Any
 
+from lrcourse.claims.counts import exact
 from lrcourse.claims.evidence import Evidence
 from lrcourse.claims.pages import current
 from lrcourse.claims.verdicts import OUTCOMES, Outcome, Verdict, compare
@@ -37,7 +43,7 @@ class ClaimError(AssertionError):
     """A claim came out otherwise than it expected, or too many of a notebook did."""
 
 
-def _sentence(owner: str, name: str, value: object) -> str:
+def sentence_rule(owner: str, name: str, value: object) -> str:
     """Rule: words on one line."""
     if isinstance(value, str) and value.strip() and "\n" not in value:
         return value
@@ -56,8 +62,8 @@ def _ends(owner: str, name: str, value: object) -> tuple[float, float]:
 
 
 _RULES = {
-    "sentence": _sentence,
-    "evidence": kind("what paired, equivalent, spread, slope or exact returns", Evidence),
+    "sentence": sentence_rule,
+    "evidence": kind("what paired, equivalent, spread, slope, share or exact returns", Evidence),
     "margin": optional(NUMBER),
     "below": optional(NUMBER),
     "within": optional(_ends),
@@ -136,7 +142,7 @@ def judge(
     as it is there.
 
     >>> from lrcourse.claims import judge, paired
-    >>> judge("Small", paired([0.1, 0.2, 0.1, 0.1, 0.2, 0.1], [0.0] * 6), below=1).verdict
+    >>> judge("Small", paired([0.1, 0.2, 0.3, 0.1, 0.2, 0.4], [0.0] * 6), below=1).verdict
     'holds'
     """
     target = _target(evidence, margin, below, within)
@@ -163,6 +169,28 @@ def judge(
         expect=expect,
         exact=evidence.exact,
     )
+
+
+@arguments(sentence=sentence_rule)
+def check(sentence: str, found: Any, expected: Any = True) -> None:
+    """A sentence about what is not random: printed as CHECK, and no claim.
+
+    `found` and `expected` as for `exact`. It has no verdict, stands in no table of claims and has
+    no part in what chance may turn: it comes out, or it is an error.
+
+    Raises:
+        ClaimError: After printing, where a case is not as expected.
+        ValueError: As `exact` does; an empty or many-lined sentence.
+
+    >>> from lrcourse.claims import check
+    >>> check("Two and two are four", 2 + 2, 4)
+    CHECK | Two and two are four | 1 case, exceptions 0
+    """
+    cases = exact(found, expected)
+    counted = "case" if cases.n == 1 else "cases"
+    print(f"CHECK | {sentence.strip()} | {cases.n} {counted}, exceptions {cases.effect:.0f}")
+    if cases.effect:
+        raise ClaimError(f"{cases.effect:.0f} of {cases.n} {counted} are otherwise: {sentence}")
 
 
 def _target(
@@ -194,6 +222,8 @@ def _target(
     elif margin is not None:
         low = float(margin)
     bounds = [bound for bound in (low, high) if math.isfinite(bound)]
+    if evidence.quantity == "share" and not all(0 < bound < 1 for bound in bounds):
+        raise ValueError(f"the margin {stated[0]} stands for a share: give one between 0 and 1")
     if evidence.ratio and min(bounds) <= 0:
         raise ValueError(f"the margin {stated[0]} stands for a ratio: give one above 0, as 1.5")
     return low, high

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -15,9 +16,53 @@ from lrcourse.support.names import advised
 FEWEST_SEEDS = 6
 
 _WHAT_TO_DO_WITH_A_DIVERGED_RUN = (
-    "give the accuracy at chance for a diverged run (0.1 with ten classes), or claim the "
-    "divergence itself with exact(...)"
+    "say what a dead run is and leave such out, dead_below=0.15 or dead_above=2.3, and claim with "
+    "share(...) how many die"
 )
+
+
+@dataclass(frozen=True)
+class Dead:
+    """What a dead run is: not finite, or on the wrong side of a limit. No limit: no run is."""
+
+    below: float | None = None
+    above: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.below is not None and self.above is not None:
+            raise ValueError(
+                f"dead_below is {self.below:g} and dead_above {self.above:g}: a run is dead on one "
+                "side, give one of them"
+            )
+
+    def __str__(self) -> str:
+        side, limit = ("below", self.below) if self.above is None else ("above", self.above)
+        return f"dead_{side}={limit:.3g}"
+
+    @property
+    def stated(self) -> bool:
+        """Whether there is a limit."""
+        return self.below is not None or self.above is not None
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Which of the values are those of dead runs."""
+        if not self.stated:
+            return np.zeros(values.shape, dtype=bool)
+        beyond = values < self.below if self.above is None else values > self.above
+        return ~np.isfinite(values) | beyond
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two arms at the seeds that count, the same seed at the same place; `n` are all seeds."""
+
+    first: np.ndarray
+    second: np.ndarray
+    n: int
+    counted: str
+
+
+NO_LIMIT = Dead()
 
 
 def _seed(owner: str, name: str, value: object) -> object:
@@ -30,12 +75,44 @@ def _seed(owner: str, name: str, value: object) -> object:
 SEEDS = optional(each(_seed))
 
 
-def pair(a: Any, b: Any, seeds: Sequence[Hashable] | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Two arms as float arrays of shape (seeds,), the same seed at the same place.
+def pair(
+    a: Any,
+    b: Any,
+    seeds: Sequence[Hashable] | None = None,
+    dead: Dead = NO_LIMIT,
+    *,
+    never: bool = False,
+) -> Pair:
+    """Two arms, without the seeds at which one of them is dead; `never`: infinite values may be.
 
     The forms of an arm, and what is refused with a ValueError, stand with `evidence.paired`.
     """
-    (values_a, seeds_a), (values_b, seeds_b) = _arm(a, "a"), _arm(b, "b")
+    values_a, values_b, names, named = matched(a, b, seeds)
+    enough(len(names))
+    alive = ~(dead(values_a) | dead(values_b))
+    counted = "seeds"
+    if dead.stated:
+        counted = f"seeds ({len(names) - int(alive.sum())} dead, left out)"
+        if alive.sum() < FEWEST_SEEDS:
+            raise ValueError(
+                f"with {dead} both arms live at {alive.sum()} of {len(names)} seeds, too few to "
+                f"compare them there (at least {FEWEST_SEEDS}): claim with share(...) how many die"
+            )
+    for values, which in ((values_a, "a"), (values_b, "b")):
+        bad = alive & ((np.isnan(values) | (values == -np.inf)) if never else ~np.isfinite(values))
+        if bad.any():
+            wrong = [f"{values[k]} at {named} {names[k]}" for k in np.flatnonzero(bad)]
+            raise ValueError(
+                f"arm {which} has {', '.join(wrong)}: {_WHAT_TO_DO_WITH_A_DIVERGED_RUN}"
+            )
+    return Pair(values_a[alive], values_b[alive], len(names), counted)
+
+
+def matched(
+    a: Any, b: Any, seeds: Sequence[Hashable] | None = None
+) -> tuple[np.ndarray, np.ndarray, list[Hashable], str]:
+    """Values of both arms, the same seed at the same place, the seeds, and how they are named."""
+    (values_a, seeds_a), (values_b, seeds_b) = arm(a, "a"), arm(b, "b")
     if seeds is not None:
         if seeds_a is not None or seeds_b is not None:
             raise ValueError("the arms name their seeds themselves: leave seeds= out")
@@ -60,18 +137,8 @@ def pair(a: Any, b: Any, seeds: Sequence[Hashable] | None = None) -> tuple[np.nd
             f"{_listed(set(seeds_a) - set(seeds_b))}, only b "
             f"{_listed(set(seeds_b) - set(seeds_a))}"
         )
-    enough(len(seeds_a))
     place = {seed: i for i, seed in enumerate(seeds_b)}
-    values_b = values_b[[place[seed] for seed in seeds_a]]
-    for values, which in ((values_a, "a"), (values_b, "b")):
-        told = zip(values, seeds_a, strict=True)
-        if wrong := [
-            f"{value} at {named} {seed}" for value, seed in told if not np.isfinite(value)
-        ]:
-            raise ValueError(
-                f"arm {which} has {', '.join(wrong)}: {_WHAT_TO_DO_WITH_A_DIVERGED_RUN}"
-            )
-    return values_a, values_b
+    return values_a, values_b[[place[seed] for seed in seeds_a]], list(seeds_a), named
 
 
 def columns(y: Any) -> tuple[np.ndarray, bool]:
@@ -108,7 +175,8 @@ def float_array(values: Any, name: str, *, finite: bool = True) -> np.ndarray:
     """Any nesting of numbers as a float64 array; ValueError for others, and for NaN and inf."""
     try:
         array = np.asarray(values)
-        if array.dtype.kind in "SU":
+        texts = array.dtype.kind == "O" and any(isinstance(v, str | bytes) for v in array.flat)
+        if texts or array.dtype.kind in "SU":
             raise TypeError("numbers, not texts, are compared")
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
@@ -137,24 +205,24 @@ def scipy_stats() -> ModuleType:
     return stats
 
 
-def _arm(arm: Any, which: str) -> tuple[np.ndarray, list[Hashable] | None]:
+def arm(given: Any, which: str) -> tuple[np.ndarray, list[Hashable] | None]:
     """Values, shape (seeds,), and their seeds where the arm names them."""
     seeds: list[Hashable] | None = None
-    if isinstance(arm, Mapping):
-        values, seeds = list(arm.values()), list(arm)
-    elif hasattr(arm, "to_numpy") and hasattr(arm, "index"):
-        values, seeds = arm.to_numpy(), list(arm.index)
-    elif isinstance(arm, tuple) and len(arm) == 2 and all(np.ndim(part) == 1 for part in arm):
-        values, seeds = arm[0], list(np.asarray(arm[1]).tolist())
+    if isinstance(given, Mapping):
+        values, seeds = list(given.values()), list(given)
+    elif hasattr(given, "to_numpy") and hasattr(given, "index"):
+        values, seeds = given.to_numpy(), list(given.index)
+    elif isinstance(given, tuple) and len(given) == 2 and all(np.ndim(part) == 1 for part in given):
+        values, seeds = given[0], list(np.asarray(given[1]).tolist())
     else:
-        values = arm if hasattr(arm, "__array__") else _listable(arm, which)
+        values = given if hasattr(given, "__array__") else _listable(given, which)
     array = float_array(values, which, finite=False)
     if array.ndim != 1:
         raise ValueError(
-            f"{which} is {shown(arm)}, of shape {array.shape}: give one value per seed"
+            f"{which} is {shown(given)}, of shape {array.shape}: give one value per seed"
         )
     if not array.size:
-        raise ValueError(f"{which} is {shown(arm)}: 0 seeds are too few, give one value per seed")
+        raise ValueError(f"{which} is {shown(given)}: 0 seeds are too few, give one value per seed")
     if seeds is not None:
         _distinct(seeds, f"the seeds of {which}")
         _fit(array, seeds, which)

@@ -16,7 +16,7 @@ Difference = Literal["no", "weaker", "decided", "opposite"]
 
 _HERE = " on this processor"
 _NUMBER = r"[+-]?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|inf)"
-_MEASURED = rf"{_NUMBER}(?: \[{_NUMBER}, {_NUMBER}\])?"
+_MEASURED = rf"(?:\d+ of \d+|{_NUMBER})(?: \[{_NUMBER}, {_NUMBER}\])?"
 _LINE = re.compile(
     rf"^(HOLDS|FAILS|UNDECIDED)({_HERE})?(?: \(expected(?: (\w+))?\))? \| (.+) \| [^|\n]+$",
     re.MULTILINE,
@@ -29,8 +29,9 @@ _ROUNDING = 1e-12  # an effect this near to its margin, in shares of the margin,
 
 SANITIZE = (
     (
-        rf"(\| \d+ (?:seeds|points|cases?), [a-z ]+) {_MEASURED}(?=, margin [^|\n]+ \()",
-        r"\1 (measured)",
+        rf"(\| \d+ (?:seeds|runs?|points|cases?))(?: \([^|)\n]+\))?"
+        rf"(, [a-z ]+) {_MEASURED}(?=, margin [^|\n]+ \()",
+        r"\1\2 (measured)",
     ),
     (rf"(?m)^UNDECIDED{_HERE} \(expected holds\) \|", "HOLDS |"),
     (rf"(?m)^UNDECIDED{_HERE} \(expected fails\) \|", "FAILS (expected) |"),
@@ -38,9 +39,9 @@ SANITIZE = (
 )
 """Patterns and replacements that hide from nbval what differs from machine to machine.
 
-The first hides the measured numbers of a verdict line. The others give a verdict that is weaker
-or firmer on this processor as the one that was expected. Sentence, number of seeds, margin and
-test stay, and are compared.
+The first hides the measured numbers of a verdict line, counts of runs included. The others give a
+verdict that is weaker or firmer on this processor as the one that was expected. Sentence, number of
+seeds, margin and test stay, and are compared.
 """
 
 
@@ -95,10 +96,13 @@ class Verdict:
             said += f"{here} (expected {self.expect})"
         elif self.expect != "holds":
             said += " (expected)"
-        number = _plain if "ratio" in self.quantity else _signed
+        number = _signed if self.quantity in ("difference", "slope") else _plain
         if self.exact:
             number = "{:.0f}".format
-        measured = f"{self.quantity} {number(self.effect)}"
+        effect = number(self.effect)
+        if self.quantity == "share":
+            effect = f"{self.effect * self.n:.0f} of {self.n}"
+        measured = f"{self.quantity} {effect}"
         how = self.test
         if not self.exact:
             measured += f" [{number(self.low)}, {number(self.high)}]"
@@ -124,7 +128,8 @@ def compare(low: float, high: float, target: tuple[float, float], *, exact: bool
     """
     least, most = target
     near_least, near_most = (_ROUNDING * abs(end) if math.isfinite(end) else 0.0 for end in target)
-    if least + near_least < low and high < most - near_most:
+    above = least == -math.inf or least + near_least < low  # an end may be infinite as well
+    if above and (most == math.inf or high < most - near_most):
         return "holds"
     if exact or high < least - near_least or most + near_most < low:
         return "fails"

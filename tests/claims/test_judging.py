@@ -134,18 +134,18 @@ def test_equivalence_of_ratios_is_symmetric():
     assert one_way.verdict == other_way.verdict == "holds"
     for margin in (1.0, 0.5, 0.0, -2):
         with pytest.raises(ValueError, match=r"above 1 \(a ratio\)"):
-            judge("x", equivalent(BASE, BASE, log=True), margin=margin)
+            judge("x", equivalent(BASE + NOISE, BASE, log=True), margin=margin)
     with pytest.raises(ValueError, match="above 0"):
-        judge("x", equivalent(BASE, BASE), margin=0)
+        judge("x", equivalent(BASE + NOISE, BASE), margin=0)
 
 
 def test_differences_all_alike_are_a_point():
-    same = judge("x", paired([0.75] * 10, [0.5] * 10), margin=0.2)
+    same = judge("x", paired([0.75] * 10, [0.5] * 10, method="sign"), margin=0.2)
     assert (same.low, same.effect, same.high) == (0.25, 0.25, 0.25)
     assert same.verdict == "holds"
     tenth = [0.1] * 10
-    assert verdict(paired(tenth, [0.0] * 10), margin=0.1) == "undecided"
-    assert verdict(paired(tenth, tenth), margin=0) == "undecided"
+    assert verdict(paired(tenth, [0.0] * 10, method="sign"), margin=0.1) == "undecided"
+    assert verdict(paired(tenth, tenth, method="sign"), margin=0) == "undecided"
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_differences_all_alike_are_a_point():
 )
 def test_arguments_that_cannot_be(stated, message):
     with pytest.raises(ValueError, match=message):
-        claim("x", paired(BASE, BASE), **stated)
+        claim("x", paired(BASE + NOISE, BASE), **stated)
     assert made() == []
 
 
@@ -187,7 +187,7 @@ def test_arguments_that_cannot_be(stated, message):
 def test_arguments_of_another_kind(stated):
     name = list(stated)[-1]
     with pytest.raises(TypeError, match=f"claim: {name}"):
-        claim("x", paired(BASE, BASE), **stated)
+        claim("x", paired(BASE + NOISE, BASE), **stated)
     assert made() == []
 
 
@@ -206,7 +206,7 @@ def test_evidence_must_be_evidence():
 def test_scipy_missing_is_said_clearly(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy", None)
     with pytest.raises(ImportError, match=r"pip install 'lrcourse\[course\]'"):
-        judge("x", paired(BASE, BASE), margin=0)
+        judge("x", paired(BASE + NOISE, BASE), margin=0)
 
 
 def test_several_share_alpha(capsys):
@@ -333,10 +333,12 @@ def test_a_page_looked_at_after_every_claim_rarely_fails_by_chance():
 def test_an_effect_at_the_margin_but_for_rounding_is_on_neither_side():
     doubled = [math.exp(math.log(0.2) - math.log(0.1))] * 10  # 2 - 2e-16
     assert doubled[0] < 2
-    assert verdict(paired(doubled, [0.0] * 10), margin=2) == "undecided"
-    assert verdict(paired(doubled, [0.0] * 10), below=2) == "undecided"
-    assert verdict(paired(doubled, [0.0] * 10), margin=2 - 1e-9) == "holds"
-    assert verdict(paired([0.2] * 10, [0.1] * 10, log=True), margin=2) == "undecided"
+    alike = paired(doubled, [0.0] * 10, method="sign")
+    assert verdict(alike, margin=2) == "undecided"
+    assert verdict(alike, below=2) == "undecided"
+    assert verdict(alike, margin=2 - 1e-9) == "holds"
+    ratios = paired([0.2] * 10, [0.1] * 10, log=True, method="sign")
+    assert verdict(ratios, margin=2) == "undecided"
 
 
 def test_an_interval_that_cannot_be_computed_is_an_error():

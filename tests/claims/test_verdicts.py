@@ -21,6 +21,7 @@ from lrcourse.claims import (
     page,
     paired,
     read_lines,
+    share,
     slope,
     spread,
     summarise,
@@ -69,13 +70,14 @@ def sanitised(line):
     ("evidence_", "stated"),
     [
         (paired(BASE + 0.03 + NOISE, BASE), {"margin": 0.002}),
-        (paired(BASE, BASE), {"margin": 0.002, "expect": "fails"}),
+        (paired(BASE, BASE, method="sign"), {"margin": 0.002, "expect": "fails"}),
         (paired(1e-9 * BASE, 1e7 * BASE), {"below": 1e-12}),
         (paired(BASE + NOISE, BASE, log=True), {"within": (0.5, 2)}),
         (spread(BASE, NOISE), {"margin": 1.5}),
         (slope([1, 2, 3, 4], [1, 2, 3, 5]), {"within": (0.95, 1.05), "expect": "undecided"}),
         (exact([True, False]), {}),
         (exact([True]), {}),
+        (share([True, False] * 8), {"margin": 0.4, "expect": "undecided"}),
     ],
 )
 def test_numbers_are_masked_and_nothing_else(evidence_, stated):

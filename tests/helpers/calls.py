@@ -164,7 +164,7 @@ def quadratic() -> landscapes.Quadratic:
 
 def samples() -> dict[str, Any]:
     return {
-        "a": [1.0, 1.2, 1.4, 1.1, 1.3, 1.2],
+        "a": [1.0, 1.2, 1.45, 1.1, 1.3, 1.25],
         "b": [0.5, 0.8, 0.7, 0.4, 0.6, 0.5],
     }
 
@@ -243,6 +243,7 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "book.preprocess": _book,
     "claims.Evidence": lambda: dict(vars(evidence())),
     "claims.Verdict": lambda: dict(vars(claims.judge("a > b", evidence(), margin=0.1))),
+    "claims.check": lambda: {"sentence": "a = b", "found": 3, "expected": 3},
     "claims.claim": lambda: {
         "sentence": "a > b",
         "evidence": evidence(),
@@ -256,6 +257,7 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "claims.paired": samples,
     "claims.read_lines": lambda: {"text": "HOLDS | a > b | 3 cases, exceptions 0 (exact)"},
     "claims.several": lambda: {"k": 2},
+    "claims.share": lambda: {"a": [True, False, True]},
     "claims.slope": lambda: {"x": [1.0, 2.0, 3.0], "y": [1.1, 1.9, 3.2]},
     "claims.spread": samples,
     "claims.summarise": lambda: {"rows": [{"differs": "no", "sentence": "a > b"}]},
