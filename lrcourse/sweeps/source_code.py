@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import dis
 import functools
 import hashlib
@@ -12,17 +11,18 @@ import importlib.machinery
 import importlib.util
 import inspect
 import io
+import itertools
 import sys
 import sysconfig
 import textwrap
 import tokenize
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import lrcourse
 
-ASKS_BY_TEXT = {"getattr", "getattr_static", "__getattribute__", "attrgetter", "methodcaller"}
+ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD")
 
 
 class StaleCode(ValueError):
@@ -36,10 +36,8 @@ def source_of(function: types.FunctionType) -> tuple[str, bool]:
     was loaded in such another way: by pytest, which rewrites assertions, from an archive.
     """
     code = function.__code__
-    module: str = function.__globals__.get("__name__", "")
-    loader = getattr(getattr(sys.modules.get(module), "__spec__", None), "loader", None)
-    is_plain = type(loader) is importlib.machinery.SourceFileLoader and module != "__main__"
-    text = _text(code.co_filename) if is_plain else None
+    module = _home(function)
+    text = text_of(function)
     wanted = code_digest(code)
     if text is None:
         return wanted, module != "__main__"
@@ -57,41 +55,33 @@ def source_of(function: types.FunctionType) -> tuple[str, bool]:
     return (block if len(several) == 1 else f"{block}{wanted}"), False  # lambdas share a line
 
 
+def text_of(function: types.FunctionType) -> str | None:
+    """The text of the file of Python that the function's module was loaded from, else None."""
+    spec = getattr(sys.modules.get(_home(function)), "__spec__", None)
+    is_plain = type(getattr(spec, "loader", None)) is importlib.machinery.SourceFileLoader
+    if not is_plain or _home(function) == "__main__":
+        return None
+    try:
+        with tokenize.open(function.__code__.co_filename) as lines:
+            return lines.read()
+    except (OSError, SyntaxError, UnicodeError):
+        return None
+
+
 def codes_of(function: types.FunctionType) -> list[types.CodeType]:
     """The function's code, and that of the functions in it."""
     return list(_nested(function.__code__))
 
 
-def names_asked(codes: list[types.CodeType], read: Iterable[object]) -> set[str]:
-    """All names by which the code can ask: written, in strings for getattr, behind an alias."""
-    names = {name for code in codes for name in code.co_names}
-    for one in read:
-        if isinstance(one, types.BuiltinFunctionType | types.FunctionType | type):
-            names |= {one.__name__} if is_library(one.__module__) else set()
-        if isinstance(one, types.ModuleType):
-            names.add(one.__name__)
-    if names & ASKS_BY_TEXT:  # 'eval' is more often the mode of something than the function
-        names |= {one for one in texts(codes) if "builtins" in names or not hasattr(builtins, one)}
-    return names
-
-
-def texts(codes: list[types.CodeType]) -> Iterator[str]:
-    """The strings in the code, and those in its tuples."""
-    for code in codes:
-        for one in code.co_consts:
-            for text in one if isinstance(one, tuple | frozenset) else (one,):
-                if isinstance(text, str):
-                    yield text
-
-
-def names_read(codes: list[types.CodeType]) -> set[str]:
-    """The globals that the code reads."""
-    return {
-        step.argval
-        for code in codes
-        for step in _steps(code)
-        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")
-    }
+@functools.lru_cache(maxsize=1024)
+def chains_read(code: types.CodeType) -> frozenset[tuple[str, ...]]:
+    """Each global that the code reads, with the attributes that it asks of it at once."""
+    steps, found = _steps(code), set()
+    for k, step in enumerate(steps):
+        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            after = itertools.takewhile(lambda one: one.opname in ATTRIBUTE, steps[k + 1 :])
+            found.add((step.argval, *(one.argval for one in after)))
+    return frozenset(found)
 
 
 def modules_imported(
@@ -209,6 +199,10 @@ def _library_folders() -> tuple[Path, ...]:
     return tuple(Path(folder).resolve() for folder in [*folders, *lrcourse.__path__])
 
 
+def _home(function: types.FunctionType) -> str:
+    return function.__globals__.get("__name__", "")
+
+
 def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
     yield code
     for one in code.co_consts:
@@ -238,11 +232,3 @@ def _block(text: str, line: int) -> str:
 @functools.lru_cache(maxsize=1024)
 def _steps(code: types.CodeType) -> tuple[dis.Instruction, ...]:
     return tuple(one for one in dis.get_instructions(code) if one.opname != "EXTENDED_ARG")
-
-
-def _text(file: str) -> str | None:
-    try:
-        with tokenize.open(file) as lines:
-            return lines.read()
-    except (OSError, SyntaxError, UnicodeError):
-        return None

@@ -4,7 +4,8 @@ The digest of a function that reads nothing but its arguments is that of its sou
 reads is part of it: constants and helpers of its module and of other modules of the user's, default
 values, closures, what decorators put around it, the state of a callable object. Of libraries the
 names count alone. The code in memory has to be that of the file: a module that was edited after it
-was imported is refused, for its record would be kept under a source that never ran.
+was imported is refused, for its record would be kept under a source that never ran. What a function
+reads from files, the environment or the clock when it runs is not covered.
 """
 
 from __future__ import annotations
@@ -34,28 +35,23 @@ from lrcourse.sweeps.contents import (
     tensor_content,
     unpickled,
 )
+from lrcourse.sweeps.modules_asked import reached
 from lrcourse.sweeps.source_code import (
+    chains_read,
     codes_of,
     defaults_are_written,
     digest,
     is_library,
     is_of_library,
-    module_named,
     modules_imported,
-    names_asked,
-    names_read,
     source_of,
-    texts,
 )
 
 ATOMS = (type(None), bool, int, float, complex, str, bytes, type(...))
 # By these names code reaches what it does not name: of the modules concerned, everything counts.
-ASKS_ITS_MODULE = {"globals", "vars", "eval", "exec", "__globals__", "f_globals", "func_globals"}
-ASKS_ITS_MODULE |= {"getmodule", "getclosurevars", "get_type_hints"}
 ASKS_ANY_MODULE = {"getattr", "vars", "eval", "exec", "__dict__", "__getattribute__", "attrgetter"}
 ASKS_ANY_MODULE |= {"__globals__", "getmembers", "getattr_static"}
 ASKS_ANNOTATIONS = {"__annotations__", "get_annotations", "get_type_hints", "signature"}
-ASKS_BY_FUNCTION = {"__globals__", "getmodule", "getclosurevars"}
 # What Python keeps in a class and in a module by itself.
 OF_ANY_CLASS = {"__module__", "__firstlineno__", "__static_attributes__", "__annotations_cache__"}
 OF_ANY_CLASS |= {"__slotnames__"}
@@ -63,8 +59,6 @@ OF_ANY_MODULE = {"__name__", "__file__", "__path__", "__package__", "__spec__", 
 OF_ANY_MODULE |= {"__builtins__", "__cached__", "__warningregistry__"}
 OF_SOME = {"__doc__", "__annotations__"}
 METHODS = (staticmethod, classmethod)
-IMPORTS = {"__import__", "import_module", "resolve_name", "find_function", "run_module"}
-IMPORTS |= {"from_function"}
 
 
 def of_schedule(schedule: object) -> dict[str, str]:
@@ -257,15 +251,15 @@ class _Reader:
         codes = codes_of(function)
         attributes = {name for code in codes for name in code.co_names}
         package = function.__globals__.get("__package__") or ""
-        read = {
-            name: function.__globals__[name]
-            for name in names_read(codes) & function.__globals__.keys()
-        }
+        chains = sorted(set().union(*map(chains_read, codes)))
+        names = {chain[0] for chain in chains} & function.__globals__.keys()
+        read = {name: function.__globals__[name] for name in names}
         for name, value in sorted((read | dict(modules_imported(codes, package))).items()):
             found |= self._global(name, value, attributes, function)
             if isinstance(value, types.FunctionType) and attributes & ASKS_ANNOTATIONS:
                 found[f"annotations of {name}"] = self.token(value.__annotations__)
-        for module in _reached(function, codes, read.values()):
+        asked = reached(function, codes, read.values(), refuse=self.values)
+        for module in [*asked, *_passed(chains, read)]:
             found[f"all of {module.__name__}"] = self.token(module)
         for name, cell in zip(
             function.__code__.co_freevars, function.__closure__ or (), strict=True
@@ -301,27 +295,14 @@ class _Reader:
         return found
 
 
-def _reached(
-    function: types.FunctionType, codes: list[types.CodeType], read: Iterable[Any]
-) -> Iterator[types.ModuleType]:
-    """The user's modules in which the function can look up what it does not name."""
-    names, values = names_asked(codes, read), list(read)
-    scope = function.__globals__
-    own = [function.__module__, scope.get("__name__")]
-    wanted = own if names & ASKS_ITS_MODULE else []
-    is_of_sys = {"sys", "modules"} <= names or any(one is sys.modules for one in values)
-    by_name = is_of_sys or bool(names & IMPORTS)
-    if names & ASKS_BY_FUNCTION or (by_name and "__module__" in names):
-        wanted = [*own, *(getattr(one, "__module__", None) for one in values if callable(one))]
-    if by_name:
-        said = [*texts(codes), *(one for one in values if isinstance(one, str))]
-        wanted = [*wanted, *said]
-        if package := scope.get("__package__"):
-            wanted += [f"{package}.{one.lstrip('.')}" for one in said if one.startswith(".")]
-    for name in dict.fromkeys(one for one in wanted if isinstance(one, str) and one):
-        module = module_named(name)
-        if module and not is_library(name) and module is not sys.modules.get("__main__"):
-            yield module
+def _passed(chains: Iterable[tuple[str, ...]], read: dict[str, Any]) -> Iterator[types.ModuleType]:
+    """The user's modules that the code takes as values, to give them to another function, say."""
+    for name, *rest in chains:
+        value = read.get(name)
+        for each in rest:
+            value = vars(value).get(each) if isinstance(value, types.ModuleType) else None
+        if isinstance(value, types.ModuleType) and not is_library(value.__name__):
+            yield value
 
 
 def _is(value: Any, function: types.FunctionType) -> bool:

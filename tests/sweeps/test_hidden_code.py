@@ -186,6 +186,89 @@ def test_it_is_in_the_key(written, how):
     assert keys[0] == keys[2] != keys[1]
 
 
+# Ways to a constant of another module, kit.far, by what near says; the rest is what f(t) returns.
+FAR = {
+    "module given to a function": ("from kit import far\ndef g(m):\n    return m.K", "g(far)"),
+    "module of a package, given": ("import kit.far\ndef g(m):\n    return m.K", "g(kit.far)"),
+    "sum of names": ("import importlib\nN = 'far'", "importlib.import_module('kit.' + N).K"),
+    "names in a text": (
+        "import importlib\nN, P = 'far', 'kit'",
+        "importlib.import_module(f'{P}.{N}').K",
+    ),
+    "one name of a list": (
+        "from importlib import import_module as take\nN = ['far', 'near']",
+        "take('kit.' + N[t % 2 * 0]).K",
+    ),
+    "one name of a table": ("N = {0: 'kit.far'}", "__import__(N[t % 1], fromlist=['K']).K"),
+    "a loop over names": (
+        "import importlib",
+        "[importlib.import_module(n).K for n in ('kit.far',)][0]",
+    ),
+    "a choice": ("import importlib", "importlib.import_module('kit.far' if t < 9 else 'kit').K"),
+    "within a package": ("import importlib", "importlib.import_module('.far', 'kit').K"),
+    "sys.modules": ("import sys, kit.far\nN = ['far']", "sys.modules['kit.' + N[0]].K"),
+    "get of sys.modules": ("import sys, kit.far\nN = 'far'", "sys.modules.get('kit.' + N).K"),
+    "resolve_name": ("import pkgutil", "pkgutil.resolve_name('kit.far:K')"),
+    "resolve_name with dots": ("import pkgutil", "pkgutil.resolve_name('kit.far.K')"),
+    "schedule": ("from lrcourse import schedules as s", "s.from_function('kit.far:g')(t)"),
+    "schedule of the module": (
+        "from lrcourse import schedules as s\nS = s.from_function('kit.far:g')",
+        "S(t)",
+    ),
+    "__getattr__": ("from kit import far", "far.nothing"),
+    "__getattr__ behind an import": ("", "__import__('kit.far', fromlist=['nothing']).nothing"),
+    "document of the module": ("from kit import far", "float(far.__doc__)"),
+    "__all__": ("from kit import far", "float(far.__all__[0])"),
+}
+
+
+@pytest.mark.parametrize("how", FAR)
+def test_what_another_module_holds_is_in_the_key(written, tmp_path, how):
+    statements, read = FAR[how]
+    (tmp_path / "kit").mkdir()
+    keys, factors = [], []
+    for value in ("1.0", "0.5", "1.0"):
+        for name in ("near", "kit", "kit.far"):
+            sys.modules.pop(name, None)
+        (tmp_path / "kit" / "far.py").write_text(
+            f"'{value}'\n__all__ = ['{value}']\nK = {value}\ndef g(t):\n    return K\n"
+            "def __getattr__(name):\n    if name == 'nothing':\n        return K\n"
+            "    raise AttributeError(name)\n"
+        )
+        module = written("near", f"{statements}\ndef f(t):\n    return {read}\n")
+        spec = BASE.but(schedule=s.from_function("near:f"))
+        keys.append(spec.key)
+        factors.append(module.f(0))
+        assert spec.key == keys[-1], "a call changed the key"
+    for name in ("kit", "kit.far"):
+        sys.modules.pop(name, None)
+    assert factors[0] != factors[1], "the case shows nothing"
+    assert keys[0] == keys[2] != keys[1]
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ("importlib.import_module('far'[t:])", r"'far'\[t:\]"),
+        ("importlib.import_module(f'kit.{t}')", "t"),
+        ("[importlib.import_module(n) for n in open('names')]", r"open\('names'\)"),
+        ("sys.modules[str(t)]", r"str\(t\)"),
+        ("load('math').pi", "name"),
+        ("runpy.run_path('far.py')", "run_path"),
+    ],
+)
+def test_a_module_that_shows_only_when_it_runs_is_refused(written, body, shown):
+    written(
+        "asks_late",
+        "import importlib, runpy, sys\n"
+        "def load(name):\n    return importlib.import_module(name)\n"
+        f"def f(t):\n    return {body} and 1.0\n",
+    )
+    told = rf"asks_late:(f|load) takes a module that shows only when it runs \({shown}\)"
+    with pytest.raises(ValueError, match=told):
+        assert BASE.but(schedule=s.from_function("asks_late:f")).key
+
+
 @pytest.mark.parametrize("draw", ["random.random", "random.uniform", "np.random.rand"])
 def test_the_generators_of_libraries_count_by_their_names(written, draw):
     written(
