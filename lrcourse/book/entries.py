@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from textwrap import dedent
 
@@ -133,13 +133,9 @@ def _body(name: str, thing: griffe.Object, scope: Scope) -> Iterator[str]:
     yield _fence("\n".join(signatures(name, thing)))
     if told := "; ".join(shorthands(thing)):
         yield f"Here {told}."
-    sections = [*_sections(thing), *_sections(_initialiser(thing))]
-    for section in sections:
-        yield from _written(section, thing, scope)
-
-
-def _sections(thing: griffe.Object | None) -> Sequence[griffe.DocstringSection]:
-    return thing.docstring.parsed if thing is not None and thing.docstring else ()
+    for said in (thing, thing.members.get("__init__") if thing.is_class else None):
+        for section in said.docstring.parsed if said and said.docstring else ():
+            yield from _written(section, thing, scope)
 
 
 def _written(section: griffe.DocstringSection, thing: griffe.Object, scope: Scope) -> Iterator[str]:
@@ -175,8 +171,8 @@ def _item(each: griffe.DocstringElement, thing: griffe.Object, scope: Scope) -> 
         kinds = {str(kind): kind for part in name.split(", ") if (kind := _type_of(part, thing))}
         label = ", ".join(f"`{part}`" for part in name.split(", "))
         if kinds:
-            linked = (scope.link(code, _full(kind)) for code, kind in kinds.items())
-            label += f" ({', '.join(linked)})"
+            paths = (getattr(kind, "canonical_path", "") for kind in kinds.values())
+            label += f" ({', '.join(map(scope.link, kinds, paths))})"
     else:
         errors = str(each.annotation).strip("()").split(", ")
         label = ", ".join(scope.link(error) for error in errors)
@@ -190,15 +186,6 @@ def _type_of(name: str, thing: griffe.Object) -> str | griffe.Expr | None:
             return each.annotation
     member = thing.all_members.get(name) if isinstance(thing, griffe.Class) else None
     return getattr(member, "annotation", None)
-
-
-def _full(kind: str | griffe.Expr) -> str:
-    return kind.canonical_path if isinstance(kind, griffe.ExprName) else ""
-
-
-def _initialiser(thing: griffe.Object) -> griffe.Object | None:
-    made = thing.members.get("__init__") if isinstance(thing, griffe.Class) else None
-    return made if isinstance(made, griffe.Object) else None
 
 
 def _hidden_bases(thing: griffe.Class) -> Iterator[griffe.Class]:

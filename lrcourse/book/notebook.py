@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -57,8 +57,9 @@ class Page:
                 parts[:] = [self.prose.write(p) if isinstance(p, Fragment) else p for p in parts]
         text = self._draw()
         if len(text.encode()) > LARGEST:
-            for _, parts in self.cells:
-                parts[:] = [_lighter(p) if isinstance(p, Picture) else p for p in parts]
+            for picture in self._pictures():
+                if picture.kind == "image/png":
+                    picture.data = lighten(picture.data)
             text = self._draw()
         if len(text.encode()) > LARGEST:
             sizes = {where: sum(map(len, map(str, parts))) for where, parts in self.cells}
@@ -71,11 +72,13 @@ class Page:
             text = _with_download(text, self.prose.page)
         # mdBook's own instructions, {{#include file}} and others, in any of their spellings.
         text = text.replace("{{", "&#123;&#123;")
-        parts = (part for _, parts in self.cells for part in parts)
-        if any(isinstance(part, Picture) and part.state is not None for part in parts):
+        if any(picture.state is not None for picture in self._pictures()):
             with naming(self.prose.page):
                 text += f"\n\n{script(module)}\n"
         return text
+
+    def _pictures(self) -> list[Picture]:
+        return [part for _, parts in self.cells for part in parts if isinstance(part, Picture)]
 
     def _draw(self) -> str:
         made: list[str] = []
@@ -192,12 +195,6 @@ class _Reader:
                 title = next(alts) if "image/png" in output.data else fallback
                 own = given.get("alt") or given.get("image/png", {}).get("alt")
                 yield book_outputs.data(output, own or title, self.prose)
-
-
-def _lighter(picture: Picture) -> Picture:
-    if picture.kind != "image/png":
-        return picture
-    return replace(picture, data=lighten(picture.data))
 
 
 def _tags(cell: Mapping[str, Any]) -> list[str]:

@@ -91,10 +91,11 @@ class Prose:
         made: list[str] = []
         inside = False
         for block in _blocks(fragment.tokens):
-            for link in (each for token in block for each in token.children or ()):
-                if link.type == "link_open" and fragment.written:  # nh3 drops schemes in silence
+            inline = [each for token in block for each in token.children or ()]
+            for link in inline if fragment.written else ():
+                if link.type == "link_open":  # nh3 drops schemes in silence
                     self.site.link(str(link.attrs["href"]), self.page)
-            text = "".join(map(_words, block))
+            text = plain([each for each in inline if each.type == "text"])
             chinese = len(_HAN.findall(text)) >= max(_LEAST_HAN, 0.3 * len(_LETTER.findall(text)))
             if chinese != inside:
                 made.append(_CHINESE if chinese else "</div>")
@@ -145,10 +146,6 @@ def _blocks(tokens: list[Token]) -> Iterator[list[Token]]:
         if token.level == 0 and token.nesting <= 0:
             yield block
             block = []
-
-
-def _words(token: Token) -> str:
-    return plain([child for child in token.children or () if child.type == "text"])
 
 
 def _for_mdbook(html: str) -> str:

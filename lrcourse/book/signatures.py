@@ -32,19 +32,16 @@ def signatures(name: str, thing: griffe.Object) -> Iterator[str]:
         value = str(thing.value or "")
         short = value and "property" not in thing.labels and len(name + kind + value) < WIDEST
         yield f"{name}{kind}{f' = {value}' if short else ''}"
-    elif isinstance(thing, griffe.Class) and _is_error(thing):
-        yield f"class {name}({', '.join(map(str, thing.bases))})"
     elif isinstance(thing, griffe.Class):
-        yield f"{name}{_call(name, parameters_of(thing), '')}"
+        bases = list(map(str, thing.bases))
+        is_error = any(base.endswith(("Error", "Exception", "Warning")) for base in bases)
+        # A reader catches an exception, and does not make it.
+        made = f"{name}{_call(name, parameters_of(thing), '')}"
+        yield f"class {name}({', '.join(bases)})" if is_error else made
     elif isinstance(thing, griffe.Function):
         for each in thing.overloads or [thing]:
             returned = f" -> {each.returns}" if each.returns else ""
             yield name + _call(name, parameters_of(each), returned)
-
-
-def _is_error(thing: griffe.Class) -> bool:
-    """Whether it is an exception, which a reader catches and does not make."""
-    return any(str(base).endswith(("Error", "Exception", "Warning")) for base in thing.bases)
 
 
 def _call(name: str, parameters: Sequence[griffe.Parameter], returned: str) -> str:

@@ -241,12 +241,9 @@ def _needed(function: Callable[..., object]) -> list[str]:
 
 
 def _trim(told: traceback.TracebackException) -> None:
-    own = [frame for frame in told.stack if not _of_a_library(frame.filename)]
+    others = [frame for frame in told.stack if not frame.filename.startswith(LIBRARIES)]
+    own = [frame for frame in others if not any(place in frame.filename for place in PACKAGES)]
     last = [frame for frame in told.stack[-1:] if not frame.filename.startswith(IMPORTING)]
     told.stack = traceback.StackSummary.from_list(own or last)
     for before in filter(None, (told.__cause__, told.__context__)):
         _trim(before)
-
-
-def _of_a_library(file: str) -> bool:
-    return file.startswith(LIBRARIES) or any(place in file for place in PACKAGES)

@@ -66,7 +66,8 @@ finite = such(series, lambda numbers: np.isfinite(numbers).all(), "finite number
 
 def rows(owner: str, name: str, value: object) -> list[np.ndarray]:
     """Rule: numbers in a row, or such rows, one a seed, which need not be equally long."""
-    if isinstance(value, list | tuple) and len(value) and _is_row(value[0]):
+    first = value[0] if isinstance(value, list | tuple) and value else None
+    if isinstance(first, list | tuple | range) or getattr(first, "ndim", 0) > 0:
         return each(series)(owner, name, value)
     return list(np.atleast_2d(_numbers(owner, name, value, "numbers in a row, or such rows", 2)))
 
@@ -77,10 +78,6 @@ def equal_rows(owner: str, name: str, value: object) -> np.ndarray:
     if len(lengths := {len(row) for row in found}) > 1:
         raise ValueError(f"{owner}: {name} must have rows of one length, not of {sorted(lengths)}")
     return np.stack(found)
-
-
-def _is_row(value: object) -> bool:
-    return isinstance(value, list | tuple | range) or getattr(value, "ndim", 0) > 0
 
 
 def _numbers(owner: str, name: str, value: object, wanted: str, most: int) -> np.ndarray:

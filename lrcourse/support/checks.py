@@ -107,7 +107,8 @@ def shown(value: object) -> str:
             return _short.repr(value)
         shape = getattr(value, "shape", None)
         told = f" of shape {tuple(shape)}" if isinstance(shape, tuple) and shape else ""
-        return _cut(repr(value)) + told
+        text = repr(value)
+        return (text if len(text) <= 200 else f"{text[:200]} ...") + told
     except Exception:
         return of_kind(value)
 
@@ -116,10 +117,6 @@ def of_kind(value: object) -> str:
     """A value's class with its article, as in "an int"."""
     kind = type(value).__name__
     return f"{'an' if kind[0] in 'aeiouAEIO' else 'a'} {kind}"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 200 else f"{text[:200]} ..."
 
 
 @dataclass(frozen=True)
