@@ -5,7 +5,7 @@ from. `title` stands over the figure; `name` is that of its file, made of letter
 A wrong argument is a TypeError or a ValueError that says what would be right.
 """
 
-from lrcourse.plots.descents import Ground, curve, moving_race, race, surface
+from lrcourse.plots.descents import curve, surface
 from lrcourse.plots.diagnoses import diagnosis, gallery
 from lrcourse.plots.lines import (
     against,
@@ -17,6 +17,7 @@ from lrcourse.plots.lines import (
 )
 from lrcourse.plots.loops import loop
 from lrcourse.plots.nets import displacement, gradient_noise, sharpness
+from lrcourse.plots.races import Ground, moving_race, race
 from lrcourse.plots.runs import compare, schedule, traces, training
 from lrcourse.plots.sweeps import by_seed, rates, warmup_lengths
 
