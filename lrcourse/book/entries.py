@@ -13,18 +13,9 @@ from lrcourse.book.mentions import NAME, Find
 from lrcourse.book.signatures import parameters_of, shorthands, signatures
 
 _CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
-_DOUBLE = re.compile(r"``([^`\n]+)``")
 _SENTENCE = re.compile(r"(?<=\.)\s")
 _FLAGS = re.compile(r" *# doctest:.*")
-_TITLES = {
-    "parameters": "Arguments",
-    "other parameters": "Further arguments",
-    "attributes": "Attributes",
-    "returns": "Gives",
-    "yields": "Yields",
-    "raises": "Raises",
-    "warns": "Warns",
-}
+_TITLES = {"parameters": "Arguments", "returns": "Gives"}  # the others keep their names
 
 
 @dataclass(frozen=True)
@@ -103,7 +94,6 @@ def text(given: str, scope: Scope) -> str:
         code = fence or block.startswith("    ")
         fence ^= block.count("```") % 2 == 1
         if not code and not fence:
-            block = _DOUBLE.sub(r"`\1`", block)
             pieces = _CODE.split(block)
             pieces[::2] = [piece.replace("<", "&lt;") for piece in pieces[::2]]
             pieces[1::2] = map(scope.link, pieces[1::2])
@@ -140,6 +130,7 @@ def _body(name: str, thing: griffe.Object, scope: Scope) -> Iterator[str]:
 
 def _written(section: griffe.DocstringSection, thing: griffe.Object, scope: Scope) -> Iterator[str]:
     kind, value = section.kind.value, section.value
+    title = f"**{_TITLES.get(kind, kind.capitalize())}**"
     if kind == "text":
         yield text(value, scope)
     elif kind == "admonition":
@@ -151,14 +142,14 @@ def _written(section: griffe.DocstringSection, thing: griffe.Object, scope: Scop
             _fence(said) if what.value == "examples" else text(said, scope) for what, said in value
         )
     elif kind in ("returns", "yields"):
-        yield f"**{_TITLES[kind]}**"
+        yield title
         for each in value:
             written, said = str(each.annotation or ""), each.description
             if isinstance(thing, griffe.Function) and written != str(thing.returns):
                 said = f"{written}: {said}"  # it was a colon in the text, and no type
             yield text(said, scope)
     else:
-        yield f"**{_TITLES.get(kind, kind.capitalize())}**"
+        yield title
         yield "\n".join(_item(each, thing, scope) for each in value)
 
 
