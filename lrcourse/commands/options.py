@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 from lrcourse.commands.terminal import CommandError
@@ -50,13 +49,13 @@ def figure(text: str) -> Path:
     return file
 
 
-def folders(given: Mapping[str, str] = os.environ) -> dict[str, Path]:
+def folders() -> dict[str, Path]:
     """The variables of `FOLDER_VARIABLES` that are set, as absolute folders.
 
     Raises CommandError for a home folder that is not there.
     """
-    names = filter(given.get, FOLDER_VARIABLES)
+    names = filter(os.environ.get, FOLDER_VARIABLES)
     try:
-        return {name: expanded(given[name], name).absolute() for name in names}
+        return {name: expanded(os.environ[name], name).absolute() for name in names}
     except ValueError as problem:
         raise CommandError(str(problem)) from None
