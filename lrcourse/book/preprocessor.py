@@ -170,7 +170,3 @@ def _chapters(book: dict[str, Any]) -> Iterator[dict[str, Any]]:
             todo[:0] = chapter.get("sub_items") or []
             if chapter.get("path") is not None:
                 yield chapter
-
-
-if __name__ == "__main__":
-    sys.exit(main())

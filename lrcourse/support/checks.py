@@ -37,7 +37,8 @@ _short.maxstring = _short.maxother = _short.maxlong = 80
 def arguments(**rules: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorate a function: each rule is applied to the argument of its name at every call.
 
-    An argument that is left out is not checked: its default stands as it is.
+    An argument that is left out is not checked: its default stands as it is. A rule with the name
+    of `*args` or `**kwargs` is applied to each of them.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -54,8 +55,15 @@ def arguments(**rules: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
             except TypeError as problem:
                 raise TypeError(f"{owner}: {problem}") from None
             for name, rule in rules.items():
-                if name in bound.arguments:
-                    bound.arguments[name] = rule(owner, name, bound.arguments[name])
+                if name not in bound.arguments:
+                    continue
+                value, kind = bound.arguments[name], signature.parameters[name].kind
+                if kind is inspect.Parameter.VAR_POSITIONAL:
+                    bound.arguments[name] = tuple(rule(owner, name, each) for each in value)
+                elif kind is inspect.Parameter.VAR_KEYWORD:
+                    bound.arguments[name] = {k: rule(owner, k, each) for k, each in value.items()}
+                else:
+                    bound.arguments[name] = rule(owner, name, value)
             return function(*bound.args, **bound.kwargs)
 
         return checked
