@@ -40,17 +40,23 @@ def anatomy(scheduler: Any, groups: Sequence[Group]) -> Anatomy:
 def inside_of(scheduler: Any) -> Any:
     """The scheduler that a wrapper without rates of its own steps (accelerate's); else itself."""
     seen = {id(scheduler)}
-    while not isinstance(scheduler, Schedule | plateau | torch.optim.lr_scheduler.LRScheduler):
-        held = [
-            each
-            for name, each in getattr(scheduler, "__dict__", {}).items()
-            if "optim" not in name and callable(getattr(type(each), "step", None))
-        ]
-        if len(held) != 1 or not hasattr(held[0], "last_epoch") or id(held[0]) in seen:
-            break
-        scheduler = held[0]
+    while len(held := held_by(scheduler)) == 1 and id(held[0]) not in seen:
+        (scheduler,) = held
         seen.add(id(scheduler))
     return scheduler
+
+
+def held_by(scheduler: Any) -> list[Any]:
+    """The schedulers in the attributes of what is no scheduler of torch itself, nor a shape."""
+    if isinstance(scheduler, Schedule | plateau | torch.optim.lr_scheduler.LRScheduler):
+        return []
+    held = []
+    for name, value in getattr(scheduler, "__dict__", {}).items():
+        for each in value if isinstance(value, list | tuple) else [value]:
+            steps = "optim" not in name and callable(getattr(type(each), "step", None))
+            if steps and hasattr(each, "last_epoch"):
+                held.append(each)
+    return held
 
 
 def leaves(scheduler: Any) -> list[Any]:
@@ -91,5 +97,5 @@ def _parts(scheduler: Any, groups: Sequence[Group]) -> list[Part]:
         return [readers.of_torch(scheduler, groups)]
     if type(scheduler).__module__.startswith("timm."):
         return [readers.of_timm(scheduler, groups)]
-    library = type(scheduler).__module__.split(".")[0] in readers.LIBRARIES
+    library = type(scheduler).__module__.split(".")[0] in (*readers.LIBRARIES, "torch")
     return [Part(type(scheduler).__name__, known=library)]

@@ -15,13 +15,14 @@ import numpy as np
 from torch.optim import lr_scheduler as torch_schedulers
 
 from lrcourse.recorder import Group, base_of, group_names, groups_of, momentum_of, rate_of, stepping
-from lrcourse.tracing.anatomy import inside_of, leaves
+from lrcourse.tracing.anatomy import held_by, inside_of, leaves
 from lrcourse.tracing.findings import Finding, which
 from lrcourse.tracing.parts import Anatomy
 from lrcourse.tracing.readers import TORCH
 from lrcourse.tracing.twin import twins
 
 _REWRITERS = ("OneCycleLR", "CyclicLR")
+_OF_1CYCLE = ("min_lr", "initial_lr", "max_lr")  # what it leaves in the groups
 # Options that say nothing of why a group is a group of its own, or that those schedulers write.
 _PASSED_OVER = {
     *("params", "param_names", "name", "lr", "initial_lr", "max_lr", "min_lr"),
@@ -60,7 +61,7 @@ class Condition:
         for wrong in (
             *(self._groups_unknown, self._parted, self._loaded, self._overwritten, self._stale),
             *(self._rewritten, self._flattened, self._not_resumed, self._stepped_before),
-            self._momentum,
+            *(self._written_by_others, self._momentum),
         ):
             yield from wrong()
 
@@ -118,8 +119,7 @@ class Condition:
         yield Finding("loaded-lr", 0, 0, self.rates[0], message, mend)
 
     def _overwritten(self) -> Iterator[Finding]:
-        for chain in _chains(self.scheduler):
-            children = list(chain._schedulers)
+        for children in (*_chains(self.scheduler), _together(self.optimizer, self.scheduler)):
             forgetful = [each for each in children if _forgets(self.optimizer, each)]
             if len(children) < 2 or not forgetful:
                 continue
@@ -127,7 +127,7 @@ class Condition:
             others = ", ".join(type(each).__name__ for each in children if each is not by)
             message = (
                 f"{type(by).__name__} computes the LR from its base at every step, so that "
-                f"{others} beside it in the ChainedScheduler has no lasting effect"
+                f"{others}, stepped together with it, has no lasting effect"
             )
             mend = (
                 "chain only schedulers that go on from the present LR, or multiply shapes: "
@@ -207,7 +207,7 @@ class Condition:
     def _not_resumed(self) -> Iterator[Finding]:
         """It was told to go on at a step (last_epoch), from other rates than it has there."""
         off = self._unlike_closed()
-        if not off:
+        if not off or self.used or self.stepped:
             return
         g, due = next(iter(off.items()))
         by, lr = type(self.scheduler).__name__, self.rates[g]
@@ -222,12 +222,40 @@ class Condition:
         )
         yield Finding("not-resumed", 0, g, lr, message, mend)
 
+    def _written_by_others(self) -> Iterator[Finding]:
+        """Something beside the scheduler has written the LR, and the scheduler goes on from it."""
+        found = None
+        by = type(self.scheduler).__name__
+        if off := self._unlike_closed() if self.used or self.stepped else {}:
+            g, due = next(iter(off.items()))
+            found = (
+                g,
+                f"{by} stands at step {self.built.position}, where its own formula gives an LR of "
+                f"{due:.4g}, and it has come to {self.rates[g]:.4g}{which(self.names, list(off))}: "
+                f"something else has changed the LR on the way, and it goes on from there",
+            )
+        for g, group in enumerate(() if self.rewriters else self.groups):
+            low, base, high = (group.get(name, math.nan) for name in _OF_1CYCLE)
+            if found is None and low <= base < high:
+                found = (
+                    g,
+                    f"OneCycleLR was built on this optimizer, too: it has left an initial_lr of "
+                    f"{base:.4g} and a max_lr of {high:.4g} in the groups",
+                )
+        if found is not None:
+            g, message = found
+            mend = (
+                "let one scheduler alone write the LR (several: SequentialLR or ChainedScheduler, "
+                "given to lint as a whole), on an optimizer that no other was built on; an LR that "
+                "the loop has changed on purpose is no mistake"
+            )
+            yield Finding("two-writers", 0, g, self.rates[g], message, mend)
+
     def _unlike_closed(self) -> dict[int, float]:
-        """Groups whose rate is not that of the closed form, and what this gives; before updates."""
+        """Groups whose rate is not that of the closed form, and what this gives."""
         leaf = self.scheduler
         said, closed = (getattr(leaf, n, None) for n in ("_last_lr", "_get_closed_form_lr"))
-        fresh = self.built.position > 0 and not (self.used or self.stepped)
-        if not fresh or leaf not in self.inside or said is None or closed is None:
+        if not self.built.position or leaf not in self.inside or said is None or closed is None:
             return {}
         rows: list[list[float]] = []
         with contextlib.suppress(Exception):  # a formula may divide by a length of 0
@@ -296,12 +324,29 @@ def _cycle(leaf: Any, groups: Sequence[Group]) -> tuple[float, float, bool]:
     return low, high, by_default
 
 
-def _chains(scheduler: Any) -> Iterator[Any]:
-    """The chained schedulers in it, itself included."""
+def _chains(scheduler: Any) -> Iterator[list[Any]]:
+    """The children of each chained scheduler in it, itself included."""
     if isinstance(scheduler, torch_schedulers.ChainedScheduler):
-        yield scheduler
+        yield list(scheduler._schedulers)
     for child in getattr(scheduler, "_schedulers", ()):
         yield from _chains(child)
+
+
+def _together(optimizer: Any, scheduler: Any) -> list[Any]:
+    """The schedulers that an object of one's own steps at the same time, not one after another."""
+    held = held_by(scheduler)
+    if len(held) < 2:
+        return []
+    with contextlib.suppress(Exception):  # what is foreign may raise anything
+        copied, outside, *inside = twins(optimizer, scheduler, *held)
+        for _ in range(STEPS_TRIED):
+            before = [each.last_epoch for each in inside]
+            copied.step()
+            outside.step()
+            moved = [one.last_epoch != t for one, t in zip(inside, before, strict=True)]
+            if sum(moved) > 1:
+                return [one for one, has in zip(held, moved, strict=True) if has]
+    return []
 
 
 def _forgets(optimizer: Any, scheduler: Any) -> bool:

@@ -55,7 +55,7 @@ def _linear(s: Any, groups: Sequence[Group]) -> Fields:
         "length": s.total_iters,
         "top": s.total_iters if s.end_factor > s.start_factor else None,
         "peaks": tuple(base * highest for base in _bases(s)),
-        "still": s.end_factor == s.start_factor,
+        "timed": s.end_factor != s.start_factor,
     }
 
 
@@ -97,7 +97,7 @@ BY_CLASS: dict[str, Callable[[Any, Sequence[Group]], Fields]] = {
         "length": s.total_iters,
         "top": s.total_iters if s.factor < 1 else None,
         "flat": True,
-        "still": s.factor == 1,
+        "timed": s.factor != 1,
     },
     "OneCycleLR": _one_cycle,
     "CyclicLR": _cyclic,

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from lrcourse.recorder import peak_of
+from lrcourse.schedules import lengths, multistep, step
 from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.rules import Rule, RuleState
 
@@ -118,15 +119,16 @@ def _warn_of_length(
     """Warn of the usual mistake of units: a schedule in epochs that is counted in updates."""
     total = len(factors)
     unit = "updates" if when == "update" else "epochs"
-    still = total  # the t from which the factor no longer changes
+    still = total - 1  # the t from which the factor no longer changes
     tolerance = 1e-6 * factors.max()  # a power that has fallen to nothing holds still, too
-    while still > 1 and abs(factors[still - 2] - factors[-1]) <= tolerance:
+    while still > 0 and abs(factors[still - 1] - factors[-1]) <= tolerance:
         still -= 1
     ends_low = factors[-1] < factors.max()
     length = schedule.length
-    if total >= 4 and ends_low and still <= total / 2:
-        problem = f"holds still from t = {still - 1} on"
-    elif length is not None and length > 2 * total:
+    stepwise = isinstance(schedule, step | multistep)
+    if ends_low and lengths.ends_early(still, total, stepwise=stepwise):
+        problem = f"holds still from t = {still} on"
+    elif length is not None and lengths.ends_late(length, total):
         problem = f"takes {length:g} {unit}"
     else:
         return

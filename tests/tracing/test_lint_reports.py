@@ -66,6 +66,16 @@ def chained(*builds):
     return lambda o: ls.ChainedScheduler([build(o) for build in builds])
 
 
+def warmed(build, factor=0.1):
+    """A warmup of 10 steps before it."""
+    return lambda o: ls.SequentialLR(o, [ls.LinearLR(o, factor, total_iters=10), build(o)], [10])
+
+
+def cut(build):
+    """Left for a low constant at the half of the training."""
+    return lambda o: ls.SequentialLR(o, [build(o), ls.ConstantLR(o, 0.1, N)], [50])
+
+
 WRONG = [
     # rises where a decay was meant
     ("above-peak", 0.01, lambda o: ls.CosineAnnealingLR(o, N, eta_min=0.1), N),
@@ -85,6 +95,11 @@ WRONG = [
     ("never-changes", 4e-5, lambda o: ls.CosineAnnealingLR(o, N, eta_min=4e-5), N),
     ("never-changes", 0.1, lambda o: ls.LambdaLR(o, lambda t: 0.97 ** (t // 500)), 200),
     ("never-changes", 0.1, lambda o: ls.MultiplicativeLR(o, lambda t: 1 if t < 150 else 0.5), N),
+    ("never-changes", 0.1, lambda o: ls.LinearLR(o, 1.0, total_iters=10), N),
+    ("never-changes", 0.1, lambda o: ls.LinearLR(o, 0.5, 0.5, total_iters=1000), N),
+    ("never-changes", 0.1, lambda o: ls.ConstantLR(o, 1.0, total_iters=10), N),
+    ("never-changes", 0.1, lambda o: ls.CyclicLR(o, 0.1, 0.1, 10, cycle_momentum=False), N),
+    ("never-changes", 0.1, warmed(lambda o: ls.ConstantLR(o, 1.0, 50), factor=1), N),
     # a rate and no factor
     ("small-factor", 0.01, lambda o: ls.LambdaLR(o, lambda t: 0.01 * 0.95**t), N),
     ("small-factor", 0.2, lambda o: ls.LambdaLR(o, lambda t: 0.2 * 0.95**t), N),
@@ -92,6 +107,15 @@ WRONG = [
     ("ends-early", 0.1, transformers("linear", 0, 60), N),
     ("ends-early", 0.1, lambda o: ls.LambdaLR(o, lambda t: max(0, 1 - t / 60)), N),
     ("ends-late", 0.1, lambda o: ls.CosineAnnealingLR(o, 190), N),
+    ("ends-late", 0.1, warmed(lambda o: ls.CosineAnnealingLR(o, N)), N),
+    ("ends-late", 0.1, warmed(lambda o: ls.PolynomialLR(o, N)), N),
+    ("ends-late", 0.1, warmed(lambda o: ls.OneCycleLR(o, 0.1, total_steps=N)), N),
+    ("ends-late", 0.1, cut(lambda o: ls.CosineAnnealingLR(o, N)), N),
+    ("ends-late", 0.1, cut(lambda o: ls.LinearLR(o, 1, 0.01, total_iters=N)), N),
+    ("ends-late", 0.1, lambda o: s.warmup(10).then(s.cosine(N)), N),
+    ("ends-late", 0.1, lambda o: s.to_torch(s.warmup(10).then(s.linear(N)), o), N),
+    ("ends-late", 0.1, transformers("cosine", 10, N + 10), N),
+    ("ends-late", 0.1, timm("CosineLRScheduler", N, warmup_t=10, warmup_prefix=True), N),
     ("ends-high", 0.1, lambda o: ls.CosineAnnealingWarmRestarts(o, 45), N),
     ("ends-high", 0.1, lambda o: s.to_torch(s.restarts(45), o), N),
     ("ends-high", 0.1, lambda o: ls.CyclicLR(o, 0.01, 0.1, 20, cycle_momentum=False), 60),
@@ -172,6 +196,13 @@ RIGHT = [
     (0.1, lambda o: ls.ConstantLR(o, 0.2, total_iters=10**5), 1000),
     (0.1, lambda o: ls.LambdaLR(o, lambda t: 1), N),
     (0.1, lambda o: ls.StepLR(o, 30, gamma=1), N),
+    (0.1, warmed(lambda o: ls.CosineAnnealingLR(o, N - 10)), N),
+    (0.1, warmed(lambda o: ls.CosineAnnealingLR(o, N - 5)), N),
+    (0.1, warmed(lambda o: ls.MultiStepLR(o, [30, 60, N])), N),
+    (0.1, warmed(lambda o: ls.ConstantLR(o, 1, N)), N),
+    (0.1, warmed(lambda o: ls.PolynomialLR(o, 10 * N)), 10 * N + 10),
+    (0.1, cut(lambda o: ls.CosineAnnealingLR(o, 50)), N),
+    (0.1, lambda o: ls.ConstantLR(o, 1, 0), N),
     (0.1, lambda o: ls.MultiStepLR(o, [30, 60, 90]), 90),
     (1.0, lambda o: ls.LambdaLR(o, lambda t: 0.01 * 0.95**t), N),
     (0.1, transformers("constant"), N),

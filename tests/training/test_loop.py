@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from lrcourse import data, models, training
+from lrcourse import data, models, tracing, training
 from lrcourse import schedules as s
 from lrcourse.training import History, loop
 
@@ -426,8 +426,20 @@ def test_epochs_counted_as_updates_are_warned_of(digits, shape):
 
 
 def test_updates_counted_as_epochs_are_warned_of(digits):
-    with pytest.warns(training.ScheduleWarning, match="takes 300 epochs.*lasts 30 epochs"):
-        fit(digits, s.cosine(300), epochs=30, when="epoch")
+    for length in (37, 300):
+        told = f"takes {length} epochs.*lasts 30 epochs"
+        with pytest.warns(training.ScheduleWarning, match=told):
+            fit(digits, s.cosine(length), epochs=30, when="epoch")
+
+
+@pytest.mark.parametrize("length", [10, 15, 16, 30, 36, 37, 61])
+def test_fit_and_lint_call_the_same_lengths_wrong(digits, length):
+    shape = s.cosine(length, floor=0.01)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", training.ScheduleWarning)
+        fit(digits, shape, epochs=30, when="epoch", evaluate=None)
+    found = tracing.lint(shape, updates=30).codes
+    assert bool(told) == bool(found) == (length not in (16, 30, 36))
 
 
 @pytest.mark.parametrize(
@@ -441,6 +453,8 @@ def test_updates_counted_as_epochs_are_warned_of(digits):
         s.multistep((15, 30), 0.5),
         s.warmup(5).then(s.cosine(15)),
         s.restarts(10),
+        s.cosine(36),
+        s.multistep((5, 10), 0.5),
     ],
     ids=repr,
 )

@@ -1,7 +1,7 @@
 """What looks wrong in a trace of a schedule.
 
 Each check is a function from a `Trace` to findings. The codes, and from which size on (the
-numbers in capitals stand in `checks.rates`, `checks.lengths` and `checks.meanings`):
+numbers in capitals stand in the modules here and in `lrcourse.schedules.lengths`):
 
     no-updates        a record holds no update
     error             the scheduler raises an error
@@ -10,12 +10,16 @@ numbers in capitals stand in `checks.rates`, `checks.lengths` and `checks.meanin
     zero-start        the first LR of a group is 0 and a later one is not
     jump              in one step a group's LR rises by more than JUMP of its peak, and more than
                       JUMP_TO_NEIGHBOURS times as much as in the steps before and after
-    peak-missed       the LR stays more than PEAK_TOLERANCE below the peak that a warmup leads to
+    two-writers       the LR has been changed beside the scheduler, or is another one for single
+                      updates at regular distances
+    peak-missed       the LR stays more than PEAK_TOLERANCE below the peak that a warmup leads to,
+                      or a function of one's own raises it to the end, STUCK of the whole at most
     rise-after-end    the LR rises, by more than RISE of the peak, after its schedule has ended
     ends-early        the schedule is over, or its LR has VANISHED, before LONG of the training
                       (milestones: before LONG_MILESTONES of it), or the LR is exactly 0 for
                       more than ZERO of it
-    ends-late         the schedule, or its first change, takes more than LATE times the training
+    ends-late         the schedule, or its first change, takes more than LATE times the training,
+                      or a part that takes all of it is left less by milestones
     ends-high         the training ends just after a restart, or its decay has hardly begun
     above-peak        the LR rises above the rate that its schedule starts from or leads to
     never-changes     a schedule that is to move the LR does not
@@ -24,7 +28,7 @@ numbers in capitals stand in `checks.rates`, `checks.lengths` and `checks.meanin
     groups-added      the scheduler knows another number of groups than the optimizer has
     groups-parted     the scheduler writes into other groups than the updates use
     loaded-lr         a checkpoint has replaced the LR that the optimizer was built with
-    no-effect         a part of a ChainedScheduler is overwritten at each step
+    no-effect         one of several schedulers stepped together is overwritten at each step
     momentum          a cyclic scheduler writes another momentum than the optimizer was given
     groups-flattened  groups that were to differ have one LR
     base-rewritten    one scheduler changed the rate from which another one starts
@@ -42,11 +46,11 @@ scheduler hands over to another and in functions whose design is not known.
 
 from __future__ import annotations
 
-from lrcourse.tracing.checks import lengths, meanings, rates
+from lrcourse.tracing.checks import cosines, lengths, meanings, rates
 from lrcourse.tracing.findings import Findings
 from lrcourse.tracing.result import Trace
 
-CHECKS = (*rates.CHECKS, *meanings.CHECKS, *lengths.CHECKS)
+CHECKS = (*rates.CHECKS, *meanings.CHECKS, *lengths.CHECKS, *cosines.CHECKS)
 
 
 def examine(trace: Trace) -> Findings:

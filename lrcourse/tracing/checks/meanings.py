@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator
 
 import numpy as np
 
-from lrcourse.tracing.checks.lengths import FEWEST_STEPS, ends_late
+from lrcourse.schedules.lengths import FEWEST_STEPS
+from lrcourse.tracing.checks.cosines import warmup_alone, wrong_unit
+from lrcourse.tracing.checks.lengths import ends_late
 from lrcourse.tracing.checks.rates import RISE, by_step, total_steps, where
 from lrcourse.tracing.findings import Finding, which
 from lrcourse.tracing.result import Trace
@@ -70,14 +73,15 @@ def still(trace: Trace) -> Iterator[Finding]:
         return
     if (steps != steps[0]).any() or not (steps > 0).any() or any(part.deaf for part in parts):
         return
-    if all(part.still or part.flat for part in parts) or any(ends_late(trace)):
+    low = [part.flat and part.top is not None for part in parts]  # for the whole training
+    if all(map(operator.or_, low, (part.still for part in parts))) or any(ends_late(trace)):
         return
     bases = np.array(trace.bases)
     moved = position and len(bases) == steps.shape[1] and not np.allclose(bases, steps[0])
     turns = [
-        turn
+        part.start + turn
         for part in parts
-        for turn in (part.end, None if part.first is None else part.start + part.first)
+        for turn in (part.length, part.first, part.cycle)
         if turn is not None
     ]
     if moved or any(turn <= position for turn in turns):
@@ -92,10 +96,13 @@ def still(trace: Trace) -> Iterator[Finding]:
         f"{trace.anatomy.name} never changes the LR: it is {value:.4g} at each of the "
         f"{trace.updates} updates, in {total_steps(trace)} steps of the scheduler{why}"
     )
-    mend = (
-        "count in the unit in which the scheduler is stepped, and give it a floor below the LR; a "
-        "constant LR needs no scheduler"
-    )
+    mend = "count in the unit in which the scheduler is stepped, and give it a floor below the LR"
+    if any(part.name in ("LinearLR", "ConstantLR") for part in parts):
+        mend = (
+            "give LinearLR two factors that differ (start_factor below end_factor is a warmup, "
+            "above it a decay), and ConstantLR one below 1"
+        )
+    mend += "; a constant LR needs no scheduler"
     yield Finding("never-changes", trace.updates - 1, 0, value, message, mend)
 
 
@@ -110,7 +117,8 @@ def factor(trace: Trace) -> Iterator[Finding]:
     if not ((bases > 0) & (bases <= WHOLE_RATE)).all() or not np.isfinite(steps).all():
         return
     factors = (steps / bases).max(0)
-    if not ((factors > 0) & ((factors <= SMALL_FACTOR) | np.isclose(factors, bases))).all():
+    small = (factors > 0) & ((factors <= SMALL_FACTOR) | np.isclose(factors, bases))
+    if not small.all() or any(warmup_alone(trace)):
         return
     k = int(steps[:, 0].argmax())
     message = (
@@ -130,6 +138,8 @@ def ends_high(trace: Trace) -> Iterator[Finding]:
     last = [part for part in trace.anatomy.parts if part.stop == math.inf]
     if len(last) != 1 or not last[0].alone or trace.error is not None or len(steps) < 10:
         return
+    if (steps == steps[0]).all():
+        return
     (part,) = last
     value = float(steps[-1, 0])
     if part.cycle is not None:
@@ -147,7 +157,7 @@ def ends_high(trace: Trace) -> Iterator[Finding]:
     else:
         falls = (np.diff(steps, axis=0) < 0).all() and len(trace.anatomy.parts) == 1
         hardly = falls and (steps[-1] >= HARDLY_FALLEN * steps[0]).all()
-        if not hardly or position or len(steps) < 20 or part.length is not None:
+        if not hardly or position or part.length is not None or any(wrong_unit(trace)):
             return
         message = (
             f"{part.name} hardly lowers the LR: from {steps[0, 0]:.4g} to {value:.4g} in "

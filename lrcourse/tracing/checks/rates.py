@@ -15,6 +15,7 @@ JUMP = 0.2  # of the peak, in one step
 JUMP_TO_NEIGHBOURS = 3  # times the rise in the step before and after
 PEAK_TOLERANCE = 0.005  # of the peak
 RISE = 0.001  # of the peak
+SPIKE = 0.2  # of its height: the changes beside it are no larger
 
 
 def by_step(trace: Trace) -> np.ndarray:
@@ -124,6 +125,32 @@ def jumps(trace: Trace) -> Iterator[Finding]:
     yield Finding("jump", t, groups[0], value, message, mend)
 
 
+def spikes(trace: Trace) -> Iterator[Finding]:
+    """Single updates, at regular distances, whose LR is not the one before and after them."""
+    if any(part.known for part in trace.anatomy.parts) or trace.error is not None:
+        return
+    steps = np.pad(np.diff(trace.lr, axis=0), ((1, 1), (0, 0)))
+    before, there, back, after = (steps[k : len(steps) - 3 + k] for k in range(4))
+    least = np.minimum(np.abs(there), np.abs(back))
+    others = np.maximum(np.abs(before), np.abs(after))
+    alone = (least > RISE * trace.lr.max(0, initial=0)) & (there * back < 0)
+    alone &= (np.abs(there + back) <= SPIKE * least) & (others <= SPIKE * least)
+    times = np.flatnonzero(alone.any(1)) + 1
+    apart = np.diff(times)
+    if len(apart) < 2 or apart[0] < 3 or (apart != apart[0]).any():
+        return
+    t = int(times[0])
+    g = int(np.argmax(least[t - 1]))
+    value = float(trace.lr[t, g])
+    message = (
+        f"the LR is {value:.4g} at update {t} alone, {trace.lr[t - 1, g]:.4g} before and "
+        f"{trace.lr[t + 1, g]:.4g} after it, and so again at every {apart[0]}th update: two write "
+        f"it in turn, one after each update and another after every {apart[0]}"
+    )
+    mend = "let one scheduler alone write the LR (several: SequentialLR or ChainedScheduler)"
+    yield Finding("two-writers", t, g, value, message, mend)
+
+
 def _may_jump(trace: Trace, step: int) -> bool:
     """Whether a jump on arriving at this step is nobody's design."""
     if not trace.anatomy.parts:
@@ -224,4 +251,4 @@ def rises(trace: Trace) -> Iterator[Finding]:
         return
 
 
-CHECKS = (error, bad, zeros, jumps, peaks, rises)
+CHECKS = (error, bad, zeros, jumps, spikes, peaks, rises)
