@@ -197,11 +197,7 @@ def _entry(
         value=float(value),
         decimals=len(f"{Decimal(value):f}".partition(".")[2]),
         sd=None if sd is None else float(sd),
-        n=shared["n"],
-        exact=bool(shared["exact"]),
-        source=shared["source"],
-        mark=shared["mark"],
-        note=shared["note"],
+        **{**shared, "exact": bool(shared["exact"])},
     )
 
 
