@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -39,10 +39,9 @@ from lrcourse.training.arguments import (
     evaluate_rule,
     schedule_rule,
 )
+from lrcourse.training.gradients import Loss, gradients_of
 from lrcourse.training.history import History
 from lrcourse.training.pacing import AnySchedule, Pace, describe
-
-Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 EVALUATION_BATCH = 2000
 EVALUATION_BATCH_ON_CPU = 250  # the activations of a few hundred images stay in its cache
@@ -125,6 +124,7 @@ def fit(
     samples = len(data.train.X)
     per_epoch = math.ceil(samples / batch_size)
     pace = Pace(schedule, optimizer, data, when, epochs, per_epoch)
+    gradients = gradients_of(net, loss_fn, optimizer)
     order = torch.Generator().manual_seed(seed)
     losses = torch.zeros(epochs * per_epoch, device=device)
     predicted = torch.empty(samples, dtype=torch.int64, device=device)
@@ -145,16 +145,13 @@ def fit(
                     *(each.split(batch_size) for each in (shuffled, labels, predicted)), strict=True
                 ):
                     pace.before_update(t, epoch)
-                    logits = net(data.train.X.index_select(0, batch))
-                    loss = loss_fn(logits, y)
-                    optimizer.zero_grad(set_to_none=True)
-                    loss.backward()
+                    logits, loss = gradients(data.train.X.index_select(0, batch), y)
                     if clip_norm is not None:
                         nn.utils.clip_grad_norm_(net.parameters(), clip_norm)
-                    losses[t] = loss.detach()  # before the step: an interruption may come in it
+                    losses[t] = loss  # before the step: an interruption may come in it
                     optimizer.step()
                     pace.after_update()
-                    torch.argmax(logits.detach(), 1, out=guess)
+                    torch.argmax(logits, 1, out=guess)
                     t += 1
                     if t % check_every == 0 or t > last:
                         diverged_at = first_not_finite(losses, t - check_every, t)

@@ -1,0 +1,137 @@
+"""Dense nets: their gradients are written out, with the bits that autograd gives."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from lrcourse import data, models, optimizers, training
+from lrcourse import schedules as s
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return data.load("digits", device="cpu").subset(200)
+
+
+def by_autograd(logits, y):
+    """The same loss; that it is another function sends `fit` through autograd."""
+    return functional.cross_entropy(logits, y)
+
+
+def trained(digits, loss_fn, net=None, *, optimizer="sgd", lr=0.1, **options):
+    net = models.mlp(3, 16) if net is None else net
+    stepper = optimizers.torch_optimizer(optimizer, net.parameters(), lr)
+    options = {"epochs": 2, "batch_size": 32} | options
+    history = training.fit(net, digits, stepper, loss_fn=loss_fn, **options)
+    kept = [bits(p) for p in net.parameters()] + [bits(p.grad) for p in net.parameters()]
+    record = history.to_dict()
+    return [record[name] for name in ("lr", "loss", "epochs", "diverged_at")], kept
+
+
+def bits(tensor):
+    return tensor.detach().numpy().view(np.int32).tolist()
+
+
+def assert_same_bits(digits, make=lambda: models.mlp(3, 16), **options):
+    written_out = trained(digits, functional.cross_entropy, make(), **options)
+    assert written_out == trained(digits, by_autograd, make(), **options)
+    return written_out[0][-1]
+
+
+@pytest.fixture(params=[1, 2], ids="{} threads".format)
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("lr", [1e-3, 0.1, 3.0])
+@pytest.mark.parametrize(("depth", "width"), [(1, 1), (2, 1), (2, 64), (3, 100), (9, 7)])
+def test_depths_widths_and_rates_have_the_bits_of_autograd(digits, threads, depth, width, lr):
+    assert_same_bits(digits, lambda: models.mlp(depth, width), lr=lr)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 64, 200])
+def test_batches_of_all_sizes_have_the_bits_of_autograd(digits, batch_size):
+    assert_same_bits(digits, batch_size=batch_size)
+
+
+@pytest.mark.parametrize("optimizer", optimizers.TORCH)
+def test_optimizers_have_the_bits_of_autograd(digits, optimizer):
+    assert_same_bits(digits, optimizer=optimizer, lr=0.01, schedule=s.cosine(14))
+
+
+@pytest.mark.parametrize("clip_norm", [None, 0.1])
+def test_a_run_that_diverges_has_the_bits_of_autograd(digits, clip_norm):
+    diverged_at = assert_same_bits(digits, lr=1e6, clip_norm=clip_norm)
+    assert (diverged_at is None) == (clip_norm is not None)
+
+
+# -- whoever looks on at autograd, or changes it, sees what it does -----------------------------
+
+
+def test_hooks_of_layers_and_of_gradients_are_called(digits):
+    seen = []
+
+    def own_forward(net):
+        forward = net[1].forward
+        net[1].forward = lambda X: seen.append("own forward") or forward(X)
+
+    for hang in (
+        own_forward,
+        lambda net: net[1].register_forward_hook(lambda *_: seen.append("forward")),
+        lambda net: net[3].register_full_backward_hook(lambda *_: seen.append("backward")),
+        lambda net: net[1].weight.register_hook(lambda _: seen.append("gradient")),
+        lambda net: net[1].bias.register_post_accumulate_grad_hook(lambda _: seen.append("sum")),
+    ):
+        net = models.mlp(2, 16)
+        hang(net)
+        trained(digits, functional.cross_entropy, net, evaluate=None)
+    assert set(seen) == {"own forward", "forward", "backward", "gradient", "sum"}
+
+
+def test_a_frozen_layer_gets_no_gradient(digits):
+    net = models.mlp(2, 16)
+    net[1].requires_grad_(False)
+    before = bits(net[1].weight)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    training.fit(net, digits, optimizer, epochs=1, batch_size=32)
+    assert net[1].weight.grad is None
+    assert bits(net[1].weight) == before
+
+
+def test_a_layer_that_stands_twice_in_a_net_learns_from_both_places(digits):
+    def tied():
+        net = models.mlp(4, 16)
+        net[5] = net[3]
+        return net
+
+    assert_same_bits(digits, tied)
+
+
+@pytest.mark.parametrize(
+    "middle",
+    [nn.Tanh, lambda: nn.Dropout(0.5), lambda: nn.Linear(16, 16, bias=False)],
+    ids=["tanh", "dropout", "without a bias"],
+)
+def test_other_layers_go_through_autograd(digits, middle):
+    def make():
+        torch.manual_seed(0)
+        return nn.Sequential(
+            nn.Flatten(), nn.Linear(784, 16), nn.ReLU(), middle(), nn.ReLU(), nn.Linear(16, 10)
+        )
+
+    assert_same_bits(digits, make)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_anomalies_are_looked_for_where_that_is_asked(digits):
+    net = models.mlp(2, 16)
+    with torch.no_grad():
+        net[1].weight.fill_(torch.nan)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with torch.autograd.detect_anomaly(check_nan=True), pytest.raises(RuntimeError, match="nan"):
+        training.fit(net, digits, optimizer, epochs=1, batch_size=32)
