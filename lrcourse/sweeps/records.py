@@ -51,7 +51,8 @@ class Records:
 
     Attributes:
         folder: absolute, so that workers elsewhere, and a later chdir, mean the same one.
-        stuck: keys of damaged records that could not be set aside, in a folder for reading only.
+        stuck: keys of damaged records that could not be set aside: the folder is for reading only,
+            say, or the file is protected.
 
     Example:
         >>> import tempfile
@@ -112,11 +113,10 @@ class Records:
     def read_run(self, key: str) -> tuple[dict[str, Any], History] | None:
         """The spec and the history of the record, or None, as `read` has it.
 
-        One that a newer lrcourse wrote is set aside too, and the warning says what helps.
+        One that a newer lrcourse wrote is set aside too, and the warning says what helps; and one
+        of a run that was interrupted, which no sweep keeps.
         """
-        return self._understood(
-            key, lambda content: (content["spec"], History.from_dict(content["history"]))
-        )
+        return self._understood(key, _finished)
 
     def _understood(self, key: str, understand: Callable[[dict[str, Any]], T]) -> T | None:
         path, seen = self.path(key), None
@@ -163,10 +163,11 @@ class Records:
             return
         except OSError as obstacle:
             self.stuck.add(key)
-            end = f"it cannot be set aside ({obstacle.strerror or obstacle}), and"
+            end = f"it cannot be set aside ({obstacle.strerror or obstacle}): the run counts as "
+            end += "missing, and no other record is kept in its place"
         else:
-            end = f"it was set aside as {aside.name} and"
-        warnings.warn(f"{told}{end} the run counts as missing", RecordWarning, stacklevel=7)
+            end = f"it was set aside as {aside.name} and the run counts as missing"
+        warnings.warn(told + end, RecordWarning, stacklevel=7)
 
 
 def _reserve(path: Path, why: str) -> Path:
@@ -183,6 +184,13 @@ def _reserve(path: Path, why: str) -> Path:
             continue
         return aside
     raise OSError(errno.EEXIST, f"999 files like {path.name}.{why}-1 lie there already")
+
+
+def _finished(content: dict[str, Any]) -> tuple[dict[str, Any], History]:
+    history = History.from_dict(content["history"])
+    if history.interrupted:
+        raise ValueError("its run was interrupted")
+    return content["spec"], history
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -75,11 +75,14 @@ def run(
     On the CPU a run gives the same numbers however it is started; a stacked one gives them within
     rounding.
 
+    A damaged record that cannot be set aside is warned of, and its run is made at each call.
+
     Raises:
         ValueError, TypeError: an experiment that cannot be run, before the first training.
         OSError: a folder that cannot be written, before the first training.
-        RunFailed: an error in a run, a worker that was killed, a full disk: it names the
-            experiment and the folder. Finished runs are kept, and the next call goes on.
+        StaleCode: a module was edited after it was imported.
+        RunFailed: an error in a run or `sys.exit` there, a worker that was killed, a full disk: it
+            names the experiment and the folder. Finished runs are kept, and the next call goes on.
 
     Example:
         >>> import tempfile
@@ -92,29 +95,10 @@ def run(
     """
     experiments = experiments_rule("run", "experiments", experiments)
     store = Records(records)
-    wanted = {experiment.key: experiment for experiment in experiments}
-    histories: dict[str, History] = {}
-    for key in wanted:
-        if found := store.read_run(key):
-            histories[key] = found[1]
-    missing = {key: one for key, one in wanted.items() if key not in histories}
-    _check(missing.values())
-    # A damaged record that cannot be set aside is no reason to do without its run.
-    keep = not missing.keys() <= store.stuck
-    if missing and keep:
-        store.check_writable()
-    done = _run_missing(missing, store.folder if keep else None, jobs, device, stack)
     try:
-        for key, record in bars.bar(done, total=len(missing), label="run", progress=progress):
-            histories[key] = History.from_dict(record)
-    except (RunFailed, StaleCode, ImportError):
-        raise
-    except Exception as problem:
-        left = [one for key, one in missing.items() if key not in histories]
-        raise RunFailed(
-            f"the sweep ended before {len(left)} of its {len(missing)} runs, {left[0].short()} "
-            f"among them: {type(problem).__name__}: {problem}. {_kept(store.folder)}"
-        ) from problem
+        histories = _found_or_made(experiments, store, jobs, device, stack, progress)
+    except StaleCode as problem:
+        raise StaleCode(f"{problem}. {_kept(store.folder)}") from None
     return Runs(Run(experiment, histories[experiment.key]) for experiment in experiments)
 
 
@@ -188,7 +172,39 @@ def downward(
     return Runs(done[one.key] for one in experiments if one.key in done)
 
 
-def _check(experiments: Iterable[Experiment]) -> None:
+def _found_or_made(
+    experiments: Iterable[Experiment],
+    store: Records,
+    jobs: int | None,
+    device: str | torch.device | None,
+    stack: int | None,
+    progress: bool | None,
+) -> dict[str, History]:
+    wanted = {experiment.key: experiment for experiment in experiments}
+    histories: dict[str, History] = {}
+    for key in wanted:
+        if found := store.read_run(key):
+            histories[key] = found[1]
+    missing = {key: one for key, one in wanted.items() if key not in histories}
+    _check(missing.values(), store.folder)
+    if not missing.keys() <= store.stuck:
+        store.check_writable()
+    done = _run_missing(missing, store, jobs, device, stack)
+    try:
+        for key, record in bars.bar(done, total=len(missing), label="run", progress=progress):
+            histories[key] = History.from_dict(record)
+    except (RunFailed, StaleCode, ImportError):
+        raise
+    except Exception as problem:
+        left = [one for key, one in missing.items() if key not in histories]
+        raise RunFailed(
+            f"the sweep ended before {len(left)} of its {len(missing)} runs, {left[0].short()} "
+            f"among them: {type(problem).__name__}: {problem}. {_kept(store.folder)}"
+        ) from problem
+    return histories
+
+
+def _check(experiments: Iterable[Experiment], folder: Path) -> None:
     """See that all of them can be run: their names and numbers, and those of their images."""
     sizes: dict[tuple[str, float, int | None], int] = {}
     tried = set()
@@ -206,13 +222,18 @@ def _check(experiments: Iterable[Experiment]) -> None:
             check_batch(one.batch_size, sizes[which])
         except (DataError, ImportError):  # not here, but maybe where the runs will be
             continue
+        except (StaleCode, KeyboardInterrupt):
+            raise
         except (TypeError, ValueError) as problem:
-            raise type(problem)(f"{problem} (in {one.short()})") from None
+            kind = TypeError if isinstance(problem, TypeError) else ValueError
+            raise kind(f"{problem} (in {one.short()})") from None
+        except BaseException as problem:  # of a function of the user's, which may end the process
+            raise RunFailed(f"{one.short()} {_failed(problem, folder)}") from problem
 
 
 def _run_missing(
     missing: Mapping[str, Experiment],
-    folder: Path | None,
+    store: Records,
     jobs: int | None,
     device: str | torch.device | None,
     stack: int | None,
@@ -224,19 +245,21 @@ def _run_missing(
     keys = {one: key for key, one in missing.items()}
     largest = stack or (stacks.LARGEST if on_gpu else 1)
     groups = stacks.group_by_shape(missing.values(), largest=largest)
-    calls = [
-        (run_and_keep, ({keys[one]: one for one in group}, folder, str(device))) for group in groups
-    ]
+    rest = store.folder, str(device), frozenset(store.stuck)
+    calls = [(run_and_keep, ({keys[one]: one for one in group}, *rest)) for group in groups]
     for done in side_by_side(calls, 1 if on_gpu else jobs):
         yield from done
 
 
-def run_and_keep(group: Mapping[str, Experiment], folder: Path | None, device: str) -> list[Done]:
+def run_and_keep(
+    group: Mapping[str, Experiment], folder: Path, device: str, stuck: frozenset[str]
+) -> list[Done]:
     """In a worker: train with one thread, write the records, send them back as plain data.
 
     Args:
         group: experiments by the keys that the process which asks has for them.
-        folder: of the records; None keeps none.
+        folder: of the records.
+        stuck: keys that get no record, for a damaged one lies there that cannot be moved.
     """
     done, members = [], list(group.values())
     try:
@@ -256,21 +279,23 @@ def run_and_keep(group: Mapping[str, Experiment], folder: Path | None, device: s
                     if history.interrupted:
                         raise KeyboardInterrupt  # half a run is no record
                     key, record = next(keys), history.to_dict()
-                    if folder is not None:
+                    if key not in stuck:
                         Records(folder).write(key, history.provenance["spec"], record)
                     done.append((key, record))
-    except StaleCode:
+    except (StaleCode, KeyboardInterrupt):
         raise
-    except Exception as problem:
+    except BaseException as problem:  # sys.exit in a function of the user's, too
         others = f" or one of {len(group) - 1} stacked with it" if len(group) > 1 else ""
         raise RunFailed(
-            f"{members[len(done)].short()}{others} failed: {type(problem).__name__}: {problem}. "
-            f"{_kept(folder)}"
+            f"{members[len(done)].short()}{others} {_failed(problem, folder)}"
         ) from problem
     return done
 
 
-def _kept(folder: Path | None) -> str:
-    if folder is None:
-        return "Records were not kept, for their folder is for reading only"
+def _failed(problem: BaseException, folder: Path) -> str:
+    told = f"{type(problem).__name__}: {problem}" if str(problem) else type(problem).__name__
+    return f"failed: {told}. {_kept(folder)}"
+
+
+def _kept(folder: Path) -> str:
     return f"Finished runs are kept in {folder}; the same call goes on from there"

@@ -122,7 +122,7 @@ def module_named(name: str) -> types.ModuleType | None:
         if not any(places) or any(map(_is_library_file, filter(None, places))):
             return None
         return importlib.import_module(name)
-    except Exception:  # whatever the module does: the function will meet it, or it never asks
+    except (Exception, SystemExit):  # the function will meet it too, or it never asks
         return None
 
 

@@ -72,6 +72,7 @@ def over_seeds(
     Raises:
         StaleCode: a module was edited after it was imported, so that this process and a new one
             would not run the same.
+        RuntimeError: the function called `sys.exit`. An error of its own passes through.
 
     Example:
         >>> from lrcourse import sweeps
@@ -191,4 +192,10 @@ def _with_seed(function: Callable[[int], T], code: str, seed: int) -> tuple[int,
                 "the one that asks: a module was edited; reload it there, or start Python anew"
             )
         torch.default_generator.manual_seed(seed)
-        return seed, function(seed)
+        try:
+            return seed, function(seed)
+        except SystemExit as end:
+            raise RuntimeError(
+                f"over_seeds: the function called sys.exit({end.code!r}) for seed {seed}: it must "
+                "return a value or raise an error"
+            ) from end

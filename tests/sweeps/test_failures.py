@@ -14,6 +14,7 @@ import pytest
 
 from lrcourse import schedules as s
 from lrcourse import sweeps
+from lrcourse.support.names import find_function
 from lrcourse.sweeps import Experiment, Records, RunFailed
 
 BASE = Experiment(
@@ -31,12 +32,37 @@ def shapes(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     (folder / "ending_shapes.py").write_text(
         textwrap.dedent("""
-            import os, signal
+            import os, signal, sys
 
             def fails(t):
                 if t > 2:
                     raise KeyError("no such thing")
                 return 1.0
+
+            def fails_at_once(t):
+                raise KeyError("no such thing")
+
+            def leaves(t):
+                return 1.0 if t < 3 else sys.exit("enough")
+
+            def leaves_at_once(t):
+                sys.exit(0)
+
+            class Ended(BaseException):
+                pass
+
+            def ends(t):
+                if t > 2:
+                    raise Ended
+                return 1.0
+
+            def is_stopped(t):
+                if t > 2:
+                    raise KeyboardInterrupt
+                return 1.0
+
+            def measures(seed):
+                sys.exit(3)
 
             def kills(t):
                 if t > 2:
@@ -103,6 +129,38 @@ def test_an_error_in_a_run_names_it_and_the_folder(tmp_path, shapes, jobs):
     assert "KeyError: 'no such thing'" in text
     assert f"Finished runs are kept in {tmp_path / 'r'}; the same call goes on from there" in text
     assert len(sweeps.run(points[:2], records=tmp_path / "r", jobs=1, device="cpu")) == 2
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("fails_at_once", "KeyError: 'no such thing'"),
+        ("leaves", "SystemExit: enough"),
+        ("leaves_at_once", "SystemExit: 0"),
+        ("ends", "Ended"),
+    ],
+)
+def test_a_function_cannot_end_the_sweep_without_a_word(tmp_path, shapes, name, told, jobs):
+    points = [BASE, BASE.but(seed=1), BASE.but(seed=2, schedule=shapes(name), batch_size=8)]
+    with pytest.raises(RunFailed) as error:
+        sweeps.run(points, records=tmp_path / "r", jobs=jobs, device="cpu")
+    text = str(error.value)
+    assert f"schedule=from_function('ending_shapes:{name}')" in text and "seed=2" in text
+    assert f"failed: {told}. Finished runs are kept in {tmp_path / 'r'}" in text
+
+
+def test_an_interruption_stays_one(tmp_path, shapes):
+    points = [BASE, BASE.but(schedule=shapes("is_stopped"), batch_size=8)]
+    with pytest.raises(KeyboardInterrupt):
+        sweeps.run(points, records=tmp_path, jobs=1, device="cpu")
+    assert Records(tmp_path).keys() == {BASE.key}
+
+
+def test_a_measurement_cannot_end_the_process(shapes):
+    function = find_function(shapes("measures").f)
+    with pytest.raises(RuntimeError, match=r"called sys\.exit\(3\) for seed 5"):
+        sweeps.over_seeds(function, [5], jobs=1)
 
 
 def test_an_error_in_a_stack_names_it_and_the_folder(tmp_path, monkeypatch):

@@ -130,6 +130,7 @@ TEXTS = {
     "ragged": lambda whole: sealed(whole, lr=[[0.1], [0.1, 0.2]]),
     "diverged nowhere": lambda whole: sealed(whole, diverged_at=-1),
     "not yet": lambda whole: sealed(whole, batches_per_epoch="two"),
+    "interrupted": lambda whole: sealed(whole, interrupted=True),
     "older format": lambda whole: sealed(whole, format=0),
     "format a word": lambda whole: sealed(whole, format="one"),
 }
@@ -314,6 +315,25 @@ def test_a_damaged_record_in_a_folder_for_reading_only_stops_nothing(tmp_path, m
         assert len(sweeps.run([SMALL, other], records=tmp_path, jobs=1, device="cpu")) == 2
     with pytest.warns(RecordWarning, match="cannot be set aside"):
         assert len(sweeps.load(tmp_path)) == 1
+
+
+def test_a_damaged_record_that_is_protected_stops_nothing(tmp_path, monkeypatch):
+    other, path, replace = SMALL.but(seed=1), Records(tmp_path).path(SMALL.key), os.replace
+    path.write_text("{")
+
+    def protected(old, new):
+        if path in (Path(old), Path(new)):
+            raise PermissionError(1, "Operation not permitted")
+        replace(old, new)
+
+    monkeypatch.setattr(os, "replace", protected)
+    for _ in range(2):
+        with pytest.warns(RecordWarning, match="Operation not permitted.*no other record is kept"):
+            assert len(sweeps.run([SMALL, other], records=tmp_path, jobs=1, device="cpu")) == 2
+        assert sorted(one.name for one in tmp_path.iterdir()) == sorted(
+            f"{one.key}.json" for one in (SMALL, other)
+        )
+    assert path.read_text() == "{"
 
 
 @pytest.mark.slow

@@ -406,8 +406,11 @@ def test_code_that_was_edited_and_not_loaded_again_is_refused(written, tmp_path)
     written("edited", "# moved, and the same\n\ndef f(t):\n    return 1.0\n", load=False)
     assert key("edited") == first
     written("edited", "def f(t):\n    return 0.5\n", load=False)
-    with pytest.raises(StaleCode, match=r"edited:f in memory is not what .*edited\.py says"):
+    with pytest.raises(
+        StaleCode, match=r"edited:f in memory is not what .*edited\.py says"
+    ) as told:
         sweeps.run(BASE.but(schedule=s.from_function("edited:f")), records=tmp_path, jobs=1)
+    assert f"Finished runs are kept in {tmp_path}; the same call goes on" in str(told.value)
     importlib.reload(sys.modules["edited"])
     assert key("edited") != first
 
