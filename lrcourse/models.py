@@ -21,14 +21,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lrcourse.data.sets import DATA, Data
-from lrcourse.support.checks import COUNT, FLAG, arguments, one_of, optional, whole
+from lrcourse.support.checks import COUNT, FLAG, Shared, arguments, one_of, optional, whole
 from lrcourse.support.kinds import NET, TENSOR
 
 MOST_LAYERS, MOST_UNITS = 10_000, 2**16  # what goes beyond was not meant
-LAYERS, UNITS = whole(1, MOST_LAYERS), whole(1, MOST_UNITS)
+UNITS = whole(1, MOST_UNITS)
+
+# Decorates a net: what an argument of this name takes in each.
+of_a_net = Shared(
+    dict.fromkeys(("channels", "classes", "width"), UNITS) | {"norm": FLAG, "seed": COUNT}
+)
 
 
-@arguments(norm=FLAG, channels=UNITS, classes=UNITS, size=whole(12, MOST_UNITS), seed=COUNT)
+@of_a_net(size=whole(12, MOST_UNITS))
 def lenet(
     norm: bool = False, *, channels: int = 1, classes: int = 10, size: int = 28, seed: int = 0
 ) -> nn.Sequential:
@@ -76,7 +81,7 @@ def lenet(
     return _ordered(net)
 
 
-@arguments(depth=LAYERS, width=UNITS, inputs=whole(1, 2**24), classes=UNITS, seed=COUNT)
+@of_a_net(depth=whole(1, MOST_LAYERS), inputs=whole(1, 2**24))
 def mlp(
     depth: int, width: int, *, inputs: int = 784, classes: int = 10, seed: int = 0
 ) -> nn.Sequential:
@@ -105,7 +110,7 @@ def mlp(
     return nn.Sequential(*layers[:-1])
 
 
-@arguments(depth=whole(4, MOST_LAYERS), width=UNITS, channels=UNITS, classes=UNITS, seed=COUNT)
+@of_a_net(depth=whole(4, MOST_LAYERS))
 def plain(
     depth: int, width: int = 16, *, channels: int = 1, classes: int = 10, seed: int = 0
 ) -> nn.Sequential:
@@ -157,7 +162,7 @@ class ResidualBlock(nn.Module):
         torch.Size([1, 4, 4, 4])
     """
 
-    @arguments(before=UNITS, after=UNITS, norm=FLAG)
+    @of_a_net(before=UNITS, after=UNITS)
     def __init__(self, before: int, after: int, norm: bool) -> None:
         if after < before:
             raise ValueError(f"ResidualBlock: after must be at least before, {before}; got {after}")
@@ -177,9 +182,7 @@ class ResidualBlock(nn.Module):
         return F.relu(X + Y)
 
 
-@arguments(
-    depth=whole(8, MOST_LAYERS), width=UNITS, norm=FLAG, channels=UNITS, classes=UNITS, seed=COUNT
-)
+@of_a_net(depth=whole(8, MOST_LAYERS))
 def resnet(
     depth: int = 20,
     width: int = 16,

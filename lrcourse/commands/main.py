@@ -62,9 +62,7 @@ def build_parser() -> ArgumentParser:
         "--scale", choices=list(SCALES), default="small", help="small: seconds to minutes (default)"
     )
     _add_folders(command)
-    command.add_argument(
-        "--in-place", action="store_true", help="also write the outputs back into the notebooks"
-    )
+    options.add_flag(command, "--in-place", "also write the outputs back into the notebooks")
     told = "limit for one cell (default: none)"
     options.add_count(command, "--timeout", told, unit="SECONDS")
     _add_folders(
@@ -72,9 +70,8 @@ def build_parser() -> ArgumentParser:
     )
     command = add("book", book, "make the web book of the notebooks, by mdBook")
     _add_folders(command)
-    command.add_argument(
-        "--serve", action="store_true", help="show it and follow changes; further arguments: mdbook"
-    )
+    told = "show it and follow changes; further arguments: mdbook"
+    options.add_flag(command, "--serve", told)
     add(
         "doctor",
         lambda given: examine(),
@@ -124,19 +121,9 @@ def book(given: Namespace) -> int:
 
 
 def _add_folders(command: ArgumentParser) -> None:
-    command.add_argument(
-        "--out",
-        type=options.path,
-        default=Path("build"),
-        metavar="FOLDER",
-        help="folder of what is made (default: build)",
-    )
-    command.add_argument(
-        "--notebooks",
-        type=options.path,
-        metavar="FOLDER",
-        help="folder of the chapters (default: found)",
-    )
+    told = "folder of what is made (default: build)"
+    options.add_path(command, "--out", "FOLDER", told, default="build")
+    options.add_path(command, "--notebooks", "FOLDER", "folder of the chapters (default: found)")
 
 
 def _check_surroundings() -> None:

@@ -23,6 +23,18 @@ def add_count(
     command.add_argument(name, type=count, metavar=unit, required=required, help=told)
 
 
+def add_flag(command: argparse.ArgumentParser, name: str, told: str) -> None:
+    """An option that is there or not."""
+    command.add_argument(name, action="store_true", help=told)
+
+
+def add_path(
+    command: argparse.ArgumentParser, name: str, unit: str, told: str, default: str | None = None
+) -> None:
+    """An option that is a `path`, of a file or a folder."""
+    command.add_argument(name, type=path, default=default, metavar=unit, help=told)
+
+
 def count(text: str) -> int:
     """The type of an option that is a whole number from 1 on, which something can count up to."""
     if not re.fullmatch(r"0*[1-9][0-9]{0,14}", text):

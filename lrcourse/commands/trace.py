@@ -29,12 +29,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
     options.add_count(command, "--updates-per-epoch", "needed by --when epoch")
     own_function.add_figure(command, "trace.png")
-    command.add_argument(
-        "--csv", type=options.path, metavar="FILE", help="also write every LR here"
-    )
-    command.add_argument(
-        "--strict", action="store_true", help="end with exit code 1 if anything looks wrong"
-    )
+    options.add_path(command, "--csv", "FILE", "also write every LR here")
+    options.add_flag(command, "--strict", "end with exit code 1 if anything looks wrong")
 
 
 def trace(given: argparse.Namespace) -> int:

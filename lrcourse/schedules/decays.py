@@ -24,6 +24,9 @@ class _TimedFall(Timed, Fall):
 
     floor: float
 
+    def __post_init__(self) -> None:
+        check(self, total=POSITIVE, floor=FRACTION)
+
     def _at(self, t: float) -> float:
         return self.floor if t >= self.total else blend(self.floor, self._left(t / self.total))
 
@@ -225,9 +228,6 @@ class linear(_TimedFall):
     total: float
     floor: float = 0.0
 
-    def __post_init__(self) -> None:
-        check(self, total=POSITIVE, floor=FRACTION)
-
     def _left(self, progress: float) -> float:
         return remaining(progress, "linear")
 
@@ -254,9 +254,6 @@ class cosine(_TimedFall):
 
     total: float
     floor: float = 0.0
-
-    def __post_init__(self) -> None:
-        check(self, total=POSITIVE, floor=FRACTION)
 
     def _left(self, progress: float) -> float:
         return remaining(progress, "cosine")
