@@ -56,7 +56,7 @@ def test_how_runs_are_grouped(singles, tmp_path, monkeypatch, device, stack, siz
     histories = {run.experiment: run.history.to_dict() for run in singles}
     seen = []
 
-    def pretend(group, folder, device):
+    def pretend(group, folder, device, stuck):
         seen.append(len(group))
         return [(key, histories[one]) for key, one in group.items()]
 
