@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from lrcourse.support.checks import COUNT_FROM_1, arguments, shown
 from lrcourse.tracing.compare import compare
 from lrcourse.tracing.findings import Findings
 from lrcourse.tracing.result import Trace
+
+MOST_BEYOND = 1_000_000  # updates of a shape that are known beyond a record
 
 Intended = Schedule | Trace | Recorder | Sequence[float] | np.ndarray
 
@@ -29,6 +32,13 @@ class Log(Recorder):
         # By optimizer and place there, as the columns: (peak, base).
         self._firsts: dict[tuple[int, int], tuple[float, float]] = {}
         self._meet_all()
+        self._used = False
+
+    def __enter__(self) -> Self:
+        if not len(self):
+            optimizers = [each.optimizer for each in self._stepping]
+            self._used = any(o.state or getattr(o, "_opt_called", False) for o in optimizers)
+        return super().__enter__()
 
     def _meet_all(self) -> None:
         for k, each in enumerate(self._stepping):
@@ -83,7 +93,18 @@ class Log(Recorder):
             )
         wanted = np.broadcast_to(wanted, (len(wanted), applied.shape[1]))
         every = intended.every if isinstance(intended, Trace) else updates_per_epoch
-        return compare(applied, self.absent, wanted, self.names, every)
+        added = self._added()
+        return compare(
+            applied, self.absent, wanted, self.names, every, added=added, used=self._used
+        )
+
+    def _added(self) -> list[bool]:
+        """For each group, in the order of `lr`, whether its optimizer made updates without it."""
+        columns = self._columns()
+        stepped = {k for row in self._rows for k in row}
+        there = {(k, g) for row in self._rows for k in row for g in range(len(row[k]))}
+        order = sorted(columns, key=columns.__getitem__)
+        return [place[0] in stepped and place not in there for place in order]
 
     def _wanted(
         self, intended: Intended, peak: float | Sequence[float] | None, updates_per_epoch: int
@@ -97,8 +118,10 @@ class Log(Recorder):
                     f"the record; got {shown(peak)}"
                 )
             peaks = np.broadcast_to(peaks, (groups,))
-            # Beyond the record, too: updates may have been left out.
-            times = np.arange(len(self) + len(self) // 2 if updates_per_epoch == 1 else len(self))
+            # Beyond the record, too: it may have begun later, and updates may have been left out.
+            whole = 9 * len(self) if intended.length is None else intended.length
+            more = max(len(self) // 2, min(int(whole * updates_per_epoch), MOST_BEYOND))
+            times = np.arange(len(self) + more)
             return intended(times // updates_per_epoch)[:, None] * peaks
         if isinstance(intended, Trace | Recorder):
             return intended.lr
