@@ -25,6 +25,7 @@ help:
 	@echo "make serve   the same, shown on this machine and made anew at every change"
 	@echo "make bench   speed beside the usual tools, as ratios"
 	@echo "make soak    a sweep killed twenty times ends with the records of an unbroken one,"
+	@echo "             evidence errs as rarely as it says, by simulation,"
 	@echo "             and the claims page comes to the same verdicts on two sets of seeds"
 	@echo "make setup   only make or refresh .venv; PYTHON=python3.12: with that Python"
 	@echo "             PEERS=1: with the other libraries that some tests compare with"
@@ -60,6 +61,7 @@ bench: setup
 
 soak: setup
 	@$(VENV_PYTHON) tests/soak/soak_kills.py $(ARGS)
+	@$(VENV_PYTHON) tests/soak/soak_calibration.py
 	@$(VENV_PYTHON) tests/soak/soak_claims.py
 
 lock:

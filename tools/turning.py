@@ -10,7 +10,10 @@ is another one than expected; the error is taken as known. Interval ends between
 (the sign test) are not symmetric: each side then has the error of its own half, and the chance is
 rather too large.
 
-Exact claims have no error and are left out.
+Counts (a share; the odds of two arms on the same seeds) have no standard error: a fresh count is
+drawn with the shares that this one leaves possible (beta-binomial, Jeffreys' prior), and judged.
+
+Exact claims have no error and are left out, and so are the odds of two arms on other seeds.
 """
 
 from __future__ import annotations
@@ -18,12 +21,17 @@ from __future__ import annotations
 import argparse
 import csv
 import math
+import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from scipy import stats
+
+from lrcourse.claims.intervals import clopper_pearson
+from lrcourse.claims.verdicts import compare
 
 ROOT = Path(__file__).resolve().parent.parent
 _NEVER = 1e-9  # an interval without length: all seeds alike
@@ -47,8 +55,10 @@ class Turn:
 
 def turn(page: str, row: Mapping[str, str]) -> Turn | None:
     """The chances of a row of `claims.csv`; None for an exact claim."""
-    if not row["alpha"] or row["test"].startswith("exact"):
+    if not row["alpha"] or row["test"].startswith(("exact", "Fisher")):
         return None
+    if row["test"] in ("Clopper-Pearson", "McNemar"):
+        return _turned(page, row, _of_counts(row))
     ratio = "ratio" in row["quantity"]
     scale = math.log if ratio else float
     effect, low, high = (_on(scale, row[name]) for name in ("effect", "low", "high"))
@@ -68,10 +78,50 @@ def turn(page: str, row: Mapping[str, str]) -> Turn | None:
         1 - _share_below(most + below - effect, below / quantile, above / quantile)
     )
     chances["undecided"] = max(0.0, 1 - chances["holds"] - chances["fails"])
+    return _turned(page, row, chances)
+
+
+def _turned(page: str, row: Mapping[str, str], chances: Mapping[str, float]) -> Turn:
     expected = row["expected"]
     against = {"holds": "fails", "fails": "holds"}.get(expected)
     opposite = chances[against] if against else 0.0
     return Turn(page, row["sentence"], row["verdict"], 1 - chances[expected] - opposite, opposite)
+
+
+def _of_counts(row: Mapping[str, str]) -> dict[str, float]:
+    """The chances of each verdict on fresh runs."""
+    target = tuple(
+        float(row[side]) if row[side] else otherwise
+        for side, otherwise in (("margin_above", -math.inf), ("margin_below", math.inf))
+    )
+    chances = dict.fromkeys(("holds", "fails", "undecided"), 0.0)
+    for chance, low, high in _fresh_counts(row):
+        chances[compare(low, high, target, exact=False)] += chance
+    return chances
+
+
+def _fresh_counts(row: Mapping[str, str]) -> Iterator[tuple[float, float, float]]:
+    """The chance of each count that may come up, and its interval."""
+    n, alpha = int(row["n"]), float(row["alpha"]) / int(row["of"])
+    if row["test"] == "Clopper-Pearson":
+        count = round(float(row["effect"]) * n)
+        chance = stats.betabinom.pmf(np.arange(n + 1), n, count + 0.5, n - count + 0.5)
+        yield from zip(chance, *clopper_pearson(np.arange(n + 1), n)(alpha), strict=True)
+        return
+    a, b, differ = map(
+        int,
+        re.search(r"\((\d+) of \d+ against (\d+) of \d+, (\d+) differ", row["counted"]).groups(),
+    )
+    only_a, only_b = (differ + a - b) // 2, (differ + b - a) // 2
+    for pairs in range(n + 1):
+        chance = stats.betabinom.pmf(pairs, n, differ + 0.5, n - differ + 0.5)
+        if not pairs:
+            yield float(chance), 0.0, math.inf
+            continue
+        split = stats.betabinom.pmf(np.arange(pairs + 1), pairs, only_a + 0.5, only_b + 0.5)
+        low, high = clopper_pearson(np.arange(pairs + 1), pairs)(alpha)
+        with np.errstate(divide="ignore"):
+            yield from zip(chance * split, low / (1 - low), high / (1 - high), strict=True)
 
 
 def read(paths: Iterable[Path]) -> list[Turn]:
@@ -114,7 +164,9 @@ def _quantile(row: Mapping[str, str]) -> float:
     tail = float(row["alpha"]) / int(row["of"]) / 2
     if row["test"].startswith("sign"):
         return float(stats.norm.isf(tail))
-    freedom = int(row["n"]) - (2 if row["counted"] == "points" else 1)
+    dead = re.search(r"\((\d+) dead, left out", row["counted"])
+    left_out = int(dead[1]) if dead else 0
+    freedom = int(row["n"]) - left_out - (2 if row["counted"] == "points" else 1)
     return float(stats.t.isf(tail, freedom))
 
 

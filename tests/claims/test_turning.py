@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from helpers.repository import ROOT
 
-from lrcourse.claims import judge, paired
+from lrcourse.claims import judge, paired, share
 
 spec = importlib.util.spec_from_file_location("turning", ROOT / "tools" / "turning.py")
 turning = importlib.util.module_from_spec(spec)
@@ -66,6 +66,44 @@ def test_a_sure_claim_and_one_without_spread_hardly_turn():
     assert turning.turn("p", row(of_normal(3.0, 20, "holds", margin=0))).chance < 1e-6
     same = judge("x", paired([1.0] * 8, [0.0] * 8, method="sign"), margin=0)
     assert turning.turn("p", row(same)).chance == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("happened", "expect", "stated"),
+    [
+        (30, "holds", {"margin": 0.5}),
+        (40, "holds", {"margin": 0.8}),
+        (20, "undecided", {"margin": 0.4}),
+    ],
+)
+def test_a_fresh_count_is_drawn_for_a_share(happened, expect, stated):
+    judged = judge("x", share([True] * happened + [False] * (40 - happened)), **stated)
+    assert judged.verdict == expect
+    rng, turned, fresh = np.random.default_rng(2), 0, 1000
+    for _ in range(fresh):
+        rate = rng.beta(happened + 0.5, 40 - happened + 0.5)
+        turned += judge("x", share(rng.random(40) < rate), **stated).verdict != expect
+    found = turning.turn("page", row(judged) | {"expected": expect})
+    assert found.chance == pytest.approx(turned / fresh, abs=0.05)
+
+
+def test_a_fresh_count_is_drawn_for_two_arms_on_the_same_seeds():
+    def arms(a, b):
+        return [dict(enumerate(one)) for one in (a, b)]
+
+    sure = judge("x", share(*arms([1] * 30, [0] * 30)), margin=1)
+    assert turning.turn("page", row(sure)).chance < 1e-3
+    close = judge("x", share(*arms([1] * 9 + [0] * 5, [0] * 14)), margin=1)
+    assert close.verdict == "holds" and 0.1 < turning.turn("page", row(close)).chance < 0.9
+    apart = judge("x", share([True] * 9, [False] * 9), margin=1)
+    assert turning.turn("page", row(apart)) is None
+
+
+def test_dead_runs_are_no_degrees_of_freedom():
+    values = np.random.default_rng(0).normal(0.9, 0.01, 20)
+    dead = judge("x", paired([0.1] * 8 + list(values[8:]), [0.88] * 20, dead_below=0.5), margin=0)
+    left = judge("x", paired(values[8:], [0.88] * 12), margin=0)
+    assert turning.turn("p", row(dead)) == turning.turn("p", row(left))
 
 
 def test_the_opposite_is_told_apart_from_the_weaker():
