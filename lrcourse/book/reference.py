@@ -23,7 +23,10 @@ _FOLDER = "reference"
 _HOW_TO_READ = (
     "One page for each package that you can import from. A signature stands as you would write "
     "the call after `from {package} import schedules`; what stands in it after a star is given by "
-    "name. Each example begins with its imports, runs as it stands, and gives what is shown."
+    "name. Every function refuses an argument that cannot be meant by a TypeError or a ValueError, "
+    "which names the argument and says what would be right; an entry names only what else it "
+    "raises, or when. Each example begins with its imports, runs as it stands, and gives what is "
+    "shown."
 )
 
 
