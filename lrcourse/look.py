@@ -10,6 +10,7 @@ Everything here takes arrays; what knows the record of a run is in `lrcourse.plo
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,7 @@ from numpy.typing import ArrayLike
 from PIL.PngImagePlugin import PngInfo
 
 from lrcourse.support import outputs
+from lrcourse.support.paths import write_atomically
 
 # Okabe and Ito's colours without the yellow, which is too pale on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#888888")
@@ -115,7 +117,9 @@ def finish(
     try:
         place = path or outputs.figure_path(name)
         if place is not None:
-            figure.savefig(place, format="png", metadata=origin_of(told))
+            picture = io.BytesIO()
+            figure.savefig(picture, format="png", metadata=origin_of(told))
+            write_atomically(place, picture.getvalue())
         if path is None:
             plt.show()
     finally:

@@ -1,6 +1,9 @@
 """The look of the figures: bands with gaps, lines that hold their last value, figures that end."""
 
 import json
+import os
+import stat
+import threading
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -87,6 +90,31 @@ def test_a_sheet_has_its_panels_row_by_row_and_says_where_it_comes_from(monkeypa
         assert json.loads(image.text["Description"]) == {"a": 1}
         assert image.text["Software"] == "lrcourse"
     assert not plt.get_fignums()
+
+
+def test_a_full_disk_leaves_the_figure_that_was_there(monkeypatch, tmp_path):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "here.png"
+    path.write_text("the old one")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"), look.sheet("mine", {}, (3, 2), path=path):
+        pass
+    assert path.read_text() == "the old one" and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes")
+def test_a_figure_goes_through_a_pipe(tmp_path):
+    pipe, drawn = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: drawn.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    with look.sheet("mine", {}, (3, 2), path=pipe):
+        pass
+    reader.join(60)
+    assert drawn[0].startswith(b"\x89PNG") and drawn[0].rstrip().endswith(b"IEND\xaeB`\x82")
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
 def test_panels_of_given_heights_share_their_x_axis(monkeypatch):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import re
 import shutil
+import stat
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -126,6 +128,8 @@ def _run_chapter(
 
     source = executed = b""
     try:
+        if not stat.S_ISREG(chapter.path.stat().st_mode):  # to read a pipe would take for ever
+            raise OSError(errno.EINVAL, "it is no regular file")
         source = chapter.path.read_bytes()
         notebook = parse(source)
     except OSError as error:

@@ -21,6 +21,7 @@ from lrcourse.plots import arguments as given
 from lrcourse.plots.descents import DESCENTS, FIELD, Heights, Limits, check_paths, draw_surface
 from lrcourse.support import outputs
 from lrcourse.support.checks import Number, check, function, kind, whole
+from lrcourse.support.paths import write_atomically
 
 COLOURS_IN_A_FRAME = 64
 RACE = (7.6, 3.1)  # inches
@@ -139,7 +140,7 @@ def moving_race(
     shown = _with_a_still(pictures, seconds / frames, _told(grounds))
     path = outputs.figure_path(name)
     if path is not None:
-        path.write_bytes(shown)
+        write_atomically(path, shown)
     display(Shown(data=shown, format="png", alt=alt or title))
 
 

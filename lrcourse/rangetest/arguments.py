@@ -133,7 +133,7 @@ def _made(
     wanted = {"net": "torch module", "optimizer": "torch optimizer"}[name]
     if isinstance(given, type):
         raise TypeError(
-            f"{name} is a class, {given.__name__}; give {'an' if name[0] == 'o' else 'a'} {name} "
+            f"{name} is a class, {given.__name__}; give {checks.with_article(name)} "
             f"of it, or a factory such as lambda {example.format(given.__name__)}"
         )
     is_factory = callable(given) and not is_right(given)

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from lrcourse.rangetest.reach import slots_of
-from lrcourse.support.checks import shown
+from lrcourse.support.checks import of_kind, shown
 
 Step = Callable[[nn.Module, Any], Any]
 LossFunction = Callable[..., torch.Tensor]
@@ -216,17 +216,17 @@ def numbers_in(batch: Any, depth: int = 4) -> Iterator[torch.Tensor | np.ndarray
 
 def described(thing: Any) -> str:
     """A value in a message, by its kind and size."""
-    kind = type(thing).__name__
+    kind = of_kind(thing)
     if isinstance(thing, str | bytes):
-        return f"the {kind} {shown(thing)}"
+        return f"the {type(thing).__name__} {shown(thing)}"
     if isinstance(thing, torch.Tensor):
-        return f"a {kind} of shape {tuple(thing.shape)}"
+        return f"{kind} of shape {tuple(thing.shape)}"
     if isinstance(thing, Mapping):
-        return f"a {kind} with {', '.join(map(repr, thing)) or 'nothing'}"
+        return f"{kind} with {', '.join(map(repr, thing)) or 'nothing'}"
     if isinstance(thing, list | tuple):
         parts = [described(part) for part in thing[:3]] + ["..."] * (len(thing) > 3)
-        return f"a {kind} of {len(thing)}" + (f" ({', '.join(parts)})" if parts else "")
-    return f"a {kind}"
+        return f"{kind} of {len(thing)}" + (f" ({', '.join(parts)})" if parts else "")
+    return kind
 
 
 def _check_cross_entropy(outputs: Any, targets: Any) -> None:

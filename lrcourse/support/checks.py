@@ -21,6 +21,7 @@ import inspect
 import math
 import numbers
 import os
+import re
 import reprlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -115,8 +116,15 @@ def shown(value: object) -> str:
 
 def of_kind(value: object) -> str:
     """A value's class with its article, as in "an int"."""
-    kind = type(value).__name__
-    return f"{'an' if kind[0] in 'aeiouAEIO' else 'a'} {kind}"
+    return with_article(type(value).__name__)
+
+
+def with_article(word: str) -> str:
+    """A word with its article, as it is spoken: an int, a uint8, an ndarray, an SGD."""
+    return f"{'an' if _SPOKEN_WITH_A_VOWEL.match(word) else 'a'} {word}"
+
+
+_SPOKEN_WITH_A_VOWEL = re.compile("[aeioAEIO]|[uU]n(?!i)|ndarray|[FHLMNRSX](?![a-z])")
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,7 @@ class Number:
     wanted: str
     accepts: Callable[[float], bool]
     whole: bool = False
+    most: float = math.inf  # told only where it is passed
 
     def __call__(self, owner: str, name: str, value: object) -> Any:
         """The value as a plain int or float; TypeError or ValueError where it is not taken."""
@@ -133,6 +142,8 @@ class Number:
         problem = f"{owner}: {name} must be {self.wanted}; got {shown(value)}"
         if number is None:
             raise TypeError(f"{problem}, {of_kind(value)}")
+        if number > self.most:
+            raise ValueError(f"{problem}, and the largest that can be counted to is {self.most}")
         if not (math.isfinite(number) and self.accepts(number)):
             raise ValueError(problem)
         if self.whole and number != int(number):
@@ -143,7 +154,7 @@ class Number:
 def whole(least: int, most: int | None = None) -> Number:
     """A whole number from `least` on, or from `least` to `most`."""
     if most is None:
-        return Number(f"a whole number >= {least}", lambda v: least <= v <= _MOST, whole=True)
+        return Number(f"a whole number >= {least}", lambda v: least <= v, True, _MOST)
     return Number(f"a whole number from {least} to {most}", lambda v: least <= v <= most, True)
 
 

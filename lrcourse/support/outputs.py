@@ -62,6 +62,8 @@ def table_path(name: str) -> Path | None:
 def write_csv(path: str | os.PathLike[str], rows: Iterable[Mapping[str, object]]) -> None:
     """Write mappings with the same keys as a CSV with a header line; None becomes empty.
 
+    Half of a pair of surrogates is no UTF-8, and is spelled out.
+
     Raises ValueError for no rows (there is no header to write), OSError as `write_atomically` does.
     """
     rows = list(rows)
@@ -71,7 +73,7 @@ def write_csv(path: str | os.PathLike[str], rows: Iterable[Mapping[str, object]]
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_atomically(path, text.getvalue())
+    write_atomically(path, text.getvalue().encode(errors="backslashreplace"))
 
 
 def _folder(kind: str, name: str) -> Path | None:

@@ -25,6 +25,7 @@ import torch
 
 from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.rules import Rule
+from lrcourse.support.checks import of_kind
 from lrcourse.support.names import find_function
 from lrcourse.sweeps.contents import (
     Unreadable,
@@ -223,10 +224,10 @@ class _Reader:
             try:
                 parts = unpickled(value)
             except Unreadable:
-                kind = type(value).__qualname__
+                kind = of_kind(value)
                 where = self.names[-1] if self.names else "what it holds"
                 raise Unreadable(
-                    f"a function reads {where}, which is or holds a {kind}: a record's key "
+                    f"a function reads {where}, which is or holds {kind}: a record's key "
                     "must hold its content, and that cannot be told without using it up or at "
                     "all. Keep a list, an array or a number there, or make it in the function"
                 ) from None

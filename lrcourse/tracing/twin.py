@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from lrcourse.recorder import is_schedule_free
+from lrcourse.support.checks import of_kind
 
 # A schedule reads a table of this many numbers at most; what is larger is somebody's data set.
 LARGEST_COPIED = 2**20
@@ -37,14 +38,14 @@ class SingleUse:
     """Stands for a generator, which cannot be copied: asking it for a value is refused."""
 
     def __init__(self, original: Any) -> None:
-        self._kind = type(original).__name__
+        self._kind = of_kind(original)
 
     def __iter__(self) -> SingleUse:
         return self
 
     def __next__(self) -> Any:
         raise CannotCopy(
-            f"the schedule takes its values from a {self._kind}, which can be used only once: a "
+            f"the schedule takes its values from {self._kind}, which can be used only once: a "
             f"trace would use it up. Let it compute the value from the number of the update, or "
             f"look it up in a list"
         )

@@ -150,6 +150,13 @@ def test_a_slow_cell_a_dead_kernel_and_a_broken_file_are_failures(tmp_path, caps
     assert "4 of 4 failed" in text
 
 
+@pytest.mark.skipif(os.name != "posix", reason="pipes")
+def test_a_pipe_that_is_named_like_a_chapter_fails_at_once(tmp_path, capsys):
+    os.mkfifo(tmp_path / "01-pipe.ipynb")
+    assert runner.run_chapters(runner.find_chapters(tmp_path), tmp_path / "out") == 1
+    assert "cannot be read: it is no regular file" in capsys.readouterr().out
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_ends_the_kernel_and_says_how_to_go_on(tmp_path, number):

@@ -28,6 +28,11 @@ def breaks():
     optimizer, _ = build()
     return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: 1 / (2 - t))
 
+def halved():
+    optimizer, scheduler = build()
+    optimizer.param_groups[0]["name"] = "half \\ud83d"
+    return optimizer, scheduler
+
 def alone():
     return build()[0], None
 
@@ -80,6 +85,12 @@ def test_a_table_of_every_update(folder, capsys):
     assert [row["update"] for row in rows] == list("012345")
     rates = [float(row["lr group 0"]) for row in rows]
     assert rates[0] == rates[1] > rates[2] == rates[3] > rates[4]
+
+
+def test_half_a_character_in_a_name_is_spelled_out(folder, capsys):
+    assert cli.main(["trace", "mine:halved", "--updates", "6", "--csv", "all.csv"]) == 0
+    assert "half \\ud83d" in (folder / "all.csv").read_text(encoding="utf-8")
+    assert (folder / "trace.png").stat().st_size > 1000
 
 
 def test_a_dict_with_metrics(folder, capsys):

@@ -67,7 +67,7 @@ def test_refuses_with_what_would_be_right(options, told):
     "options, told",
     [
         ({"batches": TensorDataset(X, Y)}, "DataLoader"),
-        ({"batches": 3}, "not a int"),
+        ({"batches": 3}, "not an int"),
         ({"batches": X}, "one tensor"),
         ({"batches": [1, 2]}, "a batch, in batches and held_out, is"),
         ({"step": lambda n, b: 0.5}, "a tensor with one number"),

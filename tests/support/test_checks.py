@@ -49,7 +49,7 @@ def test_a_default_stands_as_it_is():
         ({"lr": -(10**400)}, ValueError, "lr must be a finite number > 0; got -1000.*000"),
         ({"lr": "0.1"}, TypeError, "lr must be a finite number > 0; got '0.1', a str"),
         ({"lr": True}, TypeError, "got True, a bool"),
-        ({"lr": np.array(3.0)}, TypeError, r"got array\(3\.\), a ndarray"),
+        ({"lr": np.array(3.0)}, TypeError, r"got array\(3\.\), an ndarray"),
         ({"lr": 1, "updates": 2.5}, ValueError, "updates must be a whole number >= 1; got 2.5"),
         ({"lr": 1, "updates": 2**63}, ValueError, "updates must be a whole number >= 1; got 9"),
         ({"lr": 1, "on": 1}, TypeError, "train: on must be True or False; got 1, an int"),
@@ -59,6 +59,21 @@ def test_a_default_stands_as_it_is():
 def test_what_is_refused_is_named_and_shown(given, error, told):
     with pytest.raises(error, match=told):
         train("net", **given)
+
+
+@pytest.mark.parametrize("given", [2**53 + 2, 2**63, 10**400])
+def test_a_number_that_is_too_large_to_count_to_is_answered_with_the_largest(given):
+    with pytest.raises(ValueError, match=f"the largest that can be counted to is {2**53}$"):
+        checks.COUNT("f", "seed", given)
+    assert checks.COUNT("f", "seed", 2**53) == 2**53
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["an int", "a bool", "an ndarray", "an SGD", "a Sequential", "a uint8", "an UnfitBatch"],
+)
+def test_a_word_has_the_article_that_is_spoken(words):
+    assert checks.with_article(words.split()[1]) == words
 
 
 def test_a_rule_needs_its_argument():

@@ -85,6 +85,8 @@ def test_csv_round_trip_and_replacement(tmp_path):
     assert os.listdir(tmp_path) == ["t.csv"]
     with pytest.raises(ValueError, match="no rows"):
         outputs.write_csv(path, [])
+    outputs.write_csv(path, [{"half a \ud83d": "\udc00"}])
+    assert path.read_text(encoding="utf-8") == "half a \\ud83d\n\\udc00\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
