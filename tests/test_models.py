@@ -256,6 +256,11 @@ def test_a_net_that_nobody_meant_is_refused_at_once(depth):
             make(depth=depth)
 
 
+def test_a_block_keeps_the_channels_that_it_is_given():
+    with pytest.raises(ValueError, match="after must be at least before, 4; got 2"):
+        models.ResidualBlock(4, 2, norm=True)
+
+
 def test_lenet_refuses_images_that_are_not_square():
     data = data_of(torch.zeros(2, 1, 28, 20), classes=("a", "b"))
     with pytest.raises(ValueError, match="square images, not 28x20"):

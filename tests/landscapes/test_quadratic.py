@@ -85,6 +85,10 @@ def test_bad_input():
         Quadratic.random(dimension=3, condition=0.5)
     with pytest.raises(ValueError, match="lr must be a finite number > 0"):
         descend(lambda w: w, torch.ones(1), optimizers.pure("sgd"), -1, 5)
+    with pytest.raises(TypeError, match=r"gradient must give a tensor; it gave 0\.5"):
+        descend(lambda w: 0.5, torch.ones(1), optimizers.pure("sgd"), 0.1, 5)
+    with pytest.raises(TypeError, match="f must have a gradient, or one is given; got"):
+        best_descent(lambda w: w.sum(-1), torch.ones(1), optimizers.pure("sgd"), [0.1], 5)
 
 
 def test_the_best_descent_is_the_lowest_of_all():

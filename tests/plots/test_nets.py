@@ -45,6 +45,8 @@ def test_displacements_layer_by_layer(figure):
     np.testing.assert_allclose(named(figure().axes[0])["linear"].get_ydata(), [2, 4, 6])
     with pytest.raises(ValueError, match="what must be one of 'steps', 'from_start'; got 'far'"):
         plots.displacement(runs, "far")
+    with pytest.raises(ValueError, match="layers must be 2 names; it has 1"):
+        plots.displacement(runs, layers=("conv",))
 
 
 def test_gradient_and_noise_are_lengths(figure):

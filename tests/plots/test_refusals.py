@@ -40,6 +40,7 @@ REFUSED = [
     (lambda: plots.over_updates({"a": [1.0]}, "x", limits=(2, 1)), "limits must be .lowest, high"),
     (lambda: plots.over_updates({"a": [1.0]}, "x", limits=(NAN, 1)), r"limits\[0\] must be a fin"),
     (lambda: plots.against([1, 2], {"a": [1]}, ("x", "y")), r"lines\['a'\] must have a number"),
+    (lambda: plots.against([1, 2], {"a": [[1, 2], [1]]}, ("x", "y")), "rows of one length, not of"),
     (lambda: plots.against([1], {"a": [1]}, "xyz"), "labels must be the labels of the two axes"),
     (lambda: plots.over_rates({"a": ([1], [1, 2])}, "x"), r"lines\['a'\] must have a number"),
     (lambda: plots.over_rates({"a": [1, 2, 3]}, "x"), r"lines\['a'\] must be .rates, values.; "),

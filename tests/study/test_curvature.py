@@ -122,6 +122,8 @@ def test_bad_input():
         train_watching(net, split, 0, 5, every=1)
     with pytest.raises(ValueError, match="from 1 to 20"):
         train_watching(net, split, 0.1, 5, every=1, batch_size=21)
+    with pytest.raises(ValueError, match="net must have weights that learn; got a Seq"):
+        train_watching(net.requires_grad_(False), split, 0.1, 5, every=1)
 
 
 @pytest.mark.parametrize("loss_fn", [squared_error, F.cross_entropy])
