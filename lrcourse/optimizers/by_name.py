@@ -16,6 +16,8 @@ from lrcourse.optimizers import from_scratch
 from lrcourse.optimizers.from_scratch import Optimizer
 from lrcourse.support.checks import NOT_NEGATIVE, NUMBER, arguments, each, kind, one_of, together
 
+Group = dict[str, Any]  # parameters, and options of their own
+
 TORCH = {
     "sgd": (torch.optim.SGD, {}),
     "momentum": (torch.optim.SGD, {"momentum": 0.9}),
@@ -44,7 +46,7 @@ _TENSORS = each(
 
 @arguments(name=_NAME, parameters=_TENSORS, lr=NOT_NEGATIVE)
 def torch_optimizer(
-    name: str, parameters: Iterable[torch.Tensor], lr: float, **options: Any
+    name: str, parameters: Iterable[torch.Tensor] | Iterable[Group], lr: float, **options: Any
 ) -> torch.optim.Optimizer:
     """torch's optimizer of this name; options go to it. ValueError for an unknown name.
 

@@ -1,4 +1,7 @@
-"""How a stack is trained: `training.fit` for many nets at once, member by member the same run."""
+"""How a stack is trained: `training.fit` for many nets at once, member by member the same run.
+
+Dense nets on a CPU lie side by side (`dense_stacks`); torch.func maps the update of all others.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from torch.nn.functional import cross_entropy
 
 from lrcourse import models, optimizers
 from lrcourse.data.sets import Data, Split
+from lrcourse.optimizers.from_scratch import Optimizer
+from lrcourse.sweeps import dense_stacks
 from lrcourse.sweeps.experiment import Experiment, load_data
 from lrcourse.training import loop
 from lrcourse.training.arguments import check_together
@@ -42,13 +47,38 @@ class _Members:
         buffers: running statistics of BatchNorm, by name, each with the members in front.
     """
 
-    def __init__(self, nets: Sequence[nn.Module], device: torch.device) -> None:
-        self.net = nets[0]  # lends its code; the numbers are those of weights and buffers
+    def __init__(
+        self, nets: Sequence[nn.Module], device: torch.device, optimizer: Optimizer
+    ) -> None:
+        self.net = nets[0].train()  # lends its code; the numbers are those of weights and buffers
         self.shapes = {name: p.shape for name, p in self.net.named_parameters()}
         vectors = [torch.cat([p.detach().reshape(-1) for p in net.parameters()]) for net in nets]
         self.weights = torch.stack(vectors).to(device)
         each = [dict(net.named_buffers()) for net in nets]
         self.buffers = {name: torch.stack([one[name] for one in each]) for name in each[0]}
+        self.optimizer = optimizer
+        self.state = vmap(optimizer.init)({"all": self.weights})
+        self._update_each = vmap(self._update)
+
+    def update(
+        self, rates: torch.Tensor, X: torch.Tensor, y: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """One update of each; gives the LR that each used, its loss and its hits."""
+        self.weights, self.state, lr, loss, right = self._update_each(
+            self.weights, self.buffers, self.state, rates, X, y
+        )
+        return lr, loss, right
+
+    def _update(self, weights, buffers, state, lr, X, y):
+        """One update of one member; gives what changed, and the LR, the loss and the hits."""
+        gradient_and_loss = grad_and_value(self.loss, has_aux=True)
+        gradient, (loss, right) = gradient_and_loss(weights, buffers, X, y)
+        moved, state = self.optimizer.update({"all": weights}, {"all": gradient}, state, lr)
+        return moved["all"], state, lr, loss, right
+
+    def norms(self, chosen: Sequence[int]) -> list[float]:
+        """The Euclidean norm of all parameters of each chosen member."""
+        return self.weights[chosen].norm(dim=1).tolist()
 
     def loss(
         self, weights: torch.Tensor, buffers: Buffers, X: torch.Tensor, y: torch.Tensor
@@ -100,8 +130,14 @@ class _Stack:
         self.device, self.samples = self.data.device, len(self.data.train)
         self.per_epoch = math.ceil(self.samples / base.batch_size)
         nets = [_checked_net(experiment, self.data) for experiment in self.experiments]
-        self.members = _Members(nets, self.device)
-        self.optimizer = optimizers.pure(base.optimizer, **base.optimizer_options)
+        self.net = nets[0]
+        side_by_side = dense_stacks.fits(nets[0], base.batch_size, self.samples, len(nets))
+        self.members: _Members | dense_stacks.SideBySide
+        if side_by_side:
+            self.members = dense_stacks.SideBySide(nets, self.experiments)
+        else:
+            pure = optimizers.pure(base.optimizer, **base.optimizer_options)
+            self.members = _Members(nets, self.device, pure)
         self.rates = _rates(self.experiments, self.data, self.per_epoch).to(self.device)
         self.lr = torch.zeros_like(self.rates)
         self.losses = torch.zeros_like(self.rates, dtype=torch.float32)
@@ -111,23 +147,16 @@ class _Stack:
 
     def train(self) -> list[History]:
         members, train_set, everyone = self.members, self.data.train, range(len(self.experiments))
-        state = vmap(self.optimizer.init)({"all": members.weights})
-        update_each = vmap(self._update)
         orders = [torch.Generator().manual_seed(one.seed) for one in self.experiments]
         check_every = loop.updates_between_checks(self.device)
         checked = 0
-        members.net.train()
         for epoch in range(self.base.epochs):
             shuffled = [torch.randperm(self.samples, generator=order) for order in orders]
             batches = torch.stack(shuffled).to(self.device).split(self.base.batch_size, dim=1)
             for t, batch in enumerate(batches, start=epoch * self.per_epoch):
-                members.weights, state, self.lr[t], self.losses[t], self.right[t] = update_each(
-                    members.weights,
-                    members.buffers,
-                    state,
-                    self.rates[t],
-                    train_set.X[batch],
-                    train_set.y[batch],
+                X = train_set.X.index_select(0, batch.flatten()).unflatten(0, batch.shape)
+                self.lr[t], self.losses[t], self.right[t] = members.update(
+                    self.rates[t], X, train_set.y[batch]
                 )
                 made = t + 1
                 if made % check_every == 0 or made == (epoch + 1) * self.per_epoch:
@@ -143,13 +172,6 @@ class _Stack:
                 if member not in self.diverged:
                     self.rows[member].append(row)
         return self._histories()
-
-    def _update(self, weights, buffers, state, lr, X, y):
-        """One update of one member; gives what changed, and the LR, the loss and the hits."""
-        gradient_and_loss = grad_and_value(self.members.loss, has_aux=True)
-        gradient, (loss, right) = gradient_and_loss(weights, buffers, X, y)
-        moved, state = self.optimizer.update({"all": weights}, {"all": gradient}, state, lr)
-        return moved["all"], state, lr, loss, right
 
     def _cut_the_diverged(self, epoch: int, start: int, stop: int) -> None:
         """End the runs whose loss was not finite in the updates from start to before stop."""
@@ -176,7 +198,7 @@ class _Stack:
                 missing = [math.nan] * len(chosen)
                 values = self.members.measure(chosen, split) if due else (missing, missing)
                 columns[f"{name}_loss"], columns[f"{name}_acc"] = values
-        columns["norm"] = self.members.weights[chosen].norm(dim=1).tolist()
+        columns["norm"] = self.members.norms(chosen)
 
         first, rows = epoch * self.per_epoch, []
         losses, right = (log[first : max(made)].cpu() for log in (self.losses, self.right))
@@ -195,7 +217,7 @@ class _Stack:
         for member, experiment in enumerate(self.experiments):
             rows, made = self.rows[member], int(self.rows[member][-1]["update"])
             told = loop.about_run(
-                self.members.net,
+                self.net,
                 self.data,
                 experiment.schedule,
                 self.device,

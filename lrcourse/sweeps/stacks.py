@@ -2,7 +2,8 @@
 
 The nets of a stack differ in their rates, schedules and seeds, and so in initial weights and data
 order. torch.func maps one update of one net, written with the pure functions of
-`lrcourse.optimizers`, over all of them. On a CPU this is slower than one run after another.
+`lrcourse.optimizers`, over all of them. On a CPU this is slower than one run after another, and
+dense nets are trained side by side instead (`dense_stacks`), which pays from four members on.
 `benchmarks/stacked.py` measures both.
 """
 
@@ -31,7 +32,8 @@ def run_stack(
 ) -> list[History]:
     """Train experiments of one shape together; each one's record, in their order.
 
-    A record is what `experiment.run` gives, within rounding: the LR that each update used,
+    A record is what `experiment.run` gives, within rounding, and for dense nets on a CPU in every
+    bit: the LR that each update used,
     losses, measurements at the same epochs, `diverged_at`. A member that diverges is cut there
     and leaves the others as they would be. `seconds` is the member's share of the stack's time,
     and `provenance["stacked"]` the number of members.

@@ -18,7 +18,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 Gradients = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 _ops = torch.ops.aten
-_MEAN, _NO_LABEL = 1, -100  # torch's numbers for its defaults: the mean, and labels left out
+MEAN, NO_LABEL = 1, -100  # torch's numbers for its defaults: the mean, and labels left out
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
@@ -27,8 +27,9 @@ def gradients_of(net: nn.Module, loss_fn: Loss, optimizer: torch.optim.Optimizer
 
     Afterwards each parameter's `grad` is the gradient of this batch alone.
     """
-    layers = None if loss_fn is not functional.cross_entropy else _dense_layers(net, optimizer)
-    if layers is not None:
+    layers = None if loss_fn is not functional.cross_entropy else dense_layers(net)
+    cleared = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if layers is not None and all(id(p) in cleared for p in net.parameters()):
         return lambda X, y: _written_out(layers, X, y)
 
     def by_autograd(X: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -50,10 +51,10 @@ def _written_out(layers: Sequence[tuple[Tensor, Tensor]], X: Tensor, y: Tensor):
         inputs.append(torch.relu(functional.linear(inputs[-1], w, b)))
     logits = functional.linear(inputs[-1], weight, bias)
     logs = torch.log_softmax(logits, 1)
-    loss, counted = _ops.nll_loss_forward.default(logs, y, None, _MEAN, _NO_LABEL)
+    loss, counted = _ops.nll_loss_forward.default(logs, y, None, MEAN, NO_LABEL)
 
     one = torch.ones_like(loss)
-    slope = _ops.nll_loss_backward.default(one, logs, y, None, _MEAN, _NO_LABEL, counted)
+    slope = _ops.nll_loss_backward.default(one, logs, y, None, MEAN, NO_LABEL, counted)
     slope = _ops._log_softmax_backward_data.default(slope, logs, 1, logits.dtype)
     for k in range(len(layers) - 1, -1, -1):
         weight, bias = layers[k]
@@ -63,13 +64,11 @@ def _written_out(layers: Sequence[tuple[Tensor, Tensor]], X: Tensor, y: Tensor):
     return logits, loss
 
 
-def _dense_layers(
-    net: nn.Module, optimizer: torch.optim.Optimizer
-) -> list[tuple[Tensor, Tensor]] | None:
+def dense_layers(net: nn.Module) -> list[tuple[Tensor, Tensor]] | None:
     """Weight and bias of each linear layer of a plain dense net on the CPU; None for any other.
 
     Whatever could look on at autograd or change what it does makes a net another: hooks, frozen or
-    shared parameters, those that the optimizer does not clear, autocast, a search for anomalies.
+    shared parameters, autocast, a search for anomalies.
     """
     if type(net) is not nn.Sequential or len(net) % 2 or all_modules._has_any_global_hook():
         return None
@@ -85,8 +84,7 @@ def _dense_layers(
         (layer.weight, layer.bias) for layer in chain if isinstance(layer, nn.Linear)
     ]
     together = [p for layer in layers for p in layer]
-    cleared = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    is_plain = all(_is_plain(p) and id(p) in cleared for p in together)
+    is_plain = all(map(_is_plain, together))
     return layers if is_plain and len(set(map(id, together))) == len(together) else None
 
 

@@ -299,9 +299,14 @@ def _measure(net: nn.Module, data: Data, loss_fn: Loss, due: bool) -> dict[str, 
         if split is not None:
             values = evaluate_on(net, split, loss_fn) if due else (math.nan, math.nan)
             row[f"{name}_loss"], row[f"{name}_acc"] = values
-    with torch.no_grad():
-        row["norm"] = float(torch.stack([p.norm() for p in net.parameters()]).norm())
+    row["norm"] = norm_of(net)
     return row
+
+
+def norm_of(net: nn.Module) -> float:
+    """The Euclidean norm of all parameters."""
+    with torch.no_grad():
+        return float(torch.stack([p.norm() for p in net.parameters()]).norm())
 
 
 @contextlib.contextmanager

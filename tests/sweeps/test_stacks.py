@@ -9,8 +9,8 @@ import torch
 from lrcourse import models, optimizers
 from lrcourse import schedules as s
 from lrcourse.data import Split
+from lrcourse.sweeps import dense_stacks, stack_training, stacks
 from lrcourse.sweeps import experiment as experiments
-from lrcourse.sweeps import stack_training, stacks
 from lrcourse.sweeps.experiment import Experiment
 
 BASE = Experiment(
@@ -78,6 +78,48 @@ def test_stacked_equals_alone(change):
     assert [history.diverged_at is None for history in alone] == [True, True, False, True]
     assert alone[0].loss[0] - alone[0].loss[-1] > 0.005, "nothing was learned"
     assert_same_runs(stacks.run_stack(group, "cpu"), alone, within=1e-5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"optimizer": name, "model_options": {"depth": 2, "width": 32}} for name in PEAKS),
+        {"model_options": {"depth": 1, "width": 8}},
+        {"model_options": {"depth": 3, "width": 100}, "batch_size": 25},
+        {"model_options": {"depth": 9, "width": 32}, "evaluate": 2},
+        {"optimizer": "momentum", "optimizer_options": {"weight_decay": 0.01, "momentum": 0.5}},
+    ],
+    ids=str,
+)
+def test_dense_nets_in_a_stack_on_the_cpu_have_the_bits_of_runs_alone(change):
+    base = BASE.but(**{"model_options": {"depth": 2, "width": 64}, "images": 128} | change)
+    if not side_by_side_has_the_bits(base):
+        pytest.skip("this processor multiplies many matrices in another way than one")
+    for ours, one in zip(stacks.run_stack(members(base), "cpu"), members(base), strict=True):
+        assert numbers(ours) == numbers(one.run("cpu"))
+
+
+def side_by_side_has_the_bits(base):
+    net, _, data = base.build("cpu")
+    return dense_stacks.fits(net, base.batch_size, len(data.train), members=4)
+
+
+def numbers(history):
+    told = history.to_dict()
+    return {name: told[name] for name in ("lr", "loss", "epochs", "diverged_at")}
+
+
+def test_matrices_whose_products_differ_side_by_side_are_not_trained_so():
+    """One image and few units: torch and its library have kernels of their own for these."""
+    layers = [torch.nn.Flatten(), torch.nn.Linear(16, 10)]
+    told = {
+        rows: dense_stacks.fits(torch.nn.Sequential(*layers), rows, 64, members=4)
+        for rows in (1, 32)
+    }
+    X, w, b = torch.randn(4, 1, 16), torch.randn(4, 10, 16), torch.randn(4, 10)
+    together = torch.baddbmm(b[:, None], X, w.mT)
+    if not all(torch.equal(together[k], torch.addmm(b[k], X[k], w[k].t())) for k in range(4)):
+        assert not told[1]
 
 
 @pytest.fixture
