@@ -38,7 +38,6 @@ class Record:
         self._diverged_at: int | None = None
         self._bad_batch: int | None = None
         self._passed_over = self._in_a_row = 0
-        self.not_called: dict[int, list[float]] = {}  # updates without a step: the rates there
         self.skipped: list[int] = []
         self.held_out: dict[int, tuple[float, float]] = {}
 
@@ -113,11 +112,10 @@ class Record:
     def curve(self, lr: np.ndarray, seed: int, measures: bool) -> Curve:
         """What has been recorded.
 
-        `lr` has the rates of all steps; `measures` says whether there are held-out data.
+        `lr` has the rates of each step, of shape (steps, groups); `measures` says whether there are
+        held-out data.
         """
         made = len(self._loss)
-        for t, rates in self.not_called.items():
-            lr = np.insert(lr, t, rates, axis=0)
         lr = lr[:made]
         has_accuracy = 0 < made == len(self._accuracy)
         held = np.full((2, made), np.nan)

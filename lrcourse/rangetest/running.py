@@ -103,7 +103,8 @@ def range_test(
             shortened to it before the update, as in `training.fit`; None never.
         create_graph: backward() keeps the graph of the gradients, for optimizers of second order.
         step: for other batches: `step(net, batch)` gives the loss, or (loss, outputs, targets)
-            for the accuracy too; None passes the batch over, and the next one takes its place.
+            for the accuracy too; None passes the batch over, and the next one takes its place. One
+            that makes updates of this net's parameters itself is refused.
         batch_size: for tensors only.
         diverged: the sweep stops where the smoothed loss is above this many times its lowest
             value, at NaN and at infinity; see `rangetest.rules.DivergenceWatch`, also for losses

@@ -16,7 +16,8 @@ from lrcourse.rangetest.measuring import dtype_of, home_of, measure, precision, 
 from lrcourse.rangetest.record import Part, Record
 from lrcourse.rangetest.rules import DivergenceWatch
 from lrcourse.rangetest.steps import Step, moved, right_answers, taken_apart, total_of
-from lrcourse.recorder import Recorder, groups_of
+from lrcourse.rangetest.updates import Updates
+from lrcourse.recorder import groups_of
 from lrcourse.support import progress as bars
 
 DEVICE_LOOKS_EVERY = 10  # updates; reading the loss back from a GPU each time would stall it
@@ -70,6 +71,7 @@ def sweep(
     scaler = torch.amp.GradScaler(device_type, enabled=dtype is torch.float16)
     look_every = plan.look_every or (1 if device_type == "cpu" else DEVICE_LOOKS_EVERY)
     record = Record(updates, look_every, DivergenceWatch(plan.diverged, plan.smoothing))
+    log = Updates(optimizer)
     drawn: list[Any] = []  # for one update
     used: list[Any] = []  # of them
 
@@ -80,7 +82,7 @@ def sweep(
         # work on the batch in place. On a CPU it is made where somebody asks.
         seen = batch if look_every == 1 else total_of(fresh)
         with precision(device, dtype):
-            given = plan.step(net, fresh)
+            given = log.watched(plan.step, net, fresh)
             if given is None:
                 return None
             loss, outputs, targets = taken_apart(given)
@@ -152,7 +154,7 @@ def sweep(
         net.train()
     switch_modes(optimizer, training=True)
     steps = bars.bar(range(updates), total=updates, label="range test", progress=plan.progress)
-    with Recorder(optimizer) as log, torch.inference_mode(False), torch.enable_grad():
+    with log, torch.inference_mode(False), torch.enable_grad():
         for t in steps:
             try:
                 gather(t)
@@ -160,18 +162,18 @@ def sweep(
                 record.end_before(t, plan.accumulate)
                 break
             scale = scaler.get_scale()
+            log.begin()
             update(t)
             scaler.update()
-            if len(log) + len(record.not_called) == t:
-                record.not_called[t] = [float(group["lr"]) for group in groups]
             # A fused optimizer is called and leaves the update out by itself.
-            if t in record.not_called or scaler.get_scale() < scale:
+            if not log.was_called() or scaler.get_scale() < scale:
                 record.skipped.append(t)
             if record.has_diverged(t):
                 break
             if plan.held_out is not None and t % plan.held_out_every == 0:
                 record.held_out[t] = measure(net, plan.held_out, plan.step, dtype, optimizer)
-    return record.curve(log.lr, seed, measures=plan.held_out is not None)
+    rates = log.rates(plan.rates, int(ratios.argmax()))
+    return record.curve(rates, seed, measures=plan.held_out is not None)
 
 
 def _set_rate(group: dict[str, Any], rate: float) -> None:
