@@ -124,7 +124,7 @@ def with_article(word: str) -> str:
     return f"{'an' if _SPOKEN_WITH_A_VOWEL.match(word) else 'a'} {word}"
 
 
-_SPOKEN_WITH_A_VOWEL = re.compile("[aeioAEIO]|[uU]n(?!i)|ndarray|[FHLMNRSX](?![a-z])")
+_SPOKEN_WITH_A_VOWEL = re.compile("[aeioAEIO]|[uU]n(?!i)|ndarray|[FLMNRSX](?![a-z])")
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ import torch
 
 from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.rules import Rule
-from lrcourse.support.checks import of_kind
+from lrcourse.support.checks import with_article
 from lrcourse.support.names import find_function
 from lrcourse.sweeps.contents import (
     Unreadable,
@@ -38,6 +38,7 @@ from lrcourse.sweeps.contents import (
 )
 from lrcourse.sweeps.modules_asked import reached
 from lrcourse.sweeps.source_code import (
+    StaleCode,
     chains_read,
     codes_of,
     defaults_are_written,
@@ -76,10 +77,16 @@ def of_schedule(schedule: object) -> dict[str, str]:
 
 def of_function(function: Callable[..., Any]) -> str:
     """The digest of one function or callable object, 16 hexadecimal digits; or StaleCode."""
-    reader, inner = _Reader(), inspect.unwrap(function)
+    reader, inner = _Reader(), _unwrapped(function)
     if not isinstance(inner, types.FunctionType):
         return reader.token(function)[:16]
-    source, reads = source_of(inner)[0], reader.reads(inner)
+    source = source_of(inner)[0]
+    try:
+        reads = reader.reads(inner)
+    except (StaleCode, Unreadable):
+        raise
+    except Exception as problem:
+        raise reader.unreadable(inner, problem) from None
     if inner is not function:
         reads["around it"] = reader.token(function)
     return digest(json.dumps([source, reads], sort_keys=True) if reads else source)[:16]
@@ -137,8 +144,10 @@ class _Reader:
         self.open.append(id(value))
         try:
             found = digest(json.dumps(self._described(value)))
-        except RecursionError:
-            found = _name(type(value))
+        except (StaleCode, Unreadable):
+            raise
+        except Exception as problem:  # whatever an object of the user's says, or nested too deep
+            raise self.unreadable(value, problem) from None
         self.open.pop()
         self.known[id(value)] = value, found
         return found
@@ -162,7 +171,10 @@ class _Reader:
             return ["method", self.token(value.__func__), *map(self.token, behind(value))]
         is_own = not is_of_library(type(value))
         own = [type(value), attributes(value)] if is_own else []
-        if hasattr(value, "__wrapped__") and (isinstance(value, METHODS) or not is_own):
+        is_wrapper = hasattr(type(value), "__wrapped__") or "__wrapped__" in getattr(
+            value, "__dict__", ()
+        )
+        if is_wrapper and (isinstance(value, METHODS) or not is_own):
             return [_name(type(value)), *map(self.token, [value.__wrapped__, *own])]
         if isinstance(value, property):
             deleter = [] if value.fdel is None else [value.fdel]
@@ -180,7 +192,7 @@ class _Reader:
         own = [
             [name, self._named(f"{name} in {module.__name__}", value)]
             for name, value in sorted(vars(module).items())
-            if not (name in OF_ANY_MODULE or (name in OF_SOME and not value))
+            if not (name in OF_ANY_MODULE or (name in OF_SOME and _is_empty(value)))
         ]
         kind = type(module)
         return own if kind is types.ModuleType else [*own, ["its class", self.token(kind)]]
@@ -224,16 +236,22 @@ class _Reader:
             try:
                 parts = unpickled(value)
             except Unreadable:
-                kind = of_kind(value)
-                where = self.names[-1] if self.names else "what it holds"
-                raise Unreadable(
-                    f"a function reads {where}, which is or holds {kind}: a record's key "
-                    "must hold its content, and that cannot be told without using it up or at "
-                    "all. Keep a list, an array or a number there, or make it in the function"
-                ) from None
+                raise self.unreadable(value) from None
         if isinstance(value, Schedule | Rule):
             parts += [find_function(one) for one in _functions_named(value)]
         return [name, *map(self.token, parts)]
+
+    def unreadable(self, value: object, problem: Exception | None = None) -> Unreadable:
+        """What is said of a value that the code reads and whose content cannot be told."""
+        where = self.names[-1] if self.names else "what it holds"
+        why = "that cannot be told without using it up or at all"
+        if problem is not None:
+            why = f"asking for it gives {type(problem).__name__}: {problem}"
+        return Unreadable(
+            f"a function reads {where}, which is or holds {with_article(type(value).__name__)}: a "
+            f"record's key must hold its content, and {why}. Keep a list, an array or a number "
+            "there, or make it in the function"
+        )
 
     def _type(self, kind: type) -> list[Any]:
         own = {
@@ -308,7 +326,15 @@ def _passed(chains: Iterable[tuple[str, ...]], read: dict[str, Any]) -> Iterator
 
 def _is(value: Any, function: types.FunctionType) -> bool:
     """Whether it is the function itself, which calls itself, maybe through a decorator."""
-    return callable(value) and inspect.unwrap(value) is function
+    return callable(value) and _unwrapped(value) is function
+
+
+def _unwrapped(function: Any) -> Any:
+    """What decorators are put around; the function itself where that leads in a circle."""
+    try:
+        return inspect.unwrap(function)
+    except Exception:  # an object can answer anything
+        return function
 
 
 def _is_of_library(value: object) -> bool:
@@ -318,7 +344,7 @@ def _is_of_library(value: object) -> bool:
 
 def _counts(kind: type, name: str, value: Any) -> bool:
     """Whether an attribute of a class says more than its name, its fields and slots do."""
-    if name in OF_ANY_CLASS or (name in OF_SOME and not value):
+    if name in OF_ANY_CLASS or (name in OF_SOME and _is_empty(value)):
         return False
     if isinstance(value, types.MemberDescriptorType | types.GetSetDescriptorType):
         return value.__objclass__ is not kind
@@ -326,11 +352,15 @@ def _counts(kind: type, name: str, value: Any) -> bool:
         return False
     if name == "__doc__" and "__dataclass_fields__" in vars(kind):
         return value != f"{kind.__name__}{inspect.signature(kind)}".replace(" -> None", "")
-    code = getattr(inspect.unwrap(value), "__code__", None) if callable(value) else None
-    if code is None or code.co_filename != "<string>":
+    code = getattr(_unwrapped(value), "__code__", None)
+    if not (isinstance(value, types.FunctionType) and code and code.co_filename == "<string>"):
         return True
     is_named_tuple = code.co_name == "<lambda>" and "_fields" in vars(kind)
     return not (is_named_tuple or code.co_qualname.startswith("__create_fn__."))
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or (isinstance(value, dict) and not value)
 
 
 def _name(value: Any) -> str:

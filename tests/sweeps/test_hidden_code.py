@@ -170,6 +170,10 @@ HIDDEN = {
 }
 
 
+def key(name):
+    return BASE.but(schedule=s.from_function(f"{name}:f")).key
+
+
 @pytest.mark.parametrize("how", HIDDEN)
 def test_it_is_in_the_key(written, how):
     imports, statements, read = HIDDEN[how]
@@ -267,6 +271,48 @@ def test_a_module_that_shows_only_when_it_runs_is_refused(written, body, shown):
     told = rf"asks_late:(f|load) takes a module that shows only when it runs \({shown}\)"
     with pytest.raises(ValueError, match=told):
         assert BASE.but(schedule=s.from_function("asks_late:f")).key
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "class P:\n    def __getattr__(self, name):\n        return self\nA = P()",
+        "class P:\n    def __eq__(self, other):\n        raise RuntimeError\nA = P()",
+        "class P:\n    def __bool__(self):\n        raise RuntimeError\n"
+        "class Q:\n    __doc__ = P()\nA = Q",
+        "def A():\n    pass\nA.__wrapped__ = A",
+        "def A():\n    pass\nA.__module__ = None",
+        "from unittest import mock\nA = mock.call",
+        "import torch\nA = torch.ones(3).to(torch.complex64).conj().imag[::2]",
+        "from typing import Protocol\nclass P(Protocol):\n    pass\nclass A(P):\n    pass",
+    ],
+)
+def test_an_object_may_answer_what_it_likes(written, made):
+    module = written("likes", f"{made}\ndef f(t):\n    return (A is not t) * 1.0\n")
+    before = key("likes")
+    if callable(module.A):
+        module.A()
+    assert module.f(0) == 1.0 and key("likes") == before
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        ("A = []\nfor _ in range(5000):\n    A = [A]", "RecursionError"),
+        ("import torch\nA = torch.ones(2, device='meta')", "NotImplementedError"),
+        ("A = 10**5000", "4300 digits"),
+        (
+            "class P:\n    def __getattribute__(self, name):\n        raise OSError(name)\nA = P()",
+            "OSError",
+        ),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_by_its_name(written, made, told):
+    written("asked_in_vain", f"{made}\ndef g():\n    return A\ndef f(t):\n    return g() and 1.0\n")
+    with pytest.raises(
+        ValueError, match=f"a function reads .*: .*{told}.* make it in the function"
+    ):
+        key("asked_in_vain")
 
 
 @pytest.mark.parametrize("draw", ["random.random", "random.uniform", "np.random.rand"])
