@@ -133,6 +133,19 @@ def side_by_side(
             get_reusable_executor().shutdown(wait=True)
 
 
+def processes_here(jobs: int | None) -> int | None:
+    """How many processes `side_by_side` would use; None where they may be on other machines."""
+    import joblib
+
+    backend, asked = joblib.parallel.get_active_backend()
+    if getattr(_here, "inside", False) or getattr(backend, "supports_sharedmem", False):
+        return 1
+    if not isinstance(backend, joblib.parallel.BACKENDS["loky"]):
+        return None
+    wanted = asked if jobs is None else jobs
+    return joblib.effective_n_jobs(wanted if isinstance(wanted, int) else -1)
+
+
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """One run at a time in this process, with one thread for torch's arithmetic on the CPU."""

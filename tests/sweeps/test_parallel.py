@@ -47,6 +47,14 @@ def test_a_sweep_in_stacks_gives_what_single_runs_give(singles, tmp_path):
     assert [run.history.to_dict() for run in again] == [run.history.to_dict() for run in stacked]
 
 
+def test_a_sweep_of_many_dense_nets_on_the_cpu_has_the_bits_of_single_runs(tmp_path):
+    points = sweeps.grid(BASE, lr=[0.1, 0.3, 1e6], seed=range(3))
+    together = sweeps.run(points, records=tmp_path / "a", jobs=1, device="cpu")
+    alone = sweeps.run(points, records=tmp_path / "b", jobs=1, device="cpu", stack=1)
+    assert_equal_runs(together, alone)
+    assert {run.history.provenance.get("stacked", 1) for run in together} <= {1, len(points)}
+
+
 @pytest.mark.parametrize(
     ("device", "stack", "sizes"),
     [("cpu", None, [1] * 6), ("cuda", None, [6]), ("cuda", 1, [1] * 6), ("cuda:0", 4, [3, 3])],

@@ -18,6 +18,44 @@ BASE = Experiment(
 )
 
 
+def sizes_on_cpu(runs, processes, base=BASE, **change):
+    points = [base.but(seed=seed, **change) for seed in range(runs)]
+    groups = stacks.group_for_cpu(points, processes)
+    assert [one for group in groups for one in group] == points
+    return [len(group) for group in groups]
+
+
+@pytest.fixture
+def bits_are_kept(monkeypatch):
+    monkeypatch.setattr(stacks.dense_stacks, "fits", lambda *_: True)
+
+
+@pytest.mark.parametrize(
+    ("runs", "processes", "sizes"),
+    [
+        (7, 1, [1] * 7),
+        (8, 1, [8]),
+        (15, 2, [1] * 15),
+        (17, 2, [8, 9]),
+        (32, 2, [16, 16]),
+        (33, 2, [8, 8, 8, 9]),
+    ],
+)
+def test_on_a_cpu_each_process_gets_its_share_of_a_stack_or_all_run_alone(
+    bits_are_kept, runs, processes, sizes
+):
+    assert sizes_on_cpu(runs, processes) == sizes
+
+
+def test_what_is_no_small_dense_net_or_loses_its_bits_runs_alone_on_a_cpu(
+    bits_are_kept, monkeypatch
+):
+    assert sizes_on_cpu(9, 1, model="lenet", model_options={}) == [1] * 9
+    assert sizes_on_cpu(9, 1, model_options={"depth": 2, "width": 256}) == [1] * 9
+    monkeypatch.setattr(stacks.dense_stacks, "fits", lambda *_: False)
+    assert sizes_on_cpu(9, 1) == [1] * 9
+
+
 # -- what can be stacked ----------------------------------------------------------------------
 
 
