@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -96,10 +97,28 @@ def run(
     """
     experiments = experiments_rule("run", "experiments", experiments)
     store = Records(records)
-    try:
-        histories = _found_or_made(experiments, store, jobs, device, stack, progress)
-    except StaleCode as problem:
-        raise StaleCode(f"{problem}. {_kept(store.folder)}") from None
+    with _naming(store.folder):
+        wanted = {experiment.key: experiment for experiment in experiments}
+        histories: dict[str, History] = {}
+        for key in wanted:
+            if found := store.read_run(key):
+                histories[key] = found[1]
+        missing = {key: one for key, one in wanted.items() if key not in histories}
+        _check(missing.values(), store.folder)
+        if not missing.keys() <= store.stuck:
+            store.check_writable()
+        done = _run_missing(missing, store, jobs, device, stack)
+        try:
+            for key, record in bars.bar(done, total=len(missing), label="run", progress=progress):
+                histories[key] = History.from_dict(record)
+        except (RunFailed, StaleCode, ImportError):
+            raise
+        except Exception as problem:
+            left = [one for key, one in missing.items() if key not in histories]
+            raise RunFailed(
+                f"the sweep ended before {len(left)} of its {len(missing)} runs, {left[0].short()} "
+                f"among them: {type(problem).__name__}: {problem}. {_kept(store.folder)}"
+            ) from problem
     return Runs(Run(experiment, histories[experiment.key]) for experiment in experiments)
 
 
@@ -173,36 +192,12 @@ def downward(
     return Runs(done[one.key] for one in experiments if one.key in done)
 
 
-def _found_or_made(
-    experiments: Iterable[Experiment],
-    store: Records,
-    jobs: int | None,
-    device: str | torch.device | None,
-    stack: int | None,
-    progress: bool | None,
-) -> dict[str, History]:
-    wanted = {experiment.key: experiment for experiment in experiments}
-    histories: dict[str, History] = {}
-    for key in wanted:
-        if found := store.read_run(key):
-            histories[key] = found[1]
-    missing = {key: one for key, one in wanted.items() if key not in histories}
-    _check(missing.values(), store.folder)
-    if not missing.keys() <= store.stuck:
-        store.check_writable()
-    done = _run_missing(missing, store, jobs, device, stack)
+@contextlib.contextmanager
+def _naming(folder: Path) -> Iterator[None]:
     try:
-        for key, record in bars.bar(done, total=len(missing), label="run", progress=progress):
-            histories[key] = History.from_dict(record)
-    except (RunFailed, StaleCode, ImportError):
-        raise
-    except Exception as problem:
-        left = [one for key, one in missing.items() if key not in histories]
-        raise RunFailed(
-            f"the sweep ended before {len(left)} of its {len(missing)} runs, {left[0].short()} "
-            f"among them: {type(problem).__name__}: {problem}. {_kept(store.folder)}"
-        ) from problem
-    return histories
+        yield
+    except StaleCode as problem:
+        raise StaleCode(f"{problem}. {_kept(folder)}") from None
 
 
 def _check(experiments: Iterable[Experiment], folder: Path) -> None:
