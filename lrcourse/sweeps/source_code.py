@@ -88,6 +88,32 @@ def modules_imported(
     codes: list[types.CodeType], package: str
 ) -> Iterator[tuple[str, types.ModuleType]]:
     """Name and module of each import in the code; the user's own are loaded, as it would do."""
+    for _, whole, wanted in _imports(codes, package):
+        if not wanted:  # `import a.b` binds a
+            module_named(whole)
+            whole = whole.partition(".")[0]
+        if module := module_named(whole):
+            for name in wanted:
+                if not hasattr(module, name):
+                    module_named(f"{whole}.{name}")
+            yield whole, module
+
+
+def modules_given(codes: list[types.CodeType], package: str) -> Iterator[types.ModuleType]:
+    """Those that the code imports and takes as values, to give them to a function, say."""
+    given = {name for code in codes for name in _taken(code)}
+    for after, whole, wanted in _imports(codes, package):
+        stores = [step.argval for step in after if step.opname.startswith("STORE")]
+        names = [f"{whole}.{one}" for one in wanted] or [whole, whole.partition(".")[0]]
+        for name, module in zip(stores if wanted else stores[:1] * 2, names, strict=False):
+            if name in given and module in sys.modules:
+                yield sys.modules[module]
+
+
+def _imports(
+    codes: list[types.CodeType], package: str
+) -> Iterator[tuple[tuple[dis.Instruction, ...], str, tuple[str, ...]]]:
+    """Of each import in the code: the steps that follow, the module, what is taken from it."""
     for code in codes:
         steps = _steps(code)
         for k, step in enumerate(steps):
@@ -100,14 +126,18 @@ def modules_imported(
                     whole = importlib.util.resolve_name("." * level + whole, package)
                 except ImportError:
                     continue
-            if not wanted:  # `import a.b` binds a
-                module_named(whole)
-                whole = whole.partition(".")[0]
-            if module := module_named(whole):
-                for name in wanted:
-                    if not hasattr(module, name):
-                        module_named(f"{whole}.{name}")
-                yield whole, module
+            yield steps[k + 1 :], whole, wanted
+
+
+@functools.lru_cache(maxsize=1024)
+def _taken(code: types.CodeType) -> frozenset[str]:
+    """The variables that the code reads, and not only for an attribute."""
+    found: set[str] = set()
+    for step, after in itertools.pairwise(_steps(code)):
+        if step.opname.startswith(("LOAD_FAST", "LOAD_DEREF", "LOAD_NAME", "LOAD_GLOBAL")):
+            names = step.argval if isinstance(step.argval, tuple) else (step.argval,)
+            found |= {*(names[:-1] if after.opname in ATTRIBUTE else names)}
+    return frozenset(found)
 
 
 def module_named(name: str) -> types.ModuleType | None:

@@ -45,6 +45,7 @@ from lrcourse.sweeps.source_code import (
     digest,
     is_library,
     is_of_library,
+    modules_given,
     modules_imported,
     source_of,
 )
@@ -278,7 +279,9 @@ class _Reader:
             if isinstance(value, types.FunctionType) and attributes & ASKS_ANNOTATIONS:
                 found[f"annotations of {name}"] = self.token(value.__annotations__)
         asked = reached(function, codes, read.values(), refuse=self.values)
-        for module in [*asked, *_passed(chains, read)]:
+        for module in [*asked, *_passed(chains, read), *modules_given(codes, package)]:
+            if is_library(module.__name__):
+                continue
             found[f"all of {module.__name__}"] = self.token(module)
         for name, cell in zip(
             function.__code__.co_freevars, function.__closure__ or (), strict=True
@@ -320,7 +323,7 @@ def _passed(chains: Iterable[tuple[str, ...]], read: dict[str, Any]) -> Iterator
         value = read.get(name)
         for each in rest:
             value = vars(value).get(each) if isinstance(value, types.ModuleType) else None
-        if isinstance(value, types.ModuleType) and not is_library(value.__name__):
+        if isinstance(value, types.ModuleType):
             yield value
 
 

@@ -194,6 +194,18 @@ def test_it_is_in_the_key(written, how):
 FAR = {
     "module given to a function": ("from kit import far\ndef g(m):\n    return m.K", "g(far)"),
     "module of a package, given": ("import kit.far\ndef g(m):\n    return m.K", "g(kit.far)"),
+    **{
+        f"{line}, given": (
+            f"def g(m):\n    return m.K\ndef h():\n    {line}\n    return g({name})",
+            "h()",
+        )
+        for line, name in [
+            ("import kit.far", "kit.far"),
+            ("import kit.far as x", "x"),
+            ("from kit import far", "far"),
+            ("from kit import __name__ as n, far as x", "x"),
+        ]
+    },
     "sum of names": ("import importlib\nN = 'far'", "importlib.import_module('kit.' + N).K"),
     "names in a text": (
         "import importlib\nN, P = 'far', 'kit'",
