@@ -236,7 +236,7 @@ def curvatures(surface: Callable[[Tensor], Tensor], point: Tensor) -> Tensor:
     Gradient descent stays at a minimum only if its rate is below 2 / the largest.
 
     Args:
-        surface: takes a point to its height, by operations that torch can derive twice.
+        surface: takes a point to its height, by operations that torch can differentiate twice.
         point: shape (dimension,), or as many numbers.
 
     Raises:
