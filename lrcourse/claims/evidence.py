@@ -45,10 +45,16 @@ def _effect(owner: str, name: str, value: object) -> float:
 class Evidence:
     """An effect and how surely it is known.
 
-    `n` counts what `counted` names (seeds, runs, points or cases). `interval(alpha)` is the
-    two-sided interval at level 1 - alpha. Exact evidence knows no chance: its effect is the number
-    of exceptions, its interval that number. An effect with `ratio=True` is a quotient: not
-    negative, and neutral at 1. With `symmetric=True` a margin is meant on both sides.
+    Attributes:
+        n: how many there are of what `counted` names (seeds, runs, points or cases).
+        quantity: what the effect is, in a word or two: "difference", "ratio", "slope" ...
+        effect: its size; what is claimed is about it.
+        test: how the interval was computed, in a few words: "paired t".
+        interval: gives the two-sided interval at level 1 - alpha for an alpha.
+        ratio: whether the effect is a quotient: not negative, and neutral at 1.
+        exact: whether it knows no chance: its effect is the number of exceptions, its interval that
+            number.
+        symmetric: whether a margin is meant on both sides.
 
     >>> from lrcourse.claims import Evidence, judge
     >>> known = Evidence(40, "points", "slope", 0.3, "by hand", lambda alpha: (0.25, 0.35))

@@ -47,10 +47,16 @@ seeds, margin and test stay, and are compared.
 
 @dataclass(frozen=True)
 class Verdict:
-    """A sentence judged. `low` to `high` is the interval of the effect at level 1 - alpha/of.
+    """A sentence judged.
 
-    `margin` is the open range (from, to) in which the effect lies if the sentence is true;
-    `of` is among how many claims alpha is shared.
+    Attributes:
+        verdict, expect: "holds", "fails" or "undecided": what came out, and what was expected.
+        sentence: what was claimed.
+        n, counted, quantity, effect, test, exact: as the `Evidence` has them.
+        low, high: the interval of the effect at level 1 - alpha/of.
+        margin: the open range (from, to) in which the effect lies if the sentence is true.
+        alpha: the level that the claim, or all `of` claims together, may be wrong at.
+        of: among how many claims alpha is shared.
 
     >>> from lrcourse.claims import Verdict, exact, judge
     >>> verdict = judge("All are even", exact([k % 2 for k in (2, 4, 7)], 0), expect="fails")

@@ -121,7 +121,11 @@ class Curves:
 
     @arguments(quantity=one_of(*QUANTITIES))
     def table(self, quantity: str) -> np.ndarray | None:
-        """One of "loss", "accuracy", "held_out_loss", "held_out_accuracy" of all repeats."""
+        """A `quantity` of all repeats, shape (repeats, updates); None where it was not measured.
+
+        "loss", "accuracy", "held_out_loss" or "held_out_accuracy"; NaN where a repeat had stopped.
+        ValueError for another one.
+        """
         rows = [getattr(curve, quantity) for curve in self.curves]
         if any(row is None for row in rows):
             return None
@@ -131,7 +135,10 @@ class Curves:
         return table
 
     def band(self, quantity: str = "loss") -> Band | None:
-        """Median and range over the repeats at each rate where one of them was measured."""
+        """Median and range over the repeats at each rate where one of them was measured.
+
+        `quantity` as for `table`; None where it was not measured.
+        """
         table = self.table(quantity)
         if table is None:
             return None

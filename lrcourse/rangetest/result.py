@@ -88,7 +88,10 @@ class RangeTest(Curves):
 
     @arguments(on=SIDE)
     def calibrate(self, best: float | BestRate, on: str = "training") -> Calibration:
-        """How far each rule is from `best`: a rate, or what `lrcourse.sweeps.best_rate` gives."""
+        """How far each rule is from `best`: a rate, or what `lrcourse.sweeps.best_rate` gives.
+
+        `on` is "training" or "held_out", as for `suggest`.
+        """
         lr = POSITIVE("calibrate", "best", getattr(best, "lr", best))
         good = getattr(best, "good", (lr, lr))
         suggestion = self.suggest(on)

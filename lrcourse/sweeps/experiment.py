@@ -108,7 +108,10 @@ class Experiment:
         return f"Experiment({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in told)})"
 
     def but(self, **changes: Any) -> Experiment:
-        """This experiment with some fields changed. TypeError for an unknown field."""
+        """This experiment with some fields changed: `but(lr=0.3, seed=1)`.
+
+        TypeError for an unknown field, TypeError or ValueError for a value that it cannot have.
+        """
         check_fields("but", changes)
         return dataclasses.replace(self, **changes)
 
@@ -189,7 +192,11 @@ class Experiment:
     def run(
         self, device: str | torch.device | None = None, progress: bool | None = False
     ) -> History:
-        """Train once, from fresh weights, and return the record."""
+        """Train once, from fresh weights, and return the record.
+
+        `device` is a torch device or its name (None: a GPU where there is one, else the CPU),
+        `progress` whether there is a bar (None: for a person).
+        """
         return self.train(*self.build(device), progress=progress)
 
 

@@ -18,6 +18,8 @@ EXPERIMENT = kind("an Experiment", Experiment)
 def log_space(low: float, high: float, count: int) -> list[float]:
     """`count` numbers from `low` to `high` at equal ratios, both ends exact.
 
+    Raises ValueError unless 0 < low < high and `count` is 2 or more.
+
     Example:
         >>> from lrcourse import sweeps
         >>> sweeps.log_space(0.001, 1, 4)

@@ -94,7 +94,11 @@ class Records:
 
     @arguments(key=key_rule, spec=MAPPING, history=MAPPING)
     def write(self, key: str, spec: dict[str, Any], history: dict[str, Any]) -> Path:
-        """Keep a run. Whole or not at all, also when the disk is full (OSError)."""
+        """Keep a run under its key: the spec and the history as JSON can hold them.
+
+        Whole or not at all, also when the disk is full (OSError). ValueError for NaN or infinity in
+        either.
+        """
         content = {"spec": spec, "history": history}
         text = json.dumps(content | {"check": _digest(content)}, allow_nan=False)
         write_atomically(self.path(key), text)

@@ -220,6 +220,8 @@ def evaluate_on(
 ) -> tuple[float, float]:
     """Mean loss and accuracy of `net` on a split, in eval mode; the net's mode is kept.
 
+    `loss_fn` takes (outputs, labels) to a mean.
+
     Example:
         >>> from lrcourse import data, models, training
         >>> digits = data.load("digits", device="cpu", progress=False)
