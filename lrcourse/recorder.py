@@ -132,13 +132,17 @@ class Recorder(Hooked):
     def _read(
         self, k: int, stepper: _Stepper, *_: object, rate: Callable[[Group], float] | None = None
     ) -> None:
+        # At each update of a training: no call that can be left out.
+        rows, groups = self._rows, stepper.groups
         # Several optimizers in a wrapper make one update between them, each once.
-        if rate is None and (not self._rows or k in self._rows[-1]):
-            self._rows.append({})
-        rate, groups = rate or rate_of, stepper.groups
+        if rate is None and (not rows or k in rows[-1]):
+            rows.append({})
         if len(groups) > self._met[k]:
             self._meet(k, groups)
-        self._rows[-1][k] = [(rate(group), momentum_of(group)) for group in groups]
+        if rate is None:
+            rows[-1][k] = [(float(group["lr"]), momentum_of(group)) for group in groups]
+        else:
+            rows[-1][k] = [(rate(group), momentum_of(group)) for group in groups]
 
     def _meet(self, k: int, groups: list[Group]) -> None:
         """Groups of the k-th optimizer are seen for the first time."""

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from lrcourse.rangetest.snapshot import Snapshot
-from lrcourse.rangetest.steps import Step, moved, right_answers, size_of, taken_apart
+from lrcourse.rangetest.steps import Step, answers_of, moved, size_of, taken_apart
 
 
 def measure(
@@ -41,8 +41,9 @@ def measure(
             loss, outputs, targets = taken_apart(given)
             size = size_of(batch, targets)
             loss_sum, samples = loss_sum + loss.reshape(()) * size, samples + size
-            if (answers := right_answers(outputs, targets)) is not None:
-                right, answered = right + answers[0], answered + answers[1]
+            if (pair := answers_of(outputs, targets)) is not None:
+                right = right + (pair[0] == pair[1]).count_nonzero()
+                answered += len(pair[1])
     if not samples:
         raise ValueError("step returned None for all held-out batches, or they hold no sample")
     return float(loss_sum / samples), float(right) / answered if answered else float("nan")

@@ -14,6 +14,7 @@ from lrcourse.rangetest.rules import DivergenceWatch
 from lrcourse.rangetest.steps import total_of
 
 MOST_PASSED_OVER = 100  # batches in a row
+MOST_ANSWERS = 100  # updates whose answers are kept before they are marked
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Part:
     """What one batch gave to an update; tensors stay on the device until somebody looks."""
 
     loss: torch.Tensor  # its share
-    answers: tuple[torch.Tensor, int] | None  # how many are right, of how many
+    answers: tuple[torch.Tensor, torch.Tensor] | None  # beside the right ones
     batch: Any  # or the sum of it: no number where it holds none
 
 
@@ -34,6 +35,7 @@ class Record:
         self._batches: dict[int, list[Any]] = {}  # of the last two besides
         self._loss: list[float] = []
         self._accuracy: list[float] = []
+        self._answers: list[list[tuple[torch.Tensor, torch.Tensor] | None]] = []  # not yet marked
         self._why: str | None = None
         self._diverged_at: int | None = None
         self._bad_batch: int | None = None
@@ -84,10 +86,9 @@ class Record:
         losses = [sums[0].item()] if len(sums) == 1 else torch.stack(sums).tolist() if sums else []
         for (t, parts), loss in zip(new.items(), losses, strict=True):
             self._loss.append(loss)
-            answers = [part.answers for part in parts if part.answers is not None]
-            if len(answers) == len(parts):
-                right, count = (sum(map(int, column)) for column in zip(*answers, strict=True))
-                self._accuracy.append(right / count)
+            self._answers.append([part.answers for part in parts])
+            if len(self._answers) >= MOST_ANSWERS:
+                self._mark()
             self._batches[t] = [part.batch for part in parts]
             self._batches.pop(t - 3, None)
             self._why = self._watch.add(loss)
@@ -96,6 +97,21 @@ class Record:
                 self._bad_batch = None if self._why == "rose" else self._blamed(t)
                 return True
         return False
+
+    def _mark(self) -> None:
+        """The accuracies of updates whose parts all have answers; together, which is quicker."""
+        waiting, self._answers = self._answers, []
+        known = [[pair for pair in pairs if pair is not None] for pairs in waiting]
+        whole = [row for row, pairs in zip(known, waiting, strict=True) if len(row) == len(pairs)]
+        pairs = [pair for row in whole for pair in row]
+        if len({(one.device, one.shape) for one, _ in pairs}) == 1:
+            answers, targets = (torch.stack(column) for column in zip(*pairs, strict=True))
+            right = iter((answers == targets).sum(1).tolist())
+        else:
+            right = iter([int((one == other).count_nonzero()) for one, other in pairs])
+        for row in whole:
+            count = sum(len(target) for _, target in row)
+            self._accuracy.append(sum(next(right) for _ in row) / count)
 
     def _blamed(self, t: int) -> int | None:
         """The update whose batch spoilt the loss of update t: this one, or that of the weights.
@@ -115,6 +131,7 @@ class Record:
         `lr` has the rates of each step, of shape (steps, groups); `measures` says whether there are
         held-out data.
         """
+        self._mark()
         made = len(self._loss)
         lr = lr[:made]
         has_accuracy = 0 < made == len(self._accuracy)

@@ -156,6 +156,7 @@ def range_test(
         plan = Plan(
             rates=rates,
             step=step or default_step(loss_fn),
+            is_own_step=step is not None,
             held_out=held_out_batches(held_out, batch_size or EVALUATION_BATCH),
             held_out_every=held_out_every,
             accumulate=accumulate,

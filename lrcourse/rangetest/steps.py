@@ -43,7 +43,16 @@ def moved(batch: Any, device: torch.device | None) -> Any:
             return moved(batch.detach(), device).requires_grad_()
         return batch.clone() if batch.device == device else batch.to(device, non_blocking=True)
     if type(batch) in (list, tuple):
-        return type(batch)([moved(value, device) for value in batch])
+        return type(batch)(
+            [
+                value.clone()  # the usual case, without a call
+                if type(value) is torch.Tensor
+                and value.device == device
+                and not value.requires_grad
+                else moved(value, device)
+                for value in batch
+            ]
+        )
     if type(batch) is dict:
         return {key: moved(value, device) for key, value in batch.items()}
     make = getattr(type(batch), "_make", None)  # a named tuple
@@ -69,7 +78,7 @@ def default_step(loss_fn: LossFunction | None) -> Step:
     (X, y), or (X1, X2, ..., y): `loss_fn(net(X1, X2, ...), y)`. A mapping, as transformers has
     them: `net(**batch)`, whose result holds the loss.
     """
-    worked = False
+    worked, criterion = False, loss_fn or functional.cross_entropy
 
     def step(net: nn.Module, batch: Any) -> Any:
         nonlocal worked
@@ -89,6 +98,9 @@ def default_step(loss_fn: LossFunction | None) -> Step:
         return used
 
     def use(net: nn.Module, batch: Any) -> Any:
+        if worked and type(batch) in (list, tuple) and len(batch) == 2:
+            outputs = net(batch[0])
+            return criterion(outputs, batch[1]), outputs, batch[1]
         if isinstance(batch, Mapping):
             if loss_fn is not None:
                 raise UnfitBatch(
@@ -112,7 +124,7 @@ def default_step(loss_fn: LossFunction | None) -> Step:
         outputs = net(*inputs)
         if loss_fn is None and not worked:
             _check_cross_entropy(outputs, targets)
-        return (loss_fn or functional.cross_entropy)(outputs, targets), outputs, targets
+        return criterion(outputs, targets), outputs, targets
 
     return step
 
@@ -159,8 +171,8 @@ def taken_apart(given: Any) -> tuple[torch.Tensor, Any, Any]:
     return loss, outputs, targets
 
 
-def right_answers(outputs: Any, targets: Any) -> tuple[torch.Tensor, int] | None:
-    """(right answers, on the device, and answers), or None where there is no accuracy.
+def answers_of(outputs: Any, targets: Any) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """(answers, targets), each of shape (N,), or None where there is no accuracy.
 
     There is one where the outputs are (N, C), C > 1, and the targets N whole numbers. A target
     that is no class, as cross_entropy's ignore_index, counts as a wrong answer.
@@ -171,7 +183,7 @@ def right_answers(outputs: Any, targets: Any) -> tuple[torch.Tensor, int] | None
         return None
     if targets.shape != outputs.shape[:1] or len(targets) == 0:
         return None
-    return (outputs.argmax(1) == targets).count_nonzero(), len(targets)
+    return outputs.argmax(1), targets
 
 
 def size_of(batch: Any, targets: Any) -> int:

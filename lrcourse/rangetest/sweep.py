@@ -15,7 +15,7 @@ from lrcourse.rangetest.feeding import Feed, OutOfBatches
 from lrcourse.rangetest.measuring import dtype_of, home_of, measure, precision, switch_modes
 from lrcourse.rangetest.record import Part, Record
 from lrcourse.rangetest.rules import DivergenceWatch
-from lrcourse.rangetest.steps import Step, moved, right_answers, taken_apart, total_of
+from lrcourse.rangetest.steps import Step, answers_of, moved, taken_apart, total_of
 from lrcourse.rangetest.updates import Updates
 from lrcourse.recorder import groups_of
 from lrcourse.support import progress as bars
@@ -33,6 +33,7 @@ class Plan:
 
     rates: np.ndarray
     step: Step
+    is_own_step: bool  # of the user's, who may do anything in it
     held_out: list[Any] | None
     held_out_every: int
     accumulate: int
@@ -61,17 +62,18 @@ def sweep(
     device, updates = home_of(net), len(plan.rates)
     dtype = dtype_of(plan.autocast, device)
     groups, bases = groups_of(optimizer), base_rates(optimizer)
-    ratios = bases / bases.max()
+    planned = np.outer(plan.rates, bases / bases.max()).tolist()  # of each update and group
     if dtype is torch.float16 and with_closure:
         raise ValueError(
             f"{type(optimizer).__name__} steps with a closure, which does not go with the scaled "
             f"gradients of float16: autocast=torch.bfloat16"
         )
     device_type = device.type if device else "cpu"
-    scaler = torch.amp.GradScaler(device_type, enabled=dtype is torch.float16)
+    scaled = dtype is torch.float16
+    scaler = torch.amp.GradScaler(device_type, enabled=scaled)
     look_every = plan.look_every or (1 if device_type == "cpu" else DEVICE_LOOKS_EVERY)
     record = Record(updates, look_every, DivergenceWatch(plan.diverged, plan.smoothing))
-    log = Updates(optimizer)
+    log = Updates(optimizer, watches=plan.is_own_step)
     drawn: list[Any] = []  # for one update
     used: list[Any] = []  # of them
 
@@ -99,7 +101,10 @@ def sweep(
             )
         share = loss if plan.accumulate == 1 else loss / plan.accumulate
         scaler.scale(share).backward(create_graph=plan.create_graph)
-        return Part(share.detach().view(()), right_answers(outputs, targets), seen)
+        answers = answers_of(outputs, targets)
+        if answers is not None and (plan.is_own_step or type(batch) not in (list, tuple, dict)):
+            answers = answers[0], targets.clone()  # they are no copy of ours, and looked at later
+        return Part(share.detach().view(()), answers, seen)
 
     def clip() -> None:
         if plan.clip_norm is not None:
@@ -116,8 +121,8 @@ def sweep(
         """The gradients of the batches of update t."""
         drawn[:] = [feed.next() for _ in range(plan.accumulate)]
         used[:] = drawn
-        for group, ratio in zip(groups, ratios, strict=True):
-            _set_rate(group, float(plan.rates[t] * ratio))
+        for group, rate in zip(groups, planned[t], strict=True):
+            _set_rate(group, rate)
         optimizer.zero_grad()
         for k in range(plan.accumulate):
             while (part := part_of(used[k])) is None:
@@ -161,18 +166,18 @@ def sweep(
             except OutOfBatches:
                 record.end_before(t, plan.accumulate)
                 break
-            scale = scaler.get_scale()
+            scale = scaler.get_scale() if scaled else 1.0
             log.begin()
             update(t)
             scaler.update()
             # A fused optimizer is called and leaves the update out by itself.
-            if not log.was_called() or scaler.get_scale() < scale:
+            if not log.was_called() or (scaled and scaler.get_scale() < scale):
                 record.skipped.append(t)
             if record.has_diverged(t):
                 break
             if plan.held_out is not None and t % plan.held_out_every == 0:
                 record.held_out[t] = measure(net, plan.held_out, plan.step, dtype, optimizer)
-    rates = log.rates(plan.rates, int(ratios.argmax()))
+    rates = log.rates(plan.rates, int(bases.argmax()))
     return record.curve(rates, seed, measures=plan.held_out is not None)
 
 

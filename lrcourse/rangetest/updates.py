@@ -24,8 +24,9 @@ class Updates(Recorder):
     A `step` of the user's own that makes updates by itself is refused.
     """
 
-    def __init__(self, optimizer: OptimizerLike) -> None:
+    def __init__(self, optimizer: OptimizerLike, watches: bool) -> None:
         super().__init__(optimizer)
+        self._watches = watches
         self._begins: list[int] = []  # for each step the updates made before it
         self._instead: dict[int, list[float]] = {}  # steps that made none: the rates there
         self._is_watching = False
@@ -34,7 +35,8 @@ class Updates(Recorder):
 
     def _hooks(self) -> Iterator[RemovableHandle]:
         yield from super()._hooks()
-        yield register_optimizer_step_pre_hook(self._look)
+        if self._watches:
+            yield register_optimizer_step_pre_hook(self._look)
 
     def _look(self, optimizer: torch.optim.Optimizer, *_: object) -> None:
         if self._is_watching:
@@ -43,6 +45,8 @@ class Updates(Recorder):
 
     def watched(self, step: Callable[..., Result], *given: Any) -> Result:
         """What the user's step gives. Refuses one that makes updates itself."""
+        if not self._watches:
+            return step(*given)
         self._is_watching = True
         result = step(*given)
         self._is_watching = False
@@ -73,15 +77,16 @@ class Updates(Recorder):
         Refuses steps whose updates used several rates, and rates that do not rise as planned.
         """
         lr, ends = self.lr, [*self._begins[1:], len(self)]
-        table = np.empty((len(self._begins), lr.shape[1]))
         for t, (begin, end) in enumerate(zip(self._begins, ends, strict=True)):
-            table[t] = self._instead[t] if t in self._instead else lr[begin]
-            if not np.allclose(lr[begin:end], table[t], rtol=SAME, atol=0, equal_nan=True):
+            if end > begin + 1 and (np.ptp(lr[begin:end], axis=0) > SAME * lr[begin]).any():
                 raise ValueError(
                     f"the optimizer made {end - begin} updates at different rates in its step {t}, "
                     f"so that no one rate belongs to the loss there: test the optimizer inside it, "
                     f"or let its step leave group['lr'] alone"
                 )
+        table = np.vstack([lr, np.zeros_like(lr, shape=(1, lr.shape[1]))])[self._begins]
+        for t, rates in self._instead.items():
+            table[t] = rates
         used, meant = table[:, swept], planned[: len(table)]
         others = np.abs(used - meant)[1:] > SAME * meant[1:]
         never = (used == used[:1]).all()  # a rate that is capped on the way may stay there
