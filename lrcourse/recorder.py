@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
     from torch.utils.hooks import RemovableHandle
 
-__all__ = ["Hooked", "OptimizerLike", "Recorder", "groups_of", "peak_of"]
+__all__ = ["Hooked", "OptimizerLike", "Recorder", "SchedulerLike", "groups_of", "peak_of"]
 
 Group = dict[str, Any]
 Table = np.ndarray[tuple[int, int], np.dtype[np.float64]]
@@ -40,6 +40,15 @@ class OptimizerLike(Protocol):
     @property
     def step(self) -> Callable[..., Any]:
         """Make one update."""
+        ...
+
+
+class SchedulerLike(Protocol):
+    """Any scheduler: of torch, transformers, timm or one's own."""
+
+    @property
+    def step(self) -> Callable[..., Any]:
+        """Write the next LR into the optimizer's groups."""
         ...
 
 

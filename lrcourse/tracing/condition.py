@@ -14,7 +14,19 @@ from typing import Any
 import numpy as np
 from torch.optim import lr_scheduler as torch_schedulers
 
-from lrcourse.recorder import Group, base_of, group_names, groups_of, momentum_of, rate_of, stepping
+from lrcourse.recorder import (
+    Group,
+    OptimizerLike,
+    SchedulerLike,
+    base_of,
+    group_names,
+    groups_of,
+    momentum_of,
+    rate_of,
+    stepping,
+)
+from lrcourse.schedules import Schedule
+from lrcourse.schedules.rules import plateau
 from lrcourse.tracing.anatomy import held_by, inside_of, leaves
 from lrcourse.tracing.findings import Finding, which
 from lrcourse.tracing.parts import Anatomy
@@ -39,7 +51,11 @@ class Condition:
     """
 
     def __init__(
-        self, optimizer: Any, scheduler: Any, built: Anatomy, momentum: np.ndarray
+        self,
+        optimizer: OptimizerLike,
+        scheduler: SchedulerLike | Schedule | plateau,
+        built: Anatomy,
+        momentum: np.ndarray,
     ) -> None:
         self.optimizer, self.scheduler = optimizer, inside_of(scheduler)
         self.built, self.moved = built, momentum
@@ -332,7 +348,7 @@ def _chains(scheduler: Any) -> Iterator[list[Any]]:
         yield from _chains(child)
 
 
-def _together(optimizer: Any, scheduler: Any) -> list[Any]:
+def _together(optimizer: OptimizerLike, scheduler: object) -> list[Any]:
     """The schedulers that an object of one's own steps at the same time, not one after another."""
     held = held_by(scheduler)
     if len(held) < 2:
@@ -349,7 +365,7 @@ def _together(optimizer: Any, scheduler: Any) -> list[Any]:
     return []
 
 
-def _forgets(optimizer: Any, scheduler: Any) -> bool:
+def _forgets(optimizer: OptimizerLike, scheduler: SchedulerLike) -> bool:
     """Whether it writes the same LR at each step, whatever others have made of the one before.
 
     Two copies are stepped, one of them from an LR that is another before each step.

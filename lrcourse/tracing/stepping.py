@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from lrcourse.recorder import groups_of, is_schedule_free, momentum_of, rate_of, rate_used
+from lrcourse.recorder import (
+    OptimizerLike,
+    SchedulerLike,
+    groups_of,
+    is_schedule_free,
+    momentum_of,
+    rate_of,
+    rate_used,
+)
 from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.rules import plateau
 from lrcourse.tracing.anatomy import inside_of
@@ -21,7 +29,7 @@ from lrcourse.tracing.twin import CannotCopy
 
 
 def run(
-    optimizer: Any, advance: Callable[[int], None], updates: int
+    optimizer: OptimizerLike, advance: Callable[[int], None], updates: int
 ) -> tuple[np.ndarray, np.ndarray, str | None]:
     """LR and momentum of each update, shape (updates, groups), and the error that ended it."""
     lr, momentum, error = [], [], None
@@ -52,7 +60,7 @@ def _table(rows: list[list[float]]) -> np.ndarray:
 
 
 def clocked(
-    advance: Callable[[int], None], scheduler: Any
+    advance: Callable[[int], None], scheduler: object
 ) -> tuple[Callable[[int], None], list[float]]:
     """`advance`, and where the scheduler inside a wrapper stands at first and after each update."""
 
@@ -70,7 +78,7 @@ def clocked(
 MOST_LOOKED_FOR = 2_000  # further steps
 
 
-def first_change(scheduler: Any, optimizer: Any, steps: int) -> int | None:
+def first_change(scheduler: Any, optimizer: OptimizerLike, steps: int) -> int | None:
     """The step at which rates that held still for `steps` steps change; None where they do not.
 
     A function is asked for later and later t; any other scheduler is stepped on. Both are copies.
@@ -128,7 +136,11 @@ def metric_of(scheduler: Any) -> Metric | None:
 
 
 def advance_of(
-    optimizer: Any, scheduler: Any, when: str, every: int, metrics: list[float] | None
+    optimizer: OptimizerLike,
+    scheduler: SchedulerLike | Schedule | plateau,
+    when: str,
+    every: int,
+    metrics: list[float] | None,
 ) -> tuple[Callable[[int], None], int]:
     """What to do once `made` updates are made, and the updates from one step to the next."""
     if isinstance(scheduler, Schedule | plateau):
@@ -152,7 +164,7 @@ def advance_of(
 
 
 def _shape_writer(
-    optimizer: Any, shape: Schedule | plateau, every: int, metrics: list[float] | None
+    optimizer: OptimizerLike, shape: Schedule | plateau, every: int, metrics: list[float] | None
 ) -> Callable[[int], None]:
     peaks = [float(group["lr"]) for group in optimizer.param_groups]
     state = shape.start() if isinstance(shape, plateau) else None

@@ -17,13 +17,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any
+from typing import cast
 
 import numpy as np
 import torch
 
 from lrcourse.recorder import (
+    OptimizerLike,
     Recorder,
+    SchedulerLike,
     base_of,
     group_names,
     groups_of,
@@ -58,8 +60,8 @@ _COUNT = whole(1, MOST_UPDATES)
 
 
 def trace(
-    optimizer: torch.optim.Optimizer,
-    scheduler: Any,
+    optimizer: OptimizerLike,
+    scheduler: SchedulerLike | Schedule | plateau,
     updates: int,
     *,
     when: str = "update",
@@ -135,8 +137,8 @@ def trace(
 
 
 def lint(
-    subject: torch.optim.Optimizer | Schedule | plateau | Trace | Recorder,
-    scheduler: Any = None,
+    subject: OptimizerLike | Schedule | plateau | Trace | Recorder,
+    scheduler: SchedulerLike | Schedule | plateau | None = None,
     updates: int | None = None,
     *,
     when: str = "update",
@@ -188,10 +190,11 @@ def lint(
             )
         subject, scheduler = torch.optim.SGD([torch.zeros(1)], lr=1.0), subject
     options = {"when": when, "updates_per_epoch": updates_per_epoch, "metrics": metrics}
-    return examine(trace(subject, scheduler, updates, **options))
+    # Where there is none, trace says what a scheduler is.
+    return examine(trace(subject, cast(SchedulerLike, scheduler), updates, **options))
 
 
-def record(optimizer: torch.optim.Optimizer) -> Log:
+def record(optimizer: OptimizerLike) -> Log:
     """A recorder of the LR and momentum that each update uses, for any training loop.
 
     `with record(optimizer) as log: train()`, then `log.lr`, `log.momentum`, `lint(log)` and
@@ -245,7 +248,7 @@ def _filled(lr: np.ndarray, absent: np.ndarray) -> np.ndarray:
 # -- checking -----------------------------------------------------------------------------------
 
 
-def _check(optimizer: Any, scheduler: Any) -> None:
+def _check(optimizer: object, scheduler: object) -> None:
     stepping(optimizer, "trace")
     if isinstance(scheduler, Schedule | plateau):
         return
@@ -277,7 +280,7 @@ def _updates_per_step(when: str, updates_per_epoch: int | None) -> int:
     return updates_per_epoch
 
 
-def _metrics(scheduler: Any, metrics: Iterable[float] | None, steps: int) -> list[float] | None:
+def _metrics(scheduler: object, metrics: Iterable[float] | None, steps: int) -> list[float] | None:
     """The metrics as a list, if the scheduler watches any; None if it does not."""
     try:
         # As many as are needed: they may come from what has no end.
