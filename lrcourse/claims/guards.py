@@ -1,4 +1,8 @@
-"""Samples that an interval is wrong on: refused, with what to write instead."""
+"""Samples that an interval is wrong on, and what to write instead.
+
+`results/calibration.csv` is simulated with these guards. `paired`, `slope` and `spread` do not call
+them yet: some claims of the claims page rest on such samples, and are to be judged otherwise first.
+"""
 
 from __future__ import annotations
 

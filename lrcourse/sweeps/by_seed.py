@@ -17,7 +17,8 @@ def best_by_seed(
     """Each seed's own best rate, of those tried: a sample that claims can be made of.
 
     Arguments and errors as for `best_rate`. Runs that diverged come last; a seed all of whose runs
-    diverged raises ValueError. Of equal values the lowest rate counts.
+    diverged raises ValueError. Of equal values the lowest rate counts. ValueError for a seed whose
+    best rate is the lowest or the highest of the sweep: a better one may lie beyond.
 
     Example:
         >>> import tempfile
@@ -34,6 +35,7 @@ def best_by_seed(
     for seed, row in _by_seed(list(runs), column).items():
         trained = _some_trained(seed, row, column)
         best[seed] = (max if higher else min)(trained, key=lambda lr: trained[lr])
+        _refuse_edge(seed, "best rate", best[seed], row)
     return best
 
 
@@ -128,8 +130,8 @@ def width_by_seed(
     """Each seed's width of the good interval: its highest over its lowest rate, 1 or more.
 
     Good are the rates around the seed's best one, without a gap, whose `column`, of which more is
-    better, is within `slack` of the best. The width is known to the ratio of the grid, and is too
-    small where the interval reaches its end.
+    better, is within `slack` of the best. The width is known to the ratio of the grid. ValueError
+    for a seed whose interval reaches the lowest or the highest rate: it may go on beyond.
 
     Example:
         >>> import tempfile
@@ -149,8 +151,20 @@ def width_by_seed(
         low, high = interval_around(
             rates, good, rates.index(max(trained, key=lambda lr: trained[lr]))
         )
+        for end in (low, high):
+            _refuse_edge(seed, f"good interval (slack={slack:g})", end, row)
         widths[seed] = high / low
     return widths
+
+
+def _refuse_edge(seed: int, what: str, lr: float, row: dict[float, Run]) -> None:
+    """ValueError for the lowest or the highest rate of the sweep."""
+    for end, which in ((min(row), "lowest"), (max(row), "highest")):
+        if lr == end:
+            raise ValueError(
+                f"seed {seed}: the {what} reaches the {which} rate of the sweep, {end:g}, and may "
+                "go on beyond: sweep on there"
+            )
 
 
 def _by_seed(runs: list[Run], column: str, whole: bool = True) -> dict[int, dict[float, Run]]:

@@ -156,11 +156,38 @@ ACCURACIES = {
 
 def test_each_seed_has_its_own_best_rate():
     assert sweeps.best_by_seed(sweep(ACCURACIES), "valid_acc") == {0: 0.1, 1: 1.0}
-    assert sweeps.best_by_seed(sweep(ACCURACIES), "train_loss") == {0: 10.0, 1: 100.0}
-    broken = {0.1: [0.5, 0.5], 1.0: [None, 0.6]}
+    losses = ACCURACIES | {1000.0: [0.9, 0.9]}
+    assert sweeps.best_by_seed(sweep(losses), "train_loss") == {0: 10.0, 1: 100.0}
+    broken = {0.01: [0.1, 0.1], 0.1: [0.5, 0.5], 1.0: [None, 0.6], 10.0: [0.2, None]}
     assert sweeps.best_by_seed(sweep(broken), "valid_acc") == {0: 0.1, 1: 1.0}
     with pytest.raises(ValueError, match="seed 1 diverged at every rate"):
-        sweeps.best_by_seed(sweep({0.1: [0.5, None], 1.0: [0.5, None]}), "valid_acc")
+        none = {0.01: [0.1, None], 0.1: [0.5, None], 1.0: [0.2, None]}
+        sweeps.best_by_seed(sweep(none), "valid_acc")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "end"),
+    [
+        ({0.1: [0.5, 0.9], 1.0: [0.8, 0.7], 10.0: [0.1, 0.1]}, "lowest rate of the sweep, 0.1"),
+        ({0.1: [0.5, 0.1], 1.0: [0.8, 0.7], 10.0: [0.1, 0.9]}, "highest rate of the sweep, 10"),
+        ({0.1: [0.5, 0.9], 1.0: [0.8, None], 10.0: [0.1, None]}, "lowest rate of the sweep, 0.1"),
+    ],
+)
+def test_a_best_rate_at_the_end_of_its_grid_is_refused(outcomes, end):
+    with pytest.raises(ValueError, match=f"seed 1: the best rate reaches the {end}.*: sweep on"):
+        sweeps.best_by_seed(sweep(outcomes), "valid_acc")
+    with pytest.raises(
+        ValueError, match=f"seed 1: the good interval .slack=0.03. reaches the {end}"
+    ):
+        sweeps.width_by_seed(sweep(outcomes), "valid_acc")
+
+
+def test_a_good_interval_that_reaches_the_end_of_its_grid_is_refused():
+    outcomes = {0.1: [0.5], 1.0: [0.9], 10.0: [0.89]}
+    assert sweeps.best_by_seed(sweep(outcomes), "valid_acc") == {0: 1.0}
+    with pytest.raises(ValueError, match="reaches the highest rate of the sweep, 10"):
+        sweeps.width_by_seed(sweep(outcomes), "valid_acc")
+    assert sweeps.width_by_seed(sweep(outcomes), "valid_acc", slack=0.001) == {0: 1.0}
 
 
 def test_the_edge_is_the_first_failure_above_the_best_rate_and_the_largest_may_lie_beyond():
@@ -205,6 +232,7 @@ def test_a_diverged_run_fails_whatever_its_last_accuracy_was():
 def test_the_width_is_that_of_the_good_rates_around_each_seeds_best():
     runs = sweep(
         {
+            0.005: [0.20, 0.20, 0.5],
             0.01: [0.90, 0.90, 0.5],
             0.02: [0.80, 0.91, 0.5],
             0.04: [0.91, 0.93, 0.9],
