@@ -41,6 +41,9 @@ class RunFailed(RuntimeError):
     """A run of a sweep ended in an error; what was finished before is kept."""
 
 
+_AT_ONCE = (StaleCode, KeyboardInterrupt, RunFailed)  # no fault of one run: they end the sweep
+
+
 @arguments(
     experiments=experiments_rule,
     records=optional(PATH),
@@ -224,7 +227,7 @@ def _check(experiments: Iterable[Experiment], folder: Path) -> None:
             kind = TypeError if isinstance(problem, TypeError) else ValueError
             raise kind(f"{problem} (in {one.short()})") from None
         except BaseException as problem:  # of a function of the user's, which may end the process
-            raise RunFailed(f"{one.short()} {_failed(problem, folder)}") from problem
+            raise _run_failed(one, problem, folder) from problem
 
 
 def _run_missing(
@@ -261,35 +264,58 @@ def run_and_keep(
         folder: of the records.
         stuck: keys that get no record, for a damaged one lies there that cannot be moved.
     """
-    done, members = [], list(group.values())
-    try:
-        with alone():
-            if stale := [one for key, one in group.items() if one.key != key]:
-                raise StaleCode(
-                    f"this process holds other code for {stale[0].short()} than the one that asks:"
-                    " a module was edited; reload it there, or start Python anew"
-                )
-            keys = iter(group)
-            if len(group) == 1:
-                finished = [(members, [members[0].run(device)])]
-            else:
-                finished = stacks.finished(members, device, largest=len(group))
-            for _, histories in finished:
-                for history in histories:
-                    if history.interrupted:
-                        raise KeyboardInterrupt  # half a run is no record
-                    key, record = next(keys), history.to_dict()
-                    if key not in stuck:
-                        Records(folder).write(key, history.provenance["spec"], record)
-                    done.append((key, record))
-    except (StaleCode, KeyboardInterrupt):
-        raise
-    except BaseException as problem:  # sys.exit in a function of the user's, too
-        others = f" or one of {len(group) - 1} stacked with it" if len(group) > 1 else ""
-        raise RunFailed(
-            f"{members[len(done)].short()}{others} {_failed(problem, folder)}"
-        ) from problem
+    done: list[Done] = []
+
+    def keep(key: str, history: History) -> None:
+        if history.interrupted:
+            raise KeyboardInterrupt  # half a run is no record
+        record = history.to_dict()
+        if key not in stuck:
+            try:
+                Records(folder).write(key, history.provenance["spec"], record)
+            except OSError as problem:
+                raise _run_failed(group[key], problem, folder) from problem
+        done.append((key, record))
+
+    with alone():
+        if stale := [one for key, one in group.items() if one.key != key]:
+            raise StaleCode(
+                f"this process holds other code for {stale[0].short()} than the one that asks:"
+                " a module was edited; reload it there, or start Python anew"
+            )
+        if len(group) > 1:
+            # Where one member raises, no other is to be lost: each is then tried alone.
+            with _unless_it_fails():
+                keys = iter(group)
+                for _, histories in stacks.finished(group.values(), device, largest=len(group)):
+                    for history in histories:
+                        keep(next(keys), history)
+        failures = []
+        for key in list(group)[len(done) :]:
+            try:
+                keep(key, group[key].run(device))
+            except _AT_ONCE:
+                raise
+            except BaseException as problem:  # sys.exit in a function of the user's, too
+                failures.append((group[key], problem))
+    if failures:
+        one, problem = failures[0]
+        raise _run_failed(one, problem, folder) from problem
     return done
+
+
+@contextlib.contextmanager
+def _unless_it_fails() -> Iterator[None]:
+    try:
+        yield
+    except _AT_ONCE:
+        raise
+    except BaseException:  # it comes again from the member that raised it
+        return
+
+
+def _run_failed(one: Experiment, problem: BaseException, folder: Path) -> RunFailed:
+    return RunFailed(f"{one.short()} {_failed(problem, folder)}")
 
 
 def _failed(problem: BaseException, folder: Path) -> str:

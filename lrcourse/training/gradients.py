@@ -19,6 +19,10 @@ Gradients = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 _ops = torch.ops.aten
 MEAN, NO_LABEL = 1, -100  # torch's numbers for its defaults: the mean, and labels left out
+_FORWARDS = (nn.Linear.forward, nn.ReLU.forward, nn.Flatten.forward)
+_saved_tensors_hooks = getattr(
+    torch._C._autograd, "_top_saved_tensors_default_hooks", lambda _: None
+)
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
@@ -27,19 +31,25 @@ def gradients_of(net: nn.Module, loss_fn: Loss, optimizer: torch.optim.Optimizer
 
     Afterwards each parameter's `grad` is the gradient of this batch alone.
     """
-    layers = None if loss_fn is not functional.cross_entropy else dense_layers(net)
+    layers = dense_layers(net) if loss_fn is functional.cross_entropy else None
     cleared = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    if layers is not None and all(id(p) in cleared for p in net.parameters()):
-        return lambda X, y: _written_out(layers, X, y)
+    clears_all = type(optimizer).zero_grad is torch.optim.Optimizer.zero_grad and all(
+        id(p) in cleared for p in net.parameters()
+    )
+    has_others = layers is not None and len(cleared) > 2 * len(layers)
 
-    def by_autograd(X: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def gradients(X: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        if layers is not None and clears_all and not _is_watched(layers):
+            if has_others:
+                optimizer.zero_grad(set_to_none=True)
+            return _written_out(layers, X, y)
         logits = net(X)
         loss = loss_fn(logits, y)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         return logits.detach(), loss.detach()
 
-    return by_autograd
+    return gradients
 
 
 @torch.no_grad()
@@ -68,7 +78,7 @@ def dense_layers(net: nn.Module) -> list[tuple[Tensor, Tensor]] | None:
     """Weight and bias of each linear layer of a plain dense net on the CPU; None for any other.
 
     Whatever could look on at autograd or change what it does makes a net another: hooks, frozen or
-    shared parameters, autocast, a search for anomalies.
+    shared parameters, a forward of one's own, autocast, a search for anomalies.
     """
     if type(net) is not nn.Sequential or len(net) % 2 or all_modules._has_any_global_hook():
         return None
@@ -80,12 +90,25 @@ def dense_layers(net: nn.Module) -> list[tuple[Tensor, Tensor]] | None:
         return None
     if torch.is_autocast_enabled("cpu") or torch.is_anomaly_enabled():
         return None
+    if (nn.Linear.forward, nn.ReLU.forward, nn.Flatten.forward) != _FORWARDS:
+        return None
     layers: list[tuple[Tensor, Tensor]] = [
         (layer.weight, layer.bias) for layer in chain if isinstance(layer, nn.Linear)
     ]
     together = [p for layer in layers for p in layer]
     is_plain = all(map(_is_plain, together))
     return layers if is_plain and len(set(map(id, together))) == len(together) else None
+
+
+def _is_watched(layers: Sequence[tuple[Tensor, Tensor]]) -> bool:
+    """What may change in the middle of a run, such as a layer that is frozen then."""
+    if not torch.is_grad_enabled() or _saved_tensors_hooks(True) is not None:
+        return True
+    return any(
+        not p.requires_grad or p._backward_hooks or p._post_accumulate_grad_hooks  # type: ignore[attr-defined]
+        for layer in layers
+        for p in layer
+    )
 
 
 def _is_altered(layer: nn.Module) -> bool:

@@ -93,6 +93,80 @@ def test_hooks_of_layers_and_of_gradients_are_called(digits):
     assert set(seen) == {"own forward", "forward", "backward", "gradient", "sum"}
 
 
+@pytest.mark.parametrize("change", ["freeze", "hook"])
+def test_what_changes_in_the_middle_of_a_run_is_seen(digits, change):
+    def run(loss_fn):
+        net = models.mlp(2, 16)
+        optimizer, updates = torch.optim.SGD(net.parameters(), lr=0.1), []
+
+        def after(*_):
+            updates.append(len(updates))
+            if len(updates) == 5 and change == "freeze":
+                net[1].requires_grad_(False)
+            elif len(updates) == 5:
+                net[1].weight.register_hook(torch.zeros_like)
+
+        optimizer.register_step_post_hook(after)
+        training.fit(net, digits, optimizer, epochs=2, batch_size=32, loss_fn=loss_fn)
+        return [bits(p) for p in net.parameters()]
+
+    assert run(functional.cross_entropy) == run(by_autograd)
+
+
+def test_what_an_optimizer_holds_beside_the_net_is_cleared(digits):
+    def run(loss_fn):
+        torch.manual_seed(0)
+        net, other = models.mlp(2, 16), nn.Linear(3, 3)
+        other(torch.ones(1, 3)).sum().backward()
+        optimizer = torch.optim.SGD([*net.parameters(), *other.parameters()], lr=0.1)
+        training.fit(net, digits, optimizer, epochs=1, batch_size=32, loss_fn=loss_fn)
+        return bits(other.weight)
+
+    assert run(functional.cross_entropy) == run(by_autograd)
+
+
+def test_an_optimizer_may_clear_gradients_as_it_likes(digits):
+    class EveryFourth(torch.optim.SGD):
+        made = 0
+
+        def zero_grad(self, set_to_none=True):
+            if self.made % 4 == 0:
+                super().zero_grad(set_to_none)
+
+        def step(self, closure=None):
+            self.made += 1
+            return super().step(closure) if self.made % 4 == 0 else None
+
+    def run(loss_fn):
+        net = models.mlp(2, 16)
+        optimizer = EveryFourth(net.parameters(), lr=0.1)
+        training.fit(net, digits, optimizer, epochs=2, batch_size=32, loss_fn=loss_fn)
+        return [bits(p) for p in net.parameters()]
+
+    assert run(functional.cross_entropy) == run(by_autograd)
+
+
+def test_tensors_that_somebody_packs_are_packed(digits):
+    packed = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: packed.append(1) or x, lambda x: x):
+        trained(digits, functional.cross_entropy, models.mlp(2, 16), evaluate=None)
+    assert packed
+
+
+def test_without_gradients_nothing_is_trained(digits):
+    net = models.mlp(2, 16)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with torch.no_grad(), pytest.raises(RuntimeError, match="grad"):
+        training.fit(net, digits, optimizer, epochs=1, batch_size=32)
+
+
+def test_a_forward_that_is_replaced_for_all_layers_is_called(digits, monkeypatch):
+    forward, calls = nn.Linear.forward, []
+    monkeypatch.setattr(nn.Linear, "forward", lambda net, X: calls.append(1) or forward(net, X))
+    trained(digits, functional.cross_entropy, models.mlp(2, 16), evaluate=None)
+    assert calls
+
+
 def test_a_frozen_layer_gets_no_gradient(digits):
     net = models.mlp(2, 16)
     net[1].requires_grad_(False)
