@@ -106,7 +106,7 @@ def test_a_diverged_run_is_nan_unless_given_a_value(asked):
     compared = fair(arms, shared_rate=0.1, seeds=range(6), jobs=1)
     assert all(map(math.isnan, compared["wild"].values()))
     assert set(compared.values_of("wild", diverged=0.1).values()) == {0.1}
-    with pytest.raises(ValueError, match="chance"):
+    with pytest.raises(ValueError, match="share"):
         paired(compared["calm"], compared["wild"])
     with pytest.raises(KeyError, match="calm, wild"):
         compared["other"]
