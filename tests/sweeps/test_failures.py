@@ -167,7 +167,7 @@ def test_one_bad_run_costs_no_other_of_its_stack(tmp_path, shapes):
     base = BASE.but(batch_size=8)
     points = [base, base.but(schedule=shapes("ends")), *sweeps.grid(base, seed=range(1, 4))]
     for _ in range(2):
-        with pytest.raises(RunFailed, match="ending_shapes:ends.*failed: Ended"):
+        with pytest.raises(RunFailed, match=r"ending_shapes:ends.*failed: Ended"):
             sweeps.run(points, records=tmp_path, jobs=1, device="cpu", stack=5)
         assert Records(tmp_path).keys() == {one.key for k, one in enumerate(points) if k != 1}
 
