@@ -20,11 +20,8 @@ Gradients = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 _ops = torch.ops.aten
 MEAN, NO_LABEL = 1, -100  # torch's numbers for its defaults: the mean, and labels left out
 _FORWARDS = (nn.Linear.forward, nn.ReLU.forward, nn.Flatten.forward)
-_saved_tensors_hooks = getattr(
-    getattr(torch._C, "_autograd"),
-    "_top_saved_tensors_default_hooks",
-    lambda _: None,  # noqa: B009
-)
+_autograd = vars(torch._C)["_autograd"]
+_saved_tensors_hooks = getattr(_autograd, "_top_saved_tensors_default_hooks", lambda _: None)
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
