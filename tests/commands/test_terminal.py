@@ -232,7 +232,7 @@ def test_one_notebook_that_cannot_be_read_does_not_stop_the_others(notebooks, tm
     ]
     assert "01-latin.ipynb\n    not a notebook: 'utf-8' codec" in told
     assert "    ValueError: red\n" in told
-    assert "04-folder.ipynb\n    cannot be read: Is a directory" in told
+    assert "04-folder.ipynb\n    cannot be read: it is no regular file" in told
     executed = nbformat.read(tmp_path / "out" / "notebooks" / "03-red.ipynb", as_version=4)
     assert executed.cells[0].source == "half a pair: \ud800"
 
