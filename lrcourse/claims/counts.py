@@ -97,7 +97,7 @@ def exact(found: Any, expected: Any = True) -> Evidence:
         expected = [expected[case] for case in found]
     if isinstance(found, Mapping):
         found = list(found.values())
-    outcomes, wanted = np.asarray(found), np.asarray(expected)
+    outcomes, wanted = _as_they_are(found), _as_they_are(expected)
     if outcomes.size == 0 or wanted.shape not in ((), outcomes.shape):
         raise ValueError(
             f"found is {shown(cases)} and expected {shown(expected)}: give at least one case, and "
@@ -107,6 +107,11 @@ def exact(found: Any, expected: Any = True) -> Evidence:
     point = (exceptions, exceptions)
     n = int(outcomes.size)
     return Evidence(n, "cases", "exceptions", exceptions, "exact", lambda _: point, exact=True)
+
+
+def _as_they_are(values: Any) -> np.ndarray:
+    """An array as it is; anything else as Python's own values: a 1 beside a text stays a number."""
+    return np.asarray(values) if hasattr(values, "__array__") else np.asarray(values, dtype=object)
 
 
 def _happened(values: np.ndarray, dead: Dead, which: str) -> np.ndarray:

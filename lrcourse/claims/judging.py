@@ -210,6 +210,8 @@ def _target(
             f"{len(stated)} margins stated (margin {margin}, below {below}, within {within}): give "
             "exactly one of margin= (more than), below= (less than) and within= (between)"
         )
+    if evidence.symmetric and margin is None:
+        raise ValueError("equivalent(...) takes margin=, which is meant on both sides")
     low, high = within or (-math.inf, math.inf)
     if below is not None:
         high = float(below)

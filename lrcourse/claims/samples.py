@@ -178,6 +178,10 @@ def float_array(values: Any, name: str, *, finite: bool = True) -> np.ndarray:
         texts = array.dtype.kind == "O" and any(isinstance(v, str | bytes) for v in array.flat)
         if texts or array.dtype.kind in "SU":
             raise TypeError("numbers, not texts, are compared")
+        if array.dtype.kind in "mM":
+            raise TypeError("numbers, not times, are compared: give seconds")
+        if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+            raise TypeError("some of its values are masked: leave them out, with their seeds")
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(

@@ -102,6 +102,27 @@ def test_exact_cases(capsys):
     assert "| 1 case, " in judge("x", exact(True)).line()
 
 
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ([1, "a"], ["1", "a"]),
+        ([True, "a"], ["True", "a"]),
+        ([2**53 + 1, 0.5], [2**53, 0.5]),
+    ],
+)
+def test_values_are_compared_as_they_are(found, expected):
+    assert exact(found, expected).effect == 1
+    assert exact(found, found).effect == 0
+
+
+def test_times_and_masked_values_are_no_numbers():
+    days = np.arange("2026-01-01", "2026-01-09", dtype="datetime64[D]")
+    masked = np.ma.masked_equal(np.arange(8.0), 3)
+    for arm, why in ((days, "times"), (days - days[0], "times"), (masked, "masked")):
+        with pytest.raises(ValueError, match=why):
+            paired(arm, np.zeros(8))
+
+
 def test_exact_refusals():
     with pytest.raises(ValueError, match="at least one case"):
         exact([])

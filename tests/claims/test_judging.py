@@ -137,6 +137,8 @@ def test_equivalence_of_ratios_is_symmetric():
             judge("x", equivalent(BASE + NOISE, BASE, log=True), margin=margin)
     with pytest.raises(ValueError, match="above 0"):
         judge("x", equivalent(BASE + NOISE, BASE), margin=0)
+    with pytest.raises(ValueError, match="takes margin="):
+        judge("x", equivalent(BASE + NOISE, BASE), below=0.1)
 
 
 def test_differences_all_alike_are_a_point():
