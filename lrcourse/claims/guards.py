@@ -1,8 +1,4 @@
-"""Samples that an interval is wrong on, and what to write instead.
-
-`results/calibration.csv` is simulated with these guards. `paired`, `slope` and `spread` do not call
-them yet: some claims of the claims page rest on such samples, and are to be judged otherwise first.
-"""
+"""Samples that an interval is wrong on: refused, with what to write instead."""
 
 from __future__ import annotations
 
@@ -61,7 +57,7 @@ def fit_for_t(values: np.ndarray, what: str, rounding: Any = 0.0) -> None:
     n, tied = len(values), int(most_tied(values, rounding))
     if 2 * tied >= n:
         raise ValueError(
-            f"{tied} of {n} {what} are equal, and Student's t needs more than half to be unlike: "
+            f"{tied} of {n} {what} are equal, and Student's t is wrong where half or more are: "
             f"{MEDIAN}; share(...) counts, and check(...) is for what is not random"
         )
     raise ValueError(
