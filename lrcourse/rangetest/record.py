@@ -125,6 +125,10 @@ class Record:
 
         return next((k for k in (t - 1, t) if is_bad(k) and not is_bad(k - 1)), None)
 
+    def made_none(self) -> bool:
+        """Whether each update was left out, though nothing diverged."""
+        return self._diverged_at is None and 0 < len(self._loss) <= len(self.skipped)
+
     def curve(self, lr: np.ndarray, seed: int, measures: bool) -> Curve:
         """What has been recorded.
 

@@ -177,6 +177,12 @@ def sweep(
                 break
             if plan.held_out is not None and t % plan.held_out_every == 0:
                 record.held_out[t] = measure(net, plan.held_out, plan.step, dtype, optimizer)
+    if record.made_none():
+        raise ValueError(
+            "optimizer.step() left out every update, so no rate was tried: behind an accelerator "
+            "that accumulates, set its gradient_accumulation_steps to 1 and give accumulate= here; "
+            "a gradient scaler that finds no finite gradient asks for a lower init_scale"
+        )
     rates = log.rates(plan.rates, int(bases.argmax()))
     return record.curve(rates, seed, measures=plan.held_out is not None)
 

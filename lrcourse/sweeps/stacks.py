@@ -39,10 +39,10 @@ def run_stack(
     """Train experiments of one shape together; each one's record, in their order.
 
     A record is what `experiment.run` gives, within rounding, and for dense nets on a CPU in every
-    bit: the LR that each update used,
-    losses, measurements at the same epochs, `diverged_at`. A member that diverges is cut there
-    and leaves the others as they would be. `seconds` is the member's share of the stack's time,
-    and `provenance["stacked"]` the number of members.
+    bit, but for some tiny shapes whose products round otherwise in a stack: the LR that each update
+    used, losses, measurements at the same epochs, `diverged_at`. A member that diverges is cut
+    there and leaves the others as they would be. `seconds` is the member's share of the stack's
+    time, and `provenance["stacked"]` the number of members.
 
     Args:
         experiments: those of one list of `group_by_shape`; more than `largest` of them are

@@ -316,3 +316,14 @@ def test_updates_that_the_scaler_leaves_out_are_told(options):
     skipped = test.curves[0].skipped
     assert skipped and skipped[0] == 0 and len(skipped) < 20
     np.testing.assert_allclose(test.lr, np.geomspace(1e-6, 1e-4, 20))
+
+
+def test_an_accelerator_that_leaves_out_every_update_is_told():
+    accelerate = pytest.importorskip("accelerate")
+    accelerator = accelerate.Accelerator(cpu=True, gradient_accumulation_steps=4)
+    net = nn.Linear(6, 3)
+    net, optimizer = accelerator.prepare(net, torch.optim.SGD(net.parameters(), lr=0.1))
+    with accelerator.accumulate(net):
+        pass
+    with pytest.raises(ValueError, match="left out every update.*gradient_accumulation_steps"):
+        range_test(net, optimizer, BATCHES, updates=20)
