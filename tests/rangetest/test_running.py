@@ -325,5 +325,5 @@ def test_an_accelerator_that_leaves_out_every_update_is_told():
     net, optimizer = accelerator.prepare(net, torch.optim.SGD(net.parameters(), lr=0.1))
     with accelerator.accumulate(net):
         pass
-    with pytest.raises(ValueError, match="left out every update.*gradient_accumulation_steps"):
+    with pytest.raises(ValueError, match=r"left out every update.*gradient_accumulation_steps"):
         range_test(net, optimizer, BATCHES, updates=20)
