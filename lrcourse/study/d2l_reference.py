@@ -238,17 +238,19 @@ def side_by_side(data: Data, *, epochs: int, batch_size: int, seed: int = 0) -> 
             data.train.X.device,
             scheduler=lambda epoch: peak * late(epoch),
         )
-    history = training.fit(
-        ours.to(data.device),
-        data,
-        torch.optim.SGD(ours.parameters(), lr=peak),
-        shape,
-        epochs=epochs,
-        batch_size=batch_size,
-        seed=seed,
-        when="epoch",
-        progress=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", training.ScheduleWarning)  # both may be cut short alike
+        history = training.fit(
+            ours.to(data.device),
+            data,
+            torch.optim.SGD(ours.parameters(), lr=peak),
+            shape,
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=seed,
+            when="epoch",
+            progress=False,
+        )
     weights = zip(theirs.parameters(), ours.parameters(), strict=True)
     return (
         float(abs(log.lr[:, 0] - history.lr).max()),
