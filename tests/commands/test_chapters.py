@@ -280,7 +280,7 @@ def test_stored_outputs_hold_no_address_of_a_widget():
 CLAIMS = """
 from lrcourse.claims import claim, exact, paired
 claim("So it is", exact([True]))
-claim("Far away", paired([1, -1] * 4, [0] * 8), margin=0)
+claim("Far away", paired([1, -1, 2, -2, 3, -3, 4, -4], [0] * 8), margin=0)
 """
 
 

@@ -327,14 +327,14 @@ def test_workers_end_with_the_process_that_started_them(tmp_path, slowly):
     ],
 )
 def test_a_sweep_that_was_killed_goes_on_with_what_is_missing(tmp_path, slowly, how):
-    child = slowly(jobs=1, runs=4)
+    child = slowly(jobs=1, runs=12)
     wait_until(lambda: len(Records(tmp_path / "r").keys()) >= 2)
     child.send_signal(how)
     assert child.wait(300) != 0
     store = Records(tmp_path / "r")
     kept = {one.stem: one.stat().st_mtime_ns for one in map(store.path, store.keys())}
-    assert 2 <= len(kept) < 4
-    assert slowly(jobs=1, runs=4).wait(300) == 0
-    assert len(store.keys()) == 4
+    assert 2 <= len(kept) < 12
+    assert slowly(jobs=1, runs=12).wait(300) == 0
+    assert len(store.keys()) == 12
     assert all(store.path(key).stat().st_mtime_ns == then for key, then in kept.items())
-    assert len(sweeps.load(store.folder)) == 4
+    assert len(sweeps.load(store.folder)) == 12
