@@ -142,7 +142,10 @@ def test_a_cell_that_takes_too_long_fails_alone_and_with_one_sentence(session, t
     "more", [[], ["-p", "xdist", "-n", "2", "--dist", "loadscope"]], ids=["alone", "xdist"]
 )
 def test_weaker_verdicts_are_told_in_one_line_and_fail_nothing(session, tmp_path, more):
-    arms = "from lrcourse.claims import claim, exact, paired\narms = paired([1, -1, 2, -2, 3, -3, 4, -4], [0] * 8)"
+    arms = (
+        "from lrcourse.claims import claim, exact, paired\n"
+        "arms = paired([1, -1, 2, -2, 3, -3, 4, -4], [0] * 8)"
+    )
     write(tmp_path / "a.ipynb", arms, "claim('Far away', arms, margin=0)")
     write(
         tmp_path / "b.ipynb", arms, "claim('So it is', exact(True))", "claim('No', arms, below=9)"
