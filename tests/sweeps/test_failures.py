@@ -251,7 +251,9 @@ SWEEP = """
         batch_size=8, schedule=s.from_function("slow_shape:f"),
     )
     points = sweeps.grid(base, seed=range({runs}))
-    sweeps.run(points, records={folder!r}, jobs={jobs}, device="cpu", progress=False)
+    sweeps.run(
+        points, records={folder!r}, jobs={jobs}, device="cpu", progress=False, stack=1
+    )
 """
 
 
