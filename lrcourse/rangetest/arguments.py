@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from lrcourse.rangetest.feeding import Feed
-from lrcourse.recorder import groups_of, is_optimizer
+from lrcourse.recorder import groups_of
+from lrcourse.recorder.steppers import is_optimizer
 from lrcourse.support import checks
 
 DTYPES = (torch.float16, torch.bfloat16)

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from lrcourse.recorder import OptimizerLike, Recorder, groups_of, share_groups
+from lrcourse.recorder import OptimizerLike, Recorder, groups_of
+from lrcourse.recorder.steppers import share_groups
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle

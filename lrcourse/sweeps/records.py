@@ -86,9 +86,11 @@ class Records:
             with tempfile.TemporaryFile(dir=self.folder) as file:
                 file.write(b"x")
         except OSError as problem:
+            is_other = isinstance(problem, FileExistsError | NotADirectoryError)
+            why = "it is no folder" if is_other else problem.strerror or problem
             raise OSError(
                 problem.errno or errno.EACCES,
-                f"records cannot be written into {self.folder} ({problem.strerror or problem}): "
+                f"records cannot be written into {self.folder} ({why}): "
                 "nothing was trained; make it writable, or give another folder as records=...",
             ) from problem
 
@@ -145,6 +147,12 @@ class Records:
         except KeyError as problem:
             self._set_aside(key, seen, "damaged", f"it has no {problem}")
         except (ValueError, AttributeError, TypeError, RecursionError, OSError) as problem:
+            if isinstance(problem, OSError) and not os.access(self.folder, os.X_OK):
+                raise OSError(
+                    problem.errno or errno.EACCES,
+                    f"no record can be read in {self.folder} ({problem.strerror or problem}): give "
+                    "another folder as records=...",
+                ) from problem
             self._set_aside(key, seen, "damaged", problem)
         return None
 

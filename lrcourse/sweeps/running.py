@@ -284,12 +284,15 @@ def run_and_keep(
                 " a module was edited; reload it there, or start Python anew"
             )
         if len(group) > 1:
-            # Where one member raises, no other is to be lost: each is then tried alone.
-            with _unless_it_fails():
-                keys = iter(group)
+            keys = iter(group)
+            try:
                 for _, histories in stacks.finished(group.values(), device, largest=len(group)):
                     for history in histories:
                         keep(next(keys), history)
+            except _AT_ONCE:
+                raise
+            except BaseException:  # no other member is to be lost by it: each is now tried alone
+                pass
         failures = []
         for key in list(group)[len(done) :]:
             try:
@@ -302,16 +305,6 @@ def run_and_keep(
         one, problem = failures[0]
         raise _run_failed(one, problem, folder) from problem
     return done
-
-
-@contextlib.contextmanager
-def _unless_it_fails() -> Iterator[None]:
-    try:
-        yield
-    except _AT_ONCE:
-        raise
-    except BaseException:  # it comes again from the member that raised it
-        return
 
 
 def _run_failed(one: Experiment, problem: BaseException, folder: Path) -> RunFailed:

@@ -27,9 +27,8 @@ from lrcourse.training.history import History
 _WORDS_FOR_NO_MEMORY = ("out of memory", "not enough memory", "allocate memory", "alloc_failed")
 LARGEST = 64  # members; a sweep that is killed loses the stack that was under way
 LEAST_ON_CPU, MOST_ON_CPU = 8, 16  # 8 save a third of the time (0.65), 32 no more
-MOST_WEIGHTS_ON_CPU = (
-    2**16
-)  # of a net; 51,000 save that third, 203,000 leave the cache and save none
+# Of a net: 51,000 weights save that third, 203,000 leave the cache and save none.
+MOST_WEIGHTS_ON_CPU = 2**16
 
 
 @arguments(experiments=each(kind("an Experiment", Experiment), least=0), largest=COUNT_FROM_1)

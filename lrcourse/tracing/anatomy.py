@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from lrcourse.recorder import Group
+from lrcourse.recorder.protocols import Group
 from lrcourse.schedules import Schedule
 from lrcourse.schedules.rules import plateau
 from lrcourse.tracing import readers

@@ -14,17 +14,10 @@ from typing import Any
 import numpy as np
 from torch.optim import lr_scheduler as torch_schedulers
 
-from lrcourse.recorder import (
-    Group,
-    OptimizerLike,
-    SchedulerLike,
-    base_of,
-    group_names,
-    groups_of,
-    momentum_of,
-    rate_of,
-    stepping,
-)
+from lrcourse.recorder import OptimizerLike, SchedulerLike, groups_of
+from lrcourse.recorder.groups import base_of, group_names, momentum_of, rate_of
+from lrcourse.recorder.protocols import Group
+from lrcourse.recorder.steppers import stepping
 from lrcourse.schedules import Schedule
 from lrcourse.schedules.rules import plateau
 from lrcourse.tracing.anatomy import held_by, inside_of, leaves

@@ -7,7 +7,9 @@ from typing import Self
 
 import numpy as np
 
-from lrcourse.recorder import Group, OptimizerLike, Recorder, base_of, peak_of
+from lrcourse.recorder import OptimizerLike, Recorder, peak_of
+from lrcourse.recorder.groups import base_of
+from lrcourse.recorder.protocols import Group
 from lrcourse.schedules.base import Schedule
 from lrcourse.support.checks import COUNT_FROM_1, arguments, shown
 from lrcourse.tracing.compare import compare

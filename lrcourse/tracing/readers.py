@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lrcourse.recorder import Group
+from lrcourse.recorder.protocols import Group
 from lrcourse.schedules import (
     Product,
     Schedule,

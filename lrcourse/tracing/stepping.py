@@ -13,15 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from lrcourse.recorder import (
-    OptimizerLike,
-    SchedulerLike,
-    groups_of,
-    is_schedule_free,
-    momentum_of,
-    rate_of,
-    rate_used,
-)
+from lrcourse.recorder import OptimizerLike, SchedulerLike, groups_of
+from lrcourse.recorder.groups import is_schedule_free, momentum_of, rate_of, rate_used
 from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.rules import plateau
 from lrcourse.tracing.anatomy import inside_of

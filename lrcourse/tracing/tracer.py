@@ -22,17 +22,9 @@ from typing import cast
 import numpy as np
 import torch
 
-from lrcourse.recorder import (
-    OptimizerLike,
-    Recorder,
-    SchedulerLike,
-    base_of,
-    group_names,
-    groups_of,
-    is_optimizer,
-    share_groups,
-    stepping,
-)
+from lrcourse.recorder import OptimizerLike, Recorder, SchedulerLike, groups_of
+from lrcourse.recorder.groups import base_of, group_names
+from lrcourse.recorder.steppers import is_optimizer, share_groups, stepping
 from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.rules import plateau
 from lrcourse.support.checks import of_kind, shown, whole

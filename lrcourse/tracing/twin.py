@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lrcourse.recorder import is_schedule_free
+from lrcourse.recorder.groups import is_schedule_free
 from lrcourse.support.checks import of_kind
 
 # A schedule reads a table of this many numbers at most; what is larger is somebody's data set.

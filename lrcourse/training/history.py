@@ -164,6 +164,8 @@ def _numbers(kind: type[np.floating], *dimensions: int) -> Rule:
 
     def checked(owner: str, name: str, value: object) -> np.ndarray:
         try:
+            if odd := [one for one in np.array(value, dtype=object).flat if not _is_number(one)]:
+                raise TypeError(f"{shown(odd[0])} is none")
             array = np.array(value, dtype=kind)
         except (TypeError, ValueError, OverflowError) as problem:
             raise ValueError(f"{owner}: {name} must be numbers ({problem})") from None
@@ -174,10 +176,19 @@ def _numbers(kind: type[np.floating], *dimensions: int) -> Rule:
     return checked
 
 
+def _is_number(one: object) -> bool:
+    return type(one) in (int, float) or one in ("nan", "inf", "-inf")
+
+
 def _columns(owner: str, name: str, value: object) -> dict[str, np.ndarray]:
     given = MAPPING(owner, name, value)
     column = _numbers(np.float64, 1)
-    return {str(key): column(owner, f"{name}[{key!r}]", row) for key, row in given.items()}
+    columns = {str(key): column(owner, f"{name}[{key!r}]", row) for key, row in given.items()}
+    if missing := [key for key in ("epoch", "update") if key not in columns]:
+        raise ValueError(
+            f"{owner}: {name} has no column {missing[0]!r}; got {shown(list(columns))}"
+        )
+    return columns
 
 
 _FIELDS: dict[str, Rule] = {

@@ -351,3 +351,19 @@ def test_many_writers_of_one_record(store, tmp_path):
     assert [writer.wait(60) for writer in writers] == [0, 0, 0, 0]
     assert store.keys() == {key_of(SPEC)}
     assert len(list(store.folder.iterdir())) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+@pytest.mark.parametrize("name", ["loop", "n" * 300])
+def test_a_folder_that_leads_nowhere_is_told_before_the_first_training(tmp_path, monkeypatch, name):
+    (tmp_path / "loop").symlink_to("loop")
+    monkeypatch.setattr(Experiment, "run", None)
+    with pytest.raises(OSError, match="no record can be read in .*another folder as records="):
+        sweeps.run(Experiment(), records=tmp_path / name, jobs=1)
+
+
+def test_what_is_no_folder_is_called_so(tmp_path, monkeypatch):
+    (tmp_path / "nowhere").symlink_to("gone")
+    monkeypatch.setattr(Experiment, "run", None)
+    with pytest.raises(OSError, match="it is no folder"):
+        sweeps.run(Experiment(), records=tmp_path / "nowhere", jobs=1)

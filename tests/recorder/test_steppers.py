@@ -9,7 +9,8 @@ from helpers.peers import peer, sgd
 from torch.nn import functional as F
 from torch.optim import lr_scheduler as ls
 
-from lrcourse.recorder import Recorder, groups_of, stepping
+from lrcourse.recorder import Recorder, groups_of
+from lrcourse.recorder.steppers import stepping
 
 
 def trained(count=1):
