@@ -358,7 +358,7 @@ def test_many_writers_of_one_record(store, tmp_path):
 def test_a_folder_that_leads_nowhere_is_told_before_the_first_training(tmp_path, monkeypatch, name):
     (tmp_path / "loop").symlink_to("loop")
     monkeypatch.setattr(Experiment, "run", None)
-    with pytest.raises(OSError, match="no record can be read in .*another folder as records="):
+    with pytest.raises(OSError, match=r"no record can be read in .*another folder as records="):
         sweeps.run(Experiment(), records=tmp_path / name, jobs=1)
 
 
