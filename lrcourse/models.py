@@ -48,7 +48,11 @@ def lenet(
     have the places 0, 3, 7, 9, 11 of the usual nn.Sequential, so state dicts fit without `norm`.
 
     Args:
+        norm: whether there is BatchNorm.
+        channels: of the images.
+        classes: units of the last layer.
         size: height and width of the images, at least 12.
+        seed: of the weights.
 
     Source: LeCun et al. 1998 (doi 10.1109/5.726791); Dive into Deep Learning, "Learning Rate
     Scheduling" (d2l.ai).
@@ -119,8 +123,8 @@ def plain(
     `depth`, from 4 on, counts layers with weights: depth - 1 convolutions of 3x3, each with ReLU,
     and one linear layer to `classes` after global average pooling. One third and two thirds of the
     way the convolutions take strides of 2 and double their channels, which begin at `width`. He
-    initialisation (Kaiming normal, biases 0), without which a deep net of this kind does not start
-    to learn.
+    initialisation (Kaiming normal, biases 0), drawn from `seed`, without which a deep net of
+    this kind does not start to learn.
 
     Source: the plain nets of He et al. 2015, "Deep Residual Learning for Image Recognition"
     (arXiv 1512.03385), section 4.2, less their BatchNorm; initialisation arXiv 1502.01852.
@@ -174,7 +178,7 @@ class ResidualBlock(nn.Module):
         self.norm2 = nn.BatchNorm2d(after) if norm else nn.Identity()
 
     def forward(self, X: Tensor) -> Tensor:
-        """Images X of shape (n, before, height, width) to (n, after, ...)."""
+        """Images `X` of shape (n, before, height, width) to (n, after, ...)."""
         TENSOR("ResidualBlock", "X", X)
         Y = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(X)))))
         if self.added:
@@ -196,8 +200,8 @@ def resnet(
 
     `depth` is 6n + 2: a convolution, three stages of n residual blocks with `width`, 2 `width` and
     4 `width` channels, global average pooling and a linear layer to `classes`. He initialisation
-    (Kaiming normal). Without `norm` there is no BatchNorm; the convolutions then have biases, and
-    the activations grow with each block, so that large rates fail sooner.
+    (Kaiming normal) from `seed`. Without `norm` there is no BatchNorm; the convolutions then have
+    biases, and the activations grow with each block, so that large rates fail sooner.
 
     Raises:
         ValueError: a depth that is not 6n + 2.
@@ -264,7 +268,7 @@ def build(name: str, seed: int = 0, data: Data | None = None, **options: Any) ->
 
 @arguments(net=NET)
 def parameters(net: nn.Module) -> int:
-    """How many numbers the net learns; running statistics of BatchNorm are not among them.
+    """How many numbers `net` learns; running statistics of BatchNorm are not among them.
 
     Example:
         >>> from lrcourse import models

@@ -1,6 +1,7 @@
-"""Every public name has an example in its docstring, and every example of a docstring runs.
+"""Every public name has an example in its docstring, which says a word on every argument.
 
-An example starts from nothing: it imports what it uses, as a reader would who types it.
+Every example runs, and starts from nothing: it imports what it uses, as a reader would who types
+it.
 """
 
 import doctest
@@ -8,7 +9,8 @@ import functools
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Protocol
 
@@ -82,6 +84,50 @@ def examples(thing: object, name: str) -> Iterator[doctest.DocTest]:
                 yield from finder.find(member, f"{name}.{label}", module=False, globs={})
 
 
+def prose(thing: object) -> str:
+    """A docstring without its examples; of a class, with those of the classes below it."""
+    things = thing.__mro__[:-1] if inspect.isclass(thing) else (thing,)
+    told = "\n".join(inspect.cleandoc(each.__doc__ or "") for each in things)
+    return re.sub(r"(?m)^\s*(>>>|\.\.\.).*$", "", told)
+
+
+def callables(room: str) -> Iterator[tuple[str, Callable[..., object]]]:
+    """Its public functions and classes, and the public methods of these."""
+    for name, thing in public(room).items():
+        yield name, thing
+        for label, member in vars(thing).items() if inspect.isclass(thing) else ():
+            function = getattr(member, "__func__", member)  # of a static or class method
+            if inspect.isfunction(function) and not label.startswith("_"):
+                yield f"{name}.{label}", function
+
+
+@functools.cache
+def prose_by_name() -> dict[str, str]:
+    """The docstring of each public name, without its room and module."""
+    rooms = (room for room in ROOMS if room not in INTERNAL)
+    found = {name: thing for room in rooms for name, thing in callables(room)}
+    return {name.split(".")[-1]: prose(thing) for name, thing in found.items()}
+
+
+def has_a_word(argument: str, told: str) -> bool:
+    """Whether a docstring has an entry for an argument, or names it in backticks or a formula."""
+    return bool(re.search(rf"`[^`]*\b{argument}\b[^`]*`|(?m:^\s+.*\b{argument}\b)", told))
+
+
+def without_a_word(call: Callable[..., object]) -> list[str]:
+    """Arguments of which neither the docstring nor one that it points to ("as `fit`") says any."""
+    told = prose(call)
+    pointed_to = re.findall(r"\b(?:as|by|for|in|of|to) `(?:\w+\.)*(\w+)`", told)
+    texts = [told, *(prose_by_name().get(name, "") for name in pointed_to)]
+    return [
+        name
+        for name in inspect.signature(call).parameters
+        if name not in ("self", "cls")
+        and not name.startswith("_")
+        and not any(has_a_word(name, text) for text in texts)
+    ]
+
+
 def runnable(thing: object) -> bool:
     """Whether the docstring itself has an example that is not skipped."""
     return any(
@@ -104,6 +150,16 @@ def in_a_folder(tmp_path, monkeypatch):
 def test_every_public_name_has_an_example(room):
     missing = [name for name, thing in public(room).items() if not runnable(thing)]
     assert not missing, f"no example: {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if room not in INTERNAL])
+def test_every_argument_has_a_word_in_the_docstring(room):
+    missing = [
+        f"{name}({', '.join(silent)})"
+        for name, call in callables(room)
+        if (silent := without_a_word(call))
+    ]
+    assert not missing, f"no word on: {'; '.join(missing)}"
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -157,6 +213,20 @@ def test_a_wrong_example_of_a_method_behind_a_decorator_is_found():
     results = [runner.run(found, out=told.append) for found in examples(Sample, "Sample")]
     assert sum(result.failed for result in results) == 1
     assert "Sample.wrong" in "".join(told)
+
+
+def told_of_one(lr, seed, name):
+    """A function of `lr`.
+
+    Args:
+        seed: as in `nothing_of_that_name`.
+
+    >>> name = 1
+    """
+
+
+def test_an_argument_that_the_docstring_is_silent_on_is_found():
+    assert without_a_word(told_of_one) == ["name"]
 
 
 def test_an_example_that_is_skipped_is_none():

@@ -128,7 +128,7 @@ def made() -> list[Verdict]:
 
 @arguments(claims=whole(0, 1000))
 def most_that_differ(claims: int) -> int:
-    """How many of so many statistical claims may differ from what was expected.
+    """How many of so many statistical `claims` may differ from what was expected.
 
     The largest number that comes up with a chance of `FALSE_ALARM` or more where each differs
     with the chance `CHANCE`, independently of the others.

@@ -144,7 +144,7 @@ def compare(low: float, high: float, target: tuple[float, float], *, exact: bool
 
 @arguments(text=TEXT)
 def read_lines(text: str) -> list[dict[str, str]]:
-    """The verdicts in a text that a notebook printed: `differs` and `sentence`, as in a table.
+    """The verdicts in a `text` that a notebook printed: `differs` and `sentence`, as in a table.
 
     >>> from lrcourse.claims import read_lines
     >>> read_lines("HOLDS | Two and two are four | 1 case, exceptions 0, margin < 1 (exact)")
@@ -170,7 +170,7 @@ def _row(owner: str, name: str, value: object) -> Mapping[str, str]:
 def summarise(rows: Iterable[Mapping[str, str]]) -> str:
     """One line on all verdicts of a run: how many differ from those expected, and which.
 
-    Rows have `differs` and `sentence` as in `claims.csv`, and may say `where` the claim stands.
+    `rows` have `differs` and `sentence` as in `claims.csv`, and may say `where` the claim stands.
 
     >>> from lrcourse.claims import summarise
     >>> here = {"differs": "weaker", "sentence": "Decay wins", "where": "claims"}

@@ -119,7 +119,7 @@ class Split:
 
     @arguments(device=kinds.device)
     def to(self, device: torch.device | str) -> Split:
-        """The same images on another device."""
+        """The same images on another `device`."""
         return Split(self.X.to(device), self.y.to(device))
 
     @arguments(chosen=_indices)
@@ -175,7 +175,7 @@ class Data:
 
     @arguments(device=kinds.device)
     def to(self, device: torch.device | str) -> Data:
-        """The same data on another device."""
+        """The same data on another `device`."""
         return replace(self, **{name: split.to(device) for name, split in self._splits().items()})
 
     def subset(self, n: int) -> Data:

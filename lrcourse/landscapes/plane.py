@@ -61,7 +61,7 @@ class DoubleWell:
 
     @_ON_THE_PLANE
     def gradient(self, w: Tensor) -> Tensor:
-        """(x^3 - x, steepness y) at points w of shape (..., 2)."""
+        """(x^3 - x, steepness y) at points `w` of shape (..., 2)."""
         x, y = w.unbind(-1)
         return torch.stack([x**3 - x, self.steepness * y], dim=-1)
 
@@ -109,7 +109,7 @@ class Wells:
 
     @_ON_THE_PLANE
     def gradient(self, w: Tensor) -> Tensor:
-        """bowl w + sum over k of depth exp(...) (w - centre) / width^2, at w of shape (..., 2)."""
+        """bowl w + sum over k of depth exp(...) (w - centre) / width^2, `w` of shape (..., 2)."""
         return self.bowl * w + sum(pull for _, pull in self._holes(w))
 
     def _holes(self, w: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -153,7 +153,7 @@ class Ravine:
 
     @_ON_THE_PLANE
     def gradient(self, w: Tensor) -> Tensor:
-        """u (cos a, sin a) + steepness v (-sin a, cos a) at points w of shape (..., 2)."""
+        """u (cos a, sin a) + steepness v (-sin a, cos a) at points `w` of shape (..., 2)."""
         c, s = self._cos_and_sin
         u, v = self.along_and_across(w).unbind(-1)
         v = self.steepness * v
@@ -161,7 +161,7 @@ class Ravine:
 
     @_ON_THE_PLANE
     def along_and_across(self, w: Tensor) -> Tensor:
-        """(u, v) of points w = (x, y), both of shape (..., 2)."""
+        """(u, v) of points `w`, (x, y), both of shape (..., 2)."""
         c, s = self._cos_and_sin
         x, y = w.unbind(-1)
         return torch.stack([x * c + y * s, y * c - x * s], dim=-1)
@@ -198,7 +198,7 @@ class Rosenbrock:
 
     @_ON_THE_PLANE
     def gradient(self, w: Tensor) -> Tensor:
-        """(2 (x - 1) - 4 steepness x (y - x^2), 2 steepness (y - x^2)) at w of shape (..., 2)."""
+        """(2 (x - 1) - 4 steepness x (y - x^2), 2 steepness (y - x^2)) at `w` of shape (..., 2)."""
         x, y = w.unbind(-1)
         off = 2 * self.steepness * (y - x**2)
         return torch.stack([2 * (x - 1) - 2 * x * off, off], dim=-1)
@@ -211,7 +211,7 @@ def noisy(
     """`gradient` with normal noise of this standard deviation on each of its numbers.
 
     The noise of one call after the other is drawn from `seed`: make a new one for a new run.
-    Raises ValueError for an sd that is not a number above 0.
+    Raises ValueError for an `sd` that is not a number above 0.
 
     Example:
         >>> import torch

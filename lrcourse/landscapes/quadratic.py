@@ -30,7 +30,7 @@ class Quadratic:
     """f(w) = w'Aw / 2 for a symmetric matrix A, shape (dimension, dimension), float64.
 
     Call it with points of shape (..., dimension) to have their values. TypeError or ValueError for
-    a matrix that is not symmetric.
+    a `matrix` that is not symmetric.
 
     Example:
         >>> import torch
@@ -88,5 +88,5 @@ class Quadratic:
         return (w * self.gradient(w)).sum(-1) / 2
 
     def gradient(self, w: Tensor) -> Tensor:
-        """Aw at points w of shape (..., dimension)."""
+        """Aw at points `w` of shape (..., dimension)."""
         return points(len(self.matrix))("Quadratic", "w", w).double() @ self.matrix

@@ -70,7 +70,7 @@ def torch_optimizer(
 
 @arguments(name=_NAME)
 def pure(name: str, **options: Any) -> Optimizer:
-    """The optimizer of this module that does what `torch_optimizer` does with these options.
+    """The optimizer of this module that does what `torch_optimizer` does with these `options`.
 
     ValueError for an unknown name, and for an option of torch's that is not written out here.
 

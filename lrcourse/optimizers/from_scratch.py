@@ -59,6 +59,8 @@ def sgd(*, weight_decay: float = 0.0) -> Optimizer:
 
         w <- w - lr g
 
+    `weight_decay` adds weight_decay * w to g.
+
     Example:
         >>> import torch
         >>> from lrcourse import optimizers
@@ -85,6 +87,8 @@ def momentum(*, momentum: float = 0.9, weight_decay: float = 0.0) -> Optimizer:
 
         v <- momentum v + g
         w <- w - lr v
+
+    `weight_decay` adds weight_decay * w to g.
 
     Source: Polyak 1964 (doi 10.1016/0041-5553(64)90137-5), with lr outside v as torch has it.
 
@@ -115,6 +119,8 @@ def nesterov(*, momentum: float = 0.9, weight_decay: float = 0.0) -> Optimizer:
 
         v <- momentum v + g
         w <- w - lr (g + momentum v)
+
+    `weight_decay` adds weight_decay * w to g.
 
     Source: Sutskever et al. 2013, "On the importance of initialization and momentum".
 
@@ -158,7 +164,7 @@ def adagrad(
         s <- s + g^2
         w <- w - lr / (1 + (t - 1) lr_decay) * g / (sqrt(s) + eps)
 
-    s begins at `initial_accumulator_value`.
+    s begins at `initial_accumulator_value`; `weight_decay` adds weight_decay * w to g.
 
     Source: Duchi, Hazan, Singer 2011, "Adaptive Subgradient Methods".
 
@@ -193,6 +199,8 @@ def rmsprop(*, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0.0
         s <- alpha s + (1 - alpha) g^2
         w <- w - lr g / (sqrt(s) + eps)
 
+    `weight_decay` adds weight_decay * w to g.
+
     Source: Tieleman, Hinton 2012, lecture 6.5 of "Neural Networks for Machine Learning".
 
     Example:
@@ -225,6 +233,8 @@ def adadelta(*, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0.0) 
         d  = sqrt(m + eps) / sqrt(s + eps) * g
         m <- rho m + (1 - rho) d^2
         w <- w - lr d
+
+    `weight_decay` adds weight_decay * w to g.
 
     Source: Zeiler 2012 (arXiv 1212.5701).
 
@@ -260,6 +270,8 @@ def adam(
         m <- beta1 m + (1 - beta1) g          m' = m / (1 - beta1^t)
         s <- beta2 s + (1 - beta2) g^2        s' = s / (1 - beta2^t)
         w <- w - lr m' / (sqrt(s') + eps)
+
+    `weight_decay` adds weight_decay * w to g.
 
     Source: Kingma, Ba 2014 (arXiv 1412.6980).
 

@@ -162,7 +162,7 @@ class Run:
 
 @arguments(setting=kind("a Setting", Setting))
 def simulate(setting: Setting) -> Run:
-    """Descend as a setting says. The gradient is the surface's plus noise; the losses have none.
+    """Descend as `setting` says. The gradient is the surface's plus noise; the losses have none.
 
     TypeError for what is no `Setting`.
 

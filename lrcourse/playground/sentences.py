@@ -19,7 +19,7 @@ _FORMULAS = {"momentum": "2(1+β)/λ", "nesterov": "2(1+β)/((1+2β)λ)"}
 
 @arguments(setting=kind("a Setting", Setting))
 def edge(setting: Setting) -> float | None:
-    """The rate above which descent climbs where the curvature is that at the setting's start.
+    """The rate above which descent climbs where the curvature is that at the start of `setting`.
 
         2 / c                           sgd (and, to compare with, the adaptive ones)
         2 (1 + b) / c                   momentum b, the heavy ball
@@ -45,7 +45,7 @@ def edge(setting: Setting) -> float | None:
 
 @arguments(run=kind("a Run", Run))
 def verdict(run: Run) -> str:
-    """Two or three sentences on a run: whether it diverged, and when; where it ended; the edge.
+    """Two or three sentences on `run`: whether it diverged, and when; where it ended; the edge.
 
     In them λ is the largest curvature at the start.
 

@@ -36,6 +36,7 @@ def curve(
     `f` maps positions to heights, element by element; `descents` maps label -> a Descent on it.
     Points outside `limits`, the lowest and the highest position, are left out. ValueError where `f`
     gives no tensor of the shape that it got.
+    `title` stands over the figure; `name` is that of its file.
 
     >>> import torch
     >>> from lrcourse import landscapes, optimizers, plots
@@ -69,6 +70,7 @@ def surface(
     `f` maps points of shape (..., 2) to heights of shape (...), `descents` maps label -> a Descent,
     which holds one path, of shape (updates + 1, 2), or several side by side, (updates + 1, paths,
     2). `limits` are those of x and of y. ValueError for other shapes.
+    `title` stands over the figure; `name` is that of its file.
 
     >>> import torch
     >>> from lrcourse import landscapes, optimizers, plots

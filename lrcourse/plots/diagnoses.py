@@ -29,9 +29,9 @@ LINES = {"train_loss": (0, "-", "training"), "valid_loss": (1, "--", "validation
 def gallery(panels: Mapping[str, Pair], *, title: str = "", name: str = "gallery") -> None:
     """A panel for each pair (runs, healthy runs): training and validation loss, and the LR applied.
 
-    All panels share their axes, so that they can be compared. A line is the median of the seeds,
-    a band their range, and the dots are their single batches. The healthy line is a
-    training loss.
+    `panels` maps label -> pair. They share their axes, so that they can be compared. A line is the
+    median of the seeds, a band their range, and the dots are their single batches. The healthy line
+    is a training loss. `title` stands over the figure; `name` is that of its file.
 
     >>> from lrcourse import plots
     >>> from lrcourse.sweeps import Experiment
@@ -84,6 +84,7 @@ def diagnosis(
 
     `runs` and `healthy` are a History each, or one for each seed. `limits` of the loss are for a
     closer look at runs that stay near one value; the axis is then linear.
+    `title` stands over the figure; `name` is that of its file.
 
     >>> from lrcourse import plots
     >>> from lrcourse.sweeps import Experiment

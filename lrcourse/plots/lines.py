@@ -191,6 +191,7 @@ def over_looks(
 
     `lines` maps label -> (updates made, values), both of shape (looks,); values that are not above
     0 are left out. `label` names the numbers.
+    `title` stands over the figure; `name` is that of its file.
 
     >>> from lrcourse import plots
     >>> plots.over_looks({"LeNet": ([0, 10, 100], [5.0, 20.0, 11.0])}, "sharpness")
@@ -214,6 +215,7 @@ def by_parameter(
     """A panel for each optimizer: the effective rate over the updates of each of a few parameters.
 
     `panels` maps optimizer -> parameter -> values of shape (updates,), all above 0.
+    `title` stands over the figure; `name` is that of its file.
 
     >>> from lrcourse import plots
     >>> plots.by_parameter({"AdaGrad": {"often": [0.1, 0.05, 0.03], "rarely": [0.1, 0.1, 0.09]}})
@@ -246,6 +248,7 @@ def readings(cases: Mapping[str, Calibration], *, title: str = "", name: str = "
 
     `cases` maps label -> what `RangeTest.calibrate` gave. The grey band reaches from a third of the
     best rate to three times it.
+    `title` stands over the figure; `name` is that of its file.
 
     >>> import torch
     >>> from lrcourse import plots, rangetest

@@ -88,6 +88,7 @@ def gradient_noise(
 
     `looks` maps label -> updates made -> the `Noise` that was measured then; the noise is that of
     batches of `batch_size` images.
+    `title` stands over the figure; `name` is that of its file.
 
     >>> from lrcourse import plots
     >>> from lrcourse.study.gradient_noise import Noise
@@ -115,6 +116,7 @@ def sharpness(watches: Mapping[str, Watch], *, title: str = "", name: str = "sha
     """The loss of each update, and below it the sharpness, with 2 / lr of each rate dashed.
 
     `watches` maps label -> what `train_watching` gave.
+    `title` stands over the figure; `name` is that of its file.
 
     >>> from lrcourse import data, models, plots
     >>> from lrcourse.study.curvature import train_watching

@@ -83,6 +83,7 @@ def race(grounds: Mapping[str, Ground], *, title: str = "", name: str = "race") 
     """Paths of several optimizers over each surface: the start as a ring, the ends as dots.
 
     `grounds` maps the name of a surface -> a `Ground`.
+    `title` stands over the figure; `name` is that of its file.
 
     >>> import torch
     >>> from lrcourse import landscapes, optimizers, plots

@@ -40,9 +40,10 @@ def schedule(
     title: str = "",
     name: str = "schedule",
 ) -> None:
-    """Draw shapes for t = 0 ... total - 1, one point per update or epoch as `when` says.
+    """Draw `shapes` for t = 0 ... `total` - 1, one point per update or epoch as `when` says.
 
     `peak` multiplies the factors; with the default the axis shows factors of the peak LR.
+    `title` stands over the figure; `name` is that of its file.
 
     >>> from lrcourse import plots
     >>> from lrcourse import schedules as s
@@ -76,6 +77,7 @@ def training(history: History | Seeds, *, title: str = "", name: str = "training
     `history` is a History, or a list of them, one a seed. The loss is cut at 1. The accuracies are
     shown from a little below their lowest value after the first quarter of the run, so that the ups
     and downs of a percent can be seen.
+    `title` stands over the figure; `name` is that of its file.
 
     >>> from lrcourse import plots
     >>> from lrcourse.sweeps import Experiment
@@ -110,6 +112,7 @@ def compare(
 
     `runs` maps arm -> a History, or one for each seed; `column` is one that the histories have,
     else ValueError; `limits` are those of its axis. The LR drawn is that of the first seed.
+    `title` stands over the figure; `name` is that of its file.
 
     >>> from lrcourse import plots
     >>> from lrcourse.sweeps import Experiment
@@ -137,6 +140,7 @@ def traces(
     """One small panel for each pair (or more) of runs, with the LR that each really used.
 
     `panels` maps panel -> label -> History.
+    `title` stands over the figure; `name` is that of its file.
 
     >>> from lrcourse import plots
     >>> from lrcourse import schedules as s

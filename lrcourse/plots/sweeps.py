@@ -115,6 +115,7 @@ def warmup_lengths(
     `runs` maps the length of the warmup, in updates, to runs that differ in rate and seed. Every
     field carries its number; a run that diverged counts as 0. `column` is one of the history whose
     values lie between 0 and 1. ValueError for one that it does not have.
+    `title` stands over the figure; `name` is that of its file.
 
     >>> from lrcourse import plots
     >>> from lrcourse.sweeps import Experiment, Run, Runs
@@ -163,6 +164,7 @@ def by_seed(
 
     `samples` maps arm -> seed -> value, as claims take them; `label` names the values, which `log`
     puts on a log axis. ValueError for values there that are not above 0.
+    `title` stands over the figure; `name` is that of its file.
 
     >>> from lrcourse import plots
     >>> plots.by_seed({"SGD": {0: 0.91, 1: 0.93}, "Adam": {0: 0.94, 1: 0.92}}, "test accuracy")

@@ -79,7 +79,7 @@ class Entry:
 
 @arguments(id=TEXT)
 def get(id: str) -> Entry:
-    """The entry of this id; KeyError with the closest ids where there is none.
+    """The entry of this `id`; KeyError with the closest ids where there is none.
 
     >>> from lrcourse import published
     >>> print(published.get("d2l.scheduler.constant.test_acc"))
@@ -116,7 +116,7 @@ def _entries() -> dict[str, Entry]:
 
 @arguments(text=TEXT)
 def parse(text: str) -> dict[str, Entry]:
-    """The entries of a TOML text shaped as numbers.toml, by id.
+    """The entries of a TOML `text` shaped as numbers.toml, by id.
 
     Raises ValueError for what is incomplete or unknown, naming it.
 

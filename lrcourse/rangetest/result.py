@@ -110,7 +110,9 @@ class RangeTest(Curves):
     def plot(
         self, title: str = "", name: str = "range-test", path: str | Path | None = None
     ) -> None:
-        """Draw the curves and the suggestions; `path` keeps the figure as a PNG."""
+        """Draw the curves and the suggestions, `title` over them; `path` keeps the figure as a PNG.
+
+        `name` is that of its file in a headless run."""
         from lrcourse.rangetest.figure import plot  # matplotlib, only where it is needed
 
         plot(self, title=title, name=name, path=path)

@@ -181,7 +181,7 @@ triangular2 = _Triangular2()
 
 @dataclass(frozen=True, repr=False)
 class exp_range:
-    """The scale of a cyclical rate whose height is gamma**t, gamma finite and > 0.
+    """The scale of a cyclical rate whose height is gamma**t, `gamma` finite and > 0.
 
     t is the absolute t, counted from the start of training: so do bckenstler/CLR and torch in
     their code, though both their docstrings say "since cycle start".

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @arguments(shape=SCHEDULE)
 def to_torch(shape: Schedule, optimizer: Optimizer) -> LambdaLR:
-    """The schedule as a torch LambdaLR, for a training loop of one's own.
+    """The schedule `shape` as a torch LambdaLR on `optimizer`, for a training loop of one's own.
 
     Each parameter group's own learning rate is multiplied, so rates per group survive. As every
     torch scheduler it sets the rate for t = 0 when it is built; call its `step()` once after each

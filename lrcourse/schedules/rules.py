@@ -31,7 +31,7 @@ class RuleState(Protocol):
     factor: float
 
     def observe(self, metric: float) -> float:
-        """Take in one metric and give the factor from here on."""
+        """Take in one `metric` and give the factor from here on."""
         ...
 
 
@@ -140,7 +140,7 @@ class PlateauState:
     cooling: int = 0
 
     def observe(self, metric: float) -> float:
-        """Take in one metric and give the factor from here on; TypeError unless a number."""
+        """Take in one `metric` and give the factor from here on; TypeError unless a number."""
         value = _metric(metric)
         if self._is_progress(value):
             self.best = value

@@ -34,7 +34,7 @@ measuring = Shared(
 
 @arguments(parts=each(TENSOR))
 def flat(parts: Sequence[Tensor]) -> Tensor:
-    """The numbers of tensors, the parts, in one row of shape (numbers of all,).
+    """The numbers of tensors, the `parts`, in one row of shape (numbers of all,).
 
     >>> import torch
     >>> from lrcourse.study.arguments import flat
@@ -46,7 +46,7 @@ def flat(parts: Sequence[Tensor]) -> Tensor:
 
 @arguments(net=NET)
 def learning(net: nn.Module) -> list[nn.Parameter]:
-    """The weights of a net that learn. ValueError where there are none.
+    """The weights of `net` that learn. ValueError where there are none.
 
     >>> from torch import nn
     >>> from lrcourse.study.arguments import learning

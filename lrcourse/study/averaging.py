@@ -67,7 +67,7 @@ class Taken:
 def collect(
     net: nn.Module, optimizer: torch.optim.Optimizer, after: Iterable[int]
 ) -> Iterator[Taken]:
-    """Take a copy of `net` after each of these numbers of updates, counted from here on.
+    """Take a copy of `net` after each number of updates in `after`, counted from here on.
 
     Neither the net nor the optimizer is changed; the hook that counts is removed at the end.
 
@@ -138,7 +138,7 @@ def average(
 
 @measuring(nets=_nets)
 def ensemble(nets: Sequence[nn.Module], split: Split) -> tuple[float, float]:
-    """(loss, accuracy) on a split of several nets that vote: the mean of their probabilities.
+    """(loss, accuracy) on `split` of several `nets` that vote: the mean of their probabilities.
 
     The loss is the cross-entropy of that mean. Each net is asked in eval mode, and its mode is
     put back.

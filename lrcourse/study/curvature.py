@@ -55,7 +55,7 @@ _ROW = such(
 def squared_error(outputs: Tensor, y: Tensor) -> Tensor:
     """Half the squared distance of the outputs from the labels as one-hot rows, image mean.
 
-    Outputs of shape (n, classes), labels `y` of shape (n,), int64.
+    `outputs` of shape (n, classes), labels `y` of shape (n,), int64.
 
     >>> import torch
     >>> from lrcourse.study.curvature import squared_error
@@ -117,7 +117,7 @@ def _power(
 def sharpness(
     net: nn.Module, split: Split, loss_fn: Loss = squared_error, *, tolerance: float = 1e-3
 ) -> float:
-    """The largest eigenvalue of the Hessian of the mean loss over a split, at the net's weights.
+    """The largest eigenvalue of the Hessian of the mean loss over `split`, at the net's weights.
 
     The net and its gradients stay as they are. `loss_fn` takes (outputs, labels) to a mean.
     Power iteration begins at random, always the same; `tolerance` is that of `largest_eigenvalue`.
@@ -133,7 +133,7 @@ def sharpness(
 
 @measuring()
 def along_gradient(net: nn.Module, split: Split, loss_fn: Loss = squared_error) -> float:
-    """The curvature of the mean loss over a split in the direction of its own gradient g.
+    """The curvature of the mean loss over `split` in the direction of its own gradient g.
 
         g'Hg / g'g
 
@@ -286,7 +286,7 @@ def train_watching(
 
 @measuring()
 def spectrum(net: nn.Module, split: Split, loss_fn: Loss = F.cross_entropy) -> Tensor:
-    """Eigenvalues of the Hessian of the mean loss over a split, ascending, shape (weights,).
+    """Eigenvalues of the Hessian of the mean loss over `split`, ascending, shape (weights,).
 
     In float64, at the weights of `net`, which is not changed; with BatchNorm it must be in eval
     mode. `loss_fn` takes (outputs, labels) to a mean. ValueError for more than 2,000 weights, or
@@ -323,7 +323,7 @@ def spectrum(net: nn.Module, split: Split, loss_fn: Loss = F.cross_entropy) -> T
 
 @arguments(values=_ROW, least=NOT_NEGATIVE)
 def share_down(values: Tensor, least: float = 1e-3) -> float:
-    """The share of eigenvalues (values, shape (n,)) below `-least` times the largest absolute one.
+    """The share of eigenvalues `values`, shape (n,), below `-least` times the largest in size.
 
     Directions that the loss does not depend on have eigenvalues of 0, which come out a little
     above or below it: `least` says how far below 0 counts.

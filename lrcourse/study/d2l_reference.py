@@ -149,8 +149,8 @@ def plot_by_stepping(
 ) -> list[float]:
     """The LRs of a torch scheduler as the notebook collects them for its plot.
 
-    One LR an epoch, of the first group. It steps the very scheduler that the training uses
-    afterwards, and its trainer, and so consumes it.
+    One LR for each of `epochs`, of the first group. It steps the very scheduler that the training
+    uses afterwards, and its `trainer`, and so consumes it.
 
     >>> import torch
     >>> from lrcourse.study import d2l_reference

@@ -23,7 +23,7 @@ Value = Callable[[float], float]
 
 @dataclass(frozen=True)
 class Found:
-    """The trials of a search, in order: (lr, value). `lr` and `value` are of the best one.
+    """The `trials` of a search, in order: (lr, value). `lr` and `value` are of the best one.
 
     >>> from lrcourse.study.searches import Found
     >>> found = Found(((0.1, 2.0), (0.3, 0.5)))
@@ -58,7 +58,9 @@ _RATES = each(POSITIVE)
 
 @arguments(value=function, rates=_RATES)
 def on_grid(value: Value, rates: Sequence[float]) -> Found:
-    """Try every rate of a grid, `rates`, in order. A diverged trial (NaN) is the worst there is.
+    """Try every rate of a grid, `rates`, in order.
+
+    `value` takes a rate to how good it is; a diverged trial (NaN) is the worst there is.
 
     >>> from lrcourse.study.searches import on_grid
     >>> on_grid(lambda lr: abs(lr - 0.2), [0.1, 0.2, 0.4]).lr
@@ -69,7 +71,7 @@ def on_grid(value: Value, rates: Sequence[float]) -> Found:
 
 @measuring(value=function, rates=_RATES, trials=whole(1))
 def at_random(value: Value, rates: Sequence[float], trials: int, seed: int) -> Found:
-    """Try `trials` different rates of `rates`, drawn at random from `seed`.
+    """Try `trials` different rates of `rates`, drawn at random from `seed`, as `on_grid` does.
 
     With rates at equal ratios, densely, that is random search on a log axis. ValueError for more
     trials than rates.

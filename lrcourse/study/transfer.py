@@ -59,7 +59,7 @@ def only_classes(data: Data, labels: Sequence[int], images: int | None = None) -
 
 @measuring(frozen=FLAG)
 def with_new_head(net: nn.Sequential, *, frozen: bool = False, seed: int = 0) -> nn.Sequential:
-    """A copy of a net whose last layer, a linear one, has fresh weights from the seed.
+    """A copy of a net whose last layer, a linear one, has fresh weights from `seed`.
 
     `frozen`: the other layers do not learn.
 

@@ -45,9 +45,9 @@ def breaks_by_seed(
 ) -> dict[int, float]:
     """Each seed's divergence edge: the lowest rate above its best one at which it fails to train.
 
-    A run fails if it diverged or if its `column`, of which more is better, ends below `least`.
-    The best rate is that with the highest `column`. ValueError for a seed that never fails above
-    its best rate: the sweep does not reach its edge.
+    Of `runs` one fails if it diverged or if its `column`, of which more is better, ends below
+    `least`. The best rate is that with the highest `column`. ValueError for a seed that never fails
+    above its best rate: the sweep does not reach its edge.
 
     Example:
         >>> import tempfile
@@ -74,7 +74,7 @@ def breaks_by_seed(
 
 @arguments(run=kind("a Run", Run), column=TEXT, least=NUMBER)
 def trains(run: Run, column: str = "train_acc", least: float = 0.5) -> bool:
-    """Did a run end without divergence, and with `column` at `least` or above?
+    """Did `run` end without divergence, and with `column` at `least` or above?
 
     Example:
         >>> import tempfile
@@ -95,7 +95,7 @@ def largest_by_seed(
 ) -> dict[int, float]:
     """Each seed's largest rate that trains: without divergence, and `column` at `least` or up.
 
-    Of each seed only the highest rates are needed, down to the first that trains: see
+    Of each seed `runs` need only the highest rates, down to the first that trains: see
     `sweeps.downward`. ValueError for a seed that trains at no rate, or at the highest one of the
     sweep.
 
@@ -129,9 +129,10 @@ def width_by_seed(
 ) -> dict[int, float]:
     """Each seed's width of the good interval: its highest over its lowest rate, 1 or more.
 
-    Good are the rates around the seed's best one, without a gap, whose `column`, of which more is
-    better, is within `slack` of the best. The width is known to the ratio of the grid. ValueError
-    for a seed whose interval reaches the lowest or the highest rate: it may go on beyond.
+    Good are those rates of `runs` around the seed's best one, without a gap, whose `column`, of
+    which more is better, is within `slack` of the best. The width is known to the ratio of the
+    grid. ValueError for a seed whose interval reaches the lowest or the highest rate: it may go on
+    beyond.
 
     Example:
         >>> import tempfile

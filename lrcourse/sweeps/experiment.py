@@ -110,7 +110,8 @@ class Experiment:
     def but(self, **changes: Any) -> Experiment:
         """This experiment with some fields changed: `but(lr=0.3, seed=1)`.
 
-        TypeError for an unknown field, TypeError or ValueError for a value that it cannot have.
+        `changes` are new values by field. TypeError for an unknown field, TypeError or ValueError
+        for a value that it cannot have.
         """
         check_fields("but", changes)
         return dataclasses.replace(self, **changes)
@@ -136,7 +137,7 @@ class Experiment:
     def build(
         self, device: str | torch.device | None = None
     ) -> tuple[nn.Module, torch.optim.Optimizer, Data]:
-        """Fresh initial weights, their optimizer, and the data, all on the device."""
+        """Fresh initial weights, their optimizer, and the data, all on `device`."""
         data = load_data(
             self.data, self.valid, self.images, None if device is None else str(device)
         )
@@ -155,7 +156,9 @@ class Experiment:
         data: Data,
         progress: bool | None = False,
     ) -> History:
-        """Train what `build` gave, once, from the first update on, and return the record.
+        """Train `net`, `optimizer` and `data`, as `build` gave them, once, and return the record.
+
+        `progress` is as in `training.fit`.
 
         Between the two calls there is room for something that watches: `Displacement`, a
         `Recorder`, `averaging.collect`.
@@ -180,7 +183,7 @@ class Experiment:
 
     @arguments(spec=MAPPING)
     def check_still(self, spec: dict[str, Any]) -> None:
-        """ValueError unless the spec is still what `to_dict` gave, when a function has run."""
+        """ValueError unless `spec` is still what `to_dict` gave, when a function has run."""
         if "functions" in spec and self.to_dict() != spec:
             raise ValueError(
                 f"{', '.join(spec['functions'])} changed what it reads while it ran, and a run is "

@@ -96,7 +96,7 @@ class Comparison(Mapping[str, dict[int, float]]):
     def values_of(
         self, name: str, column: str | None = None, diverged: float = math.nan
     ) -> dict[int, float]:
-        """Seed -> last value of a column (default: the one judged) for one arm.
+        """Seed -> last value of `column` (default: the one judged) for the arm `name`.
 
         A run that diverged gets the value `diverged`; a claim refuses the default, NaN.
         """

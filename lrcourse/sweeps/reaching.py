@@ -38,7 +38,7 @@ from lrcourse.training.history import History, known_column
 
 @arguments(history=kind("a History", History), column=TEXT, level=NUMBER)
 def updates_until(history: History, column: str, level: float) -> int | None:
-    """Updates made at the end of the first epoch whose `column` is as good as `level`.
+    """Updates of `history` at the end of the first epoch whose `column` is as good as `level`.
 
     A loss is as good where it is at most `level`, everything else where it is at least
     `level`. None where that never was. An epoch that was not measured (NaN) counts as not good.
@@ -61,7 +61,9 @@ def updates_until(history: History, column: str, level: float) -> int | None:
 def updates_by_seed(
     runs: Iterable[Run], column: str, level: float, missing: float = math.nan
 ) -> dict[int, float]:
-    """Seed -> `updates_until`, and `missing` for a run that never gets there.
+    """Seed -> `updates_until` of each of `runs`, and `missing` for one that never gets there.
+
+    `column` and `level` are those of `updates_until`.
 
     ValueError if a seed occurs twice.
 

@@ -68,7 +68,7 @@ class Records:
 
     @arguments(key=key_rule)
     def path(self, key: str) -> Path:
-        """Where the record with this key lies or will lie."""
+        """Where the record with this `key` lies or will lie."""
         return self.folder / f"{key}.json"
 
     def keys(self) -> set[str]:
@@ -96,7 +96,7 @@ class Records:
 
     @arguments(key=key_rule, spec=MAPPING, history=MAPPING)
     def write(self, key: str, spec: dict[str, Any], history: dict[str, Any]) -> Path:
-        """Keep a run under its key: the spec and the history as JSON can hold them.
+        """Keep a run under its `key`: `spec` and `history` as JSON can hold them.
 
         Whole or not at all, also when the disk is full (OSError). ValueError for NaN or infinity in
         either.
@@ -108,7 +108,7 @@ class Records:
 
     @arguments(key=key_rule)
     def read(self, key: str) -> dict[str, Any] | None:
-        """The record `{"spec", "history"}`, or None when there is none.
+        """The record `{"spec", "history"}` of this `key`, or None when there is none.
 
         A damaged file, or whatever else bears its name, is named in a warning and set aside, and
         counts as none.
@@ -117,7 +117,7 @@ class Records:
 
     @arguments(key=key_rule)
     def read_run(self, key: str) -> tuple[dict[str, Any], History] | None:
-        """The spec and the history of the record, or None, as `read` has it.
+        """The spec and the history of the record of `key`, or None, as `read` has it.
 
         One that a newer lrcourse wrote is set aside too, and the warning says what helps; and one
         of a run that was interrupted, which no sweep keeps.

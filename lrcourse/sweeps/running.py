@@ -129,7 +129,7 @@ def run(
 def run_arms(
     arms: Mapping[str, Experiment], *, seeds: Iterable[int], **options: Any
 ) -> dict[str, Runs]:
-    """Run several arms over the same seeds, all side by side; the runs of each arm by its name.
+    """Run several `arms` over the same `seeds`, all side by side; the runs of each arm by its name.
 
     `options` go to `run`.
 

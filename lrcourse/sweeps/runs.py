@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """An experiment and what it gave.
+    """An `experiment` and what it gave, its `history`.
 
     Example:
         >>> from lrcourse import sweeps
@@ -78,7 +78,7 @@ class Runs(Sequence[Run]):
     def where(self, **fields: Any) -> Runs:
         """The runs whose experiment has these values: `runs.where(lr=0.1)`.
 
-        TypeError for a field that an experiment does not have.
+        `fields` are values by field. TypeError for one that an experiment does not have.
         """
         check_fields("where", fields)
         return Runs(
@@ -101,7 +101,7 @@ class Runs(Sequence[Run]):
 
     @arguments(column=TEXT)
     def values(self, column: str, epoch: int | None = None) -> dict[int, float]:
-        """A column's last value (or its value after `epoch`, from 1 on) of each run by its seed.
+        """The last value of `column` (or that after `epoch`, from 1 on) of each run by its seed.
 
         NaN for a run that diverged before that epoch. ValueError if a seed occurs twice (two arms
         cannot be one sample) or the runs have no such column or epoch.

@@ -33,7 +33,7 @@ class Finding:
 
 
 class Findings(tuple[Finding, ...]):
-    """The findings in order of their update; prints them, or "nothing found".
+    """The `findings` in order of their update; prints them, or "nothing found".
 
     Example:
         >>> from lrcourse import schedules, tracing

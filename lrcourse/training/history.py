@@ -120,7 +120,7 @@ class History:
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> History:
-        """The inverse of `to_dict`.
+        """The inverse of `to_dict`: the History in `record`.
 
         Raises:
             NewerFormat: written by a later version of lrcourse.
