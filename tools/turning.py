@@ -137,14 +137,14 @@ def table(turns: Iterable[Turn], above: float) -> str:
     """Those with a chance above some number, and what to expect of all together."""
     turns = list(turns)
     lines = [
-        f"{one.chance:7.2%}  {one.opposite:7.2%}  {one.verdict:9}  {one.page}: {one.sentence}"
+        f"{one.chance:7.2%}  {one.opposite:7.2%}  {one.verdict:14}  {one.page}: {one.sentence}"
         for one in turns
         if one.chance > above
     ]
     sums = sum(one.chance for one in turns), sum(one.opposite for one in turns)
     return "\n".join(
         [
-            " chance  opposite  verdict    claim",
+            " chance  opposite  verdict         claim",
             *lines,
             f"{len(lines)} of {len(turns)} statistical claims above {above:.1%}; expected on a "
             f"fresh set: {sums[0]:.2f} that differ, {sums[1]:.3f} of them turned round",

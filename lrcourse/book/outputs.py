@@ -19,7 +19,7 @@ _FORMS = (
     "image/gif", "text/latex", "text/plain",
 )  # fmt: skip
 _VERDICT = re.compile(
-    r"(?P<said>(?P<verdict>HOLDS|FAILS|UNDECIDED)(?: on this processor)?"
+    r"(?P<said>(?P<verdict>HOLDS|FAILS|UNDECIDED|NOT THAT LARGE)(?: on this processor)?"
     r"(?: \((?P<expected>expected(?: \w+)?)\))?)"
     r" \| (?P<sentence>.+) \| (?P<evidence>[^|]+)"
 )
@@ -90,7 +90,7 @@ def _plain(text: str) -> str:
 
 
 def _verdict(found: re.Match[str]) -> str:
-    kind = found["verdict"].lower()
+    kind = found["verdict"].lower().replace(" ", "-")
     if found["expected"] not in (None, "expected"):
         kind += " lrcourse-unexpected"
     return (

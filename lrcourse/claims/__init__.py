@@ -3,6 +3,7 @@
 from lrcourse.claims.counts import exact, share
 from lrcourse.claims.evidence import Evidence, equivalent, paired, slope, spread
 from lrcourse.claims.judging import ClaimError, check, claim, judge
+from lrcourse.claims.margins import Margin, read_margins
 from lrcourse.claims.pages import CHANCE, FALSE_ALARM, made, most_that_differ, page, several
 from lrcourse.claims.verdicts import SANITIZE, Verdict, read_lines, summarise
 
@@ -12,6 +13,7 @@ __all__ = [
     "SANITIZE",
     "ClaimError",
     "Evidence",
+    "Margin",
     "Verdict",
     "check",
     "claim",
@@ -23,6 +25,7 @@ __all__ = [
     "page",
     "paired",
     "read_lines",
+    "read_margins",
     "several",
     "share",
     "slope",

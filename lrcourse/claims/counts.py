@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -59,15 +60,16 @@ def share(
             raise ValueError(
                 f"seeds is {shown(seeds)}, and names the runs of two arms: leave it out"
             )
-        return _one(_happened(first, dead, "a"))
+        return replace(_one(_happened(first, dead, "a")), seeds=tuple(names or ()))
     second, other_names = arm(b, "b")
     if seeds is not None or (names is not None and set(names) == set(other_names or ())):
-        first, second, _, _ = matched(a, b, seeds)
-        return _mcnemar(_happened(first, dead, "a"), _happened(second, dead, "b"))
-    if both := set(names or ()) & set(other_names or ()):
+        first, second, both, _ = matched(a, b, seeds)
+        paired = _mcnemar(_happened(first, dead, "a"), _happened(second, dead, "b"))
+        return replace(paired, seeds=tuple(both))
+    if shared := set(names or ()) & set(other_names or ()):
         raise ValueError(
-            f"the arms share {len(both)} of their seeds and not all: give both the same seeds, or "
-            "none in common"
+            f"the arms share {len(shared)} of their seeds and not all: give both the same seeds, "
+            "or none in common"
         )
     return _fisher(_happened(first, dead, "a"), _happened(second, dead, "b"))
 

@@ -8,15 +8,15 @@ at any level. `lrcourse.claims` compares that interval with a margin. Counts are
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from lrcourse.claims import intervals
 from lrcourse.claims.guards import fit_for_spread, fit_for_t
-from lrcourse.claims.samples import SEEDS, Dead, columns, float_array, pair, positive
+from lrcourse.claims.samples import SEED, SEEDS, Dead, columns, float_array, pair, positive
 from lrcourse.support.checks import (
     COUNT_FROM_1,
     FLAG,
@@ -24,6 +24,7 @@ from lrcourse.support.checks import (
     TEXT,
     arguments,
     check,
+    each,
     function,
     one_of,
     optional,
@@ -56,6 +57,7 @@ class Evidence:
         exact: whether it knows no chance: its effect is the number of exceptions, its interval that
             number.
         symmetric: whether a margin is meant on both sides.
+        seeds: those that the arms name; none where they do not.
 
     >>> from lrcourse.claims import Evidence, judge
     >>> known = Evidence(40, "points", "slope", 0.3, "by hand", lambda alpha: (0.25, 0.35))
@@ -72,12 +74,20 @@ class Evidence:
     ratio: bool = False
     exact: bool = False
     symmetric: bool = False
+    seeds: tuple[Any, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         check(
             self, n=COUNT_FROM_1, counted=TEXT, quantity=TEXT, effect=_effect, test=TEXT,
-            interval=function, ratio=FLAG, exact=FLAG, symmetric=FLAG,
+            interval=function, ratio=FLAG, exact=FLAG, symmetric=FLAG, seeds=each(SEED, 0, tuple),
         )  # fmt: skip
+
+    @property
+    def no_effect(self) -> float | None:
+        """The effect that is none: 1 for a ratio, 0 for a difference; None for a share or cases."""
+        if self.exact or self.quantity == "share":
+            return None
+        return 1.0 if self.ratio else 0.0
 
 
 _DEAD = {"dead_below": optional(NUMBER), "dead_above": optional(NUMBER)}
@@ -153,7 +163,9 @@ def paired(
             raise ValueError("neither arm came there at any seed: claim that by share(...)")
         effect, interval = float(np.median(reached)), intervals.order_statistics(difference)
         test = "sign test"
-    evidence = Evidence(sample.n, sample.counted, "difference", effect, test, interval)
+    evidence = Evidence(
+        sample.n, sample.counted, "difference", effect, test, interval, seeds=sample.seeds
+    )
     return _as_ratio(evidence, "ratio", f"{test} on logs") if log else evidence
 
 
@@ -228,7 +240,9 @@ def spread(
         fit_for_spread(values, which)
     centre, interval = intervals.bonett_seier(sample.first, sample.second)
     name = "Bonett-Seier, paired"
-    evidence = Evidence(sample.n, sample.counted, "", float(centre), name, interval)
+    evidence = Evidence(
+        sample.n, sample.counted, "", float(centre), name, interval, seeds=sample.seeds
+    )
     return _as_ratio(evidence, "spread ratio", name)
 
 
@@ -257,6 +271,7 @@ def slope(x: Any, y: Any, *, method: Literal["t", "sign"] = "t") -> Evidence:
     """
     at = float_array(x, "x")
     rows, seeded = columns(y)
+    seeds = tuple(y) if isinstance(y, Mapping) else ()
     if at.ndim != 1 or rows.shape[-1] != len(at):
         raise ValueError(
             f"x is {shown(x)} and y {shown(y)}, of shapes {at.shape} and {rows.shape}: give x as "
@@ -269,13 +284,14 @@ def slope(x: Any, y: Any, *, method: Literal["t", "sign"] = "t") -> Evidence:
     if seeded and method == "sign":
         interval = intervals.order_statistics(slopes)
         return Evidence(
-            len(rows), "seeds", "slope", float(np.median(slopes)), "sign test", interval
-        )
+            len(rows), "seeds", "slope", float(np.median(slopes)), "sign test", interval,
+            seeds=seeds,
+        )  # fmt: skip
     if seeded:
         rounding = 8 * np.finfo(float).eps * np.abs(rows).max() * np.abs(centred).sum()
         fit_for_t(slopes, "slopes", rounding / float(centred @ centred))
         mean, interval = intervals.mean(slopes), intervals.t_interval(slopes)
-        return Evidence(len(rows), "seeds", "slope", mean, "t of slopes", interval)
+        return Evidence(len(rows), "seeds", "slope", mean, "t of slopes", interval, seeds=seeds)
     if method == "sign":
         raise ValueError('method="sign" takes the median over seeds: give y as (seeds, points)')
     effect = float(slopes)

@@ -16,6 +16,14 @@ side, **undecided** when it spans it. An end that lies on the margin but for rou
 side of it: six equal ratios of a grid, all of them 2, neither hold nor fail "more than 2". What a
 claim can rest on is in `lrcourse.claims.evidence` and `lrcourse.claims.counts`.
 
+A sentence that fails although its direction holds, or is undecided, is **not that large**: it fails
+at its margin, and would not at no effect (a difference of 0, a ratio of 1). To expect it is to
+expect that it fails. Where no effect lies inside the interval, the line says so.
+
+The margins of the course's own claims stand in `margins.toml`, with their reasons
+(`lrcourse.claims.margins`). The line says "revision 3" where a margin has moved after data were
+seen, and "planned > 2" where it is not the one that stands there.
+
 What is not random, a formula or a count of updates, is no claim: `check` says it.
 
 A claim says which verdict it expects, and the opposite one raises `ClaimError`, so that the cell
@@ -31,8 +39,9 @@ from typing import Any
 
 from lrcourse.claims.counts import exact
 from lrcourse.claims.evidence import Evidence
+from lrcourse.claims.margins import planned
 from lrcourse.claims.pages import current
-from lrcourse.claims.verdicts import OUTCOMES, Outcome, Verdict, compare
+from lrcourse.claims.verdicts import EXPECTED, Expected, Verdict, range_of, verdict_on
 from lrcourse.support import outputs
 from lrcourse.support.checks import NUMBER, Number, arguments, kind, one_of, optional, shown
 
@@ -67,7 +76,7 @@ _RULES = {
     "margin": optional(NUMBER),
     "below": optional(NUMBER),
     "within": optional(_ends),
-    "expect": one_of(*OUTCOMES),
+    "expect": one_of(*EXPECTED),
     "alpha": _LEVEL,
 }
 
@@ -80,7 +89,7 @@ def claim(
     margin: float | None = None,
     below: float | None = None,
     within: tuple[float, float] | None = None,
-    expect: Outcome = "holds",
+    expect: Expected = "holds",
     alpha: float = 0.01,
 ) -> None:
     """Judge a sentence, print the verdict on one line, and fail if the opposite was expected.
@@ -133,7 +142,7 @@ def judge(
     margin: float | None = None,
     below: float | None = None,
     within: tuple[float, float] | None = None,
-    expect: Outcome = "holds",
+    expect: Expected = "holds",
     alpha: float = 0.01,
 ) -> Verdict:
     """The verdict on a sentence, without printing, keeping or raising it: for pilots.
@@ -153,8 +162,11 @@ def judge(
             f"the {evidence.quantity} is {evidence.effect:g} and its interval {low:g} to {high:g}: "
             "the values are too large or too far apart to compute with"
         )
+    none = evidence.no_effect
+    entry = None if evidence.exact else planned(sentence.strip())
+    same = entry is None or entry.margin == range_of(target)
     return Verdict(
-        verdict=compare(low, high, target, exact=evidence.exact),
+        verdict=verdict_on(low, high, target, exact=evidence.exact, no_effect=none),
         sentence=sentence.strip(),
         n=evidence.n,
         counted=evidence.counted,
@@ -168,6 +180,10 @@ def judge(
         test=evidence.test,
         expect=expect,
         exact=evidence.exact,
+        no_effect=none,
+        revision=entry and entry.revision,
+        plan=None if entry is None or same else entry.margin,
+        seeds=evidence.seeds,
     )
 
 

@@ -54,12 +54,16 @@ class Dead:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two arms at the seeds that count, the same seed at the same place; `n` are all seeds."""
+    """Two arms at the seeds that count, the same seed at the same place.
+
+    `n` is the number of all seeds, and `seeds` are all of them where the arms name them.
+    """
 
     first: np.ndarray
     second: np.ndarray
     n: int
     counted: str
+    seeds: tuple[Hashable, ...]
 
 
 NO_LIMIT = Dead()
@@ -72,7 +76,8 @@ def _seed(owner: str, name: str, value: object) -> object:
     raise TypeError(f"{owner}: {name} must be a seed; got {shown(value)}")
 
 
-SEEDS = optional(each(_seed))
+SEED = _seed
+SEEDS = optional(each(SEED))
 
 
 def pair(
@@ -105,7 +110,8 @@ def pair(
             raise ValueError(
                 f"arm {which} has {', '.join(wrong)}: {_WHAT_TO_DO_WITH_A_DIVERGED_RUN}"
             )
-    return Pair(values_a[alive], values_b[alive], len(names), counted)
+    seeds_named = tuple(names) if named == "seed" else ()
+    return Pair(values_a[alive], values_b[alive], len(names), counted, seeds_named)
 
 
 def matched(

@@ -5,25 +5,33 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
+from lrcourse.claims.margins import listed
 from lrcourse.support.checks import TEXT, arguments, each, shown
 
-Outcome = Literal["holds", "fails", "undecided"]
-OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+Outcome = Literal["holds", "fails", "undecided", "not that large"]
+Expected = Literal["holds", "fails", "undecided"]
+EXPECTED: tuple[Expected, ...] = get_args(Expected)
 Difference = Literal["no", "weaker", "decided", "opposite"]
+
+NOT_THAT_LARGE: Outcome = "not that large"
 
 _HERE = " on this processor"
 _NUMBER = r"[+-]?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|inf)"
-_MEASURED = rf"(?:\d+ of \d+|{_NUMBER})(?: \[{_NUMBER}, {_NUMBER}\])?"
+_MEASURED = (
+    rf"(?:\d+ of \d+|{_NUMBER})(?: \[{_NUMBER}, {_NUMBER}\])?(?:, no effect \([01]\) inside)?"
+)
 _LINE = re.compile(
-    rf"^(HOLDS|FAILS|UNDECIDED)({_HERE})?(?: \(expected(?: (\w+))?\))? \| (.+) \| [^|\n]+$",
+    rf"^(HOLDS|FAILS|UNDECIDED|NOT THAT LARGE)({_HERE})?(?: \(expected(?: (\w+))?\))?"
+    r" \| (.+) \| [^|\n]+$",
     re.MULTILINE,
 )
 _COLUMNS = (
     "verdict", "expected", "differs", "sentence", "n", "counted", "quantity", "effect", "low",
-    "high", "margin_above", "margin_below", "alpha", "of", "test",
+    "high", "margin_above", "margin_below", "alpha", "of", "test", "no_effect_inside", "revision",
+    "seeds",
 )  # fmt: skip
 _ROUNDING = 1e-12  # an effect this near to its margin, in shares of the margin, lies on it
 
@@ -35,13 +43,19 @@ SANITIZE = (
     ),
     (rf"(?m)^UNDECIDED{_HERE} \(expected holds\) \|", "HOLDS |"),
     (rf"(?m)^UNDECIDED{_HERE} \(expected fails\) \|", "FAILS (expected) |"),
-    (rf"(?m)^(?:HOLDS|FAILS){_HERE} \(expected undecided\) \|", "UNDECIDED (expected) |"),
+    (
+        rf"(?m)^(?:HOLDS|FAILS|NOT THAT LARGE){_HERE} \(expected undecided\) \|",
+        "UNDECIDED (expected) |",
+    ),
+    (r"(?m)^NOT THAT LARGE \(expected\) \|", "FAILS (expected) |"),
+    (r"(?m), revision \d+\)$", ")"),
 )
 """Patterns and replacements that hide from nbval what differs from machine to machine.
 
 The first hides the measured numbers of a verdict line, counts of runs included. The others give a
-verdict that is weaker or firmer on this processor as the one that was expected. Sentence, number of
-seeds, margin and test stay, and are compared.
+verdict that is weaker or firmer on this processor as the one that was expected, one that fails at
+its margin alone as one that fails, and leave out a revision, which `margins.toml` says. Sentence,
+number of seeds, margin and test stay, and are compared.
 """
 
 
@@ -50,13 +64,19 @@ class Verdict:
     """A sentence judged.
 
     Attributes:
-        verdict, expect: "holds", "fails" or "undecided": what came out, and what was expected.
+        verdict: what came out: "holds", "fails", "undecided", or "not that large": it fails at its
+            margin, and would not fail if the margin were no effect.
+        expect: "holds", "fails" (which "not that large" is as well) or "undecided".
         sentence: what was claimed.
         n, counted, quantity, effect, test, exact: as the `Evidence` has them.
         low, high: the interval of the effect at level 1 - alpha/of.
         margin: the open range (from, to) in which the effect lies if the sentence is true.
         alpha: the level that the claim, or all `of` claims together, may be wrong at.
         of: among how many claims alpha is shared.
+        no_effect: the effect that is none, 0 or 1; None where there is no such.
+        revision: that of the margin in `margins.toml`; None where the sentence is not there.
+        plan: the margin that stands there, where it is another one; else None.
+        seeds: those that the evidence names.
 
     >>> from lrcourse.claims import Verdict, exact, judge
     >>> verdict = judge("All are even", exact([k % 2 for k in (2, 4, 7)], 0), expect="fails")
@@ -78,8 +98,20 @@ class Verdict:
     alpha: float
     of: int
     test: str
-    expect: Outcome
+    expect: Expected
     exact: bool
+    no_effect: float | None = None
+    revision: int | None = None
+    plan: str | None = None
+    seeds: tuple[Any, ...] = field(default=(), compare=False)
+
+    @property
+    def no_effect_inside(self) -> bool:
+        """Whether the interval holds the effect that is none."""
+        return self.no_effect is not None and all(
+            compare(self.low, self.high, side, exact=False) != "holds"
+            for side in ((self.no_effect, math.inf), (-math.inf, self.no_effect))
+        )
 
     @property
     def differs(self) -> Difference:
@@ -88,7 +120,8 @@ class Verdict:
         "weaker" is undecided where holds or fails was expected, "decided" is holds or fails where
         undecided was, and "opposite" is holds for fails or fails for holds.
         """
-        if self.verdict == self.expect:
+        came = "fails" if self.verdict == NOT_THAT_LARGE else self.verdict
+        if came == self.expect:
             return "no"
         if self.verdict == "undecided":
             return "weaker"
@@ -112,22 +145,58 @@ class Verdict:
         how = self.test
         if not self.exact:
             measured += f" [{number(self.low)}, {number(self.high)}]"
+            if self.no_effect_inside:
+                measured += f", no effect ({self.no_effect:g}) inside"
             how += f", alpha {_level(self.alpha)}" + (f"/{self.of}" if self.of > 1 else "")
+            if self.plan:
+                how += f", planned {self.plan}"
+            if self.revision is not None and self.revision > 1:
+                how += f", revision {self.revision}"
         counted = self.counted[:-1] if self.n == 1 else self.counted
         return (
             f"{said} | {self.sentence} | {self.n} {counted}, {measured}, "
-            f"margin {_range(self.margin)} ({how})"
+            f"margin {range_of(self.margin)} ({how})"
         )
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for a table; the side of the margin that is open is None."""
-        values = vars(self) | {"expected": self.expect, "differs": self.differs}
+        values = vars(self) | {
+            "expected": self.expect,
+            "differs": self.differs,
+            "no_effect_inside": self.no_effect_inside,
+            "seeds": listed(self.seeds),
+        }
         for side, bound in zip(("margin_above", "margin_below"), self.margin, strict=True):
             values[side] = bound if math.isfinite(bound) else None
         return {name: values[name] for name in _COLUMNS}
 
 
-def compare(low: float, high: float, target: tuple[float, float], *, exact: bool) -> Outcome:
+def verdict_on(
+    low: float,
+    high: float,
+    target: tuple[float, float],
+    *,
+    exact: bool = False,
+    no_effect: float | None = None,
+) -> Outcome:
+    """The verdict on an interval and the open range claimed, as `compare` gives it.
+
+    One that fails because the range begins beyond no effect, and that does not fail from there on,
+    is not that large.
+    """
+    verdict = compare(low, high, target, exact=exact)
+    if verdict != "fails" or no_effect is None:
+        return verdict
+    least, most = target
+    bare = target
+    if most == math.inf and least > no_effect:
+        bare = (no_effect, math.inf)
+    elif least == -math.inf and most < no_effect:
+        bare = (-math.inf, no_effect)
+    return verdict if compare(low, high, bare, exact=exact) == "fails" else NOT_THAT_LARGE
+
+
+def compare(low: float, high: float, target: tuple[float, float], *, exact: bool) -> Expected:
     """The verdict on an interval and the open range claimed; exact evidence is never undecided.
 
     An end that differs from a margin by rounding alone lies on the margin, on neither side.
@@ -208,7 +277,8 @@ def _level(alpha: float) -> str:
     return f"{alpha:g}".removeprefix("0")
 
 
-def _range(margin: tuple[float, float]) -> str:
+def range_of(margin: tuple[float, float]) -> str:
+    """A margin as a line prints it."""
     low, high = margin
     if math.isinf(high):
         return f"> {low:g}"

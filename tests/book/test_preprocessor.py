@@ -28,6 +28,7 @@ from lrcourse.book.text import BookError
 
 HOLDS = "HOLDS | A <b> sentence | 10 seeds, slope +0.98 [+0.96, +1.00], margin 0.9 to 1.1 (t)"
 FAILS = "FAILS (expected) | It ends lower | 3 cases, exceptions 0, margin < 1 (exact)"
+LESS = "NOT THAT LARGE (expected) | By half | 8 seeds, ratio 1 [0, 2], margin > 2 (t, revision 2)"
 ASTRAY = (
     "UNDECIDED (expected holds) | It | 10 seeds, slope +1 [+0, +2], margin > 1 (t, alpha .01/2)"
 )
@@ -55,7 +56,7 @@ def test_neighbouring_streams_are_joined_and_stderr_stays_apart(root):
 
 
 def test_verdicts_have_a_badge_and_other_lines_stay(root):
-    made = page(root, code("1", printed(f"before\n{HOLDS}\n{FAILS}\n{ASTRAY}\nafter\n")))
+    made = page(root, code("1", printed(f"before\n{HOLDS}\n{FAILS}\n{LESS}\n{ASTRAY}\nafter\n")))
     assert '<pre class="lrcourse-text">before</pre>' in made
     assert '<pre class="lrcourse-text">after</pre>' in made
     assert '"lrcourse-verdict lrcourse-holds"' in made
@@ -63,6 +64,8 @@ def test_verdicts_have_a_badge_and_other_lines_stay(root):
     assert '<p class="lrcourse-evidence">10 seeds, slope +0.98 [+0.96, +1.00], margin' in made
     assert '"lrcourse-verdict lrcourse-fails"' in made
     assert ">FAILS (expected)</strong> It ends lower<" in made
+    assert '"lrcourse-verdict lrcourse-not-that-large"' in made
+    assert ">NOT THAT LARGE (expected)</strong> By half<" in made
     assert '"lrcourse-verdict lrcourse-undecided lrcourse-unexpected"' in made
 
 

@@ -242,6 +242,9 @@ def _book() -> dict[str, Any]:
 CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "book.preprocess": _book,
     "claims.Evidence": lambda: dict(vars(evidence())),
+    "claims.Margin": lambda: dict(
+        vars(claims.Margin("a > b", "> 2", "So.", 9, "0-8", 0.9, 3.0, 1.0))
+    ),
     "claims.Verdict": lambda: dict(vars(claims.judge("a > b", evidence(), margin=0.1))),
     "claims.check": lambda: {"sentence": "a = b", "found": 3, "expected": 3},
     "claims.claim": lambda: {
@@ -255,6 +258,7 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "claims.judge": lambda: {"sentence": "a > b", "evidence": evidence(), "margin": 0.1},
     "claims.most_that_differ": lambda: {"claims": 10},
     "claims.paired": samples,
+    "claims.read_margins": lambda: {"path": "no-such-file.toml"},
     "claims.read_lines": lambda: {"text": "HOLDS | a > b | 3 cases, exceptions 0 (exact)"},
     "claims.several": lambda: {"k": 2},
     "claims.share": lambda: {"a": [True, False, True]},

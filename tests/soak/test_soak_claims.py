@@ -5,7 +5,7 @@ import re
 
 import nbformat
 import pytest
-from soak.soak_claims import CLAIMS_FIRST, NOTEBOOKS, SEEDS, moved, told
+from soak.soak_claims import CLAIMS_FIRST, NOTEBOOKS, SEEDS, compare, moved, told
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,16 @@ def test_chapters_with_claims_are_all_known():
         if "paired(" in path.read_text(encoding="utf-8")
     }
     assert pages == {*SEEDS, "claims"}
+
+
+def test_not_that_large_is_a_way_to_fail(capsys):
+    def rows(*verdicts):
+        return [{"x": {"verdict": one, "expected": "fails", "effect": ""}} for one in verdicts]
+
+    assert compare("page", rows("not that large", "fails")) == (0, 0)
+    assert compare("page", rows("not that large", "undecided")) == (1, 0)
+    assert compare("page", rows("not that large", "holds")) == (1, 1)
+    assert "not that large | fails" in capsys.readouterr().out
 
 
 def test_a_verdict_in_a_line():
