@@ -548,6 +548,7 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
         "level": 0.1,
     },
     "sweeps.width_by_seed": lambda: {"runs": runs()},
+    "teach.check": lambda: {"answer": 0.3, "near": 0.3},
     "tracing.lint": linted,
     "tracing.record": lambda: {"optimizer": sgd()},
     "tracing.trace": scheduled,
