@@ -89,7 +89,8 @@ def check(
         )
     if (like is None) != (not on):
         raise ValueError(
-            f"check: on must be the inputs that a function is tried on, beside like; got {shown(on)}"
+            "check: on must be the inputs that a function is tried on, beside like; "
+            f"got {shown(on)}"
         )
     hints = tuple(hints)
     if answer is ...:
