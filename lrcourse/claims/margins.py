@@ -80,8 +80,8 @@ class Margin:
         )  # fmt: skip
         if len(self.moved) != self.revision - 1:
             raise ValueError(
-                f"Margin: revision is {self.revision} and moved has {len(self.moved)} sentences: "
-                f"give {self.revision - 1}, what moved and why for each revision after the first"
+                f"Margin: moved is {shown(list(self.moved))} for revision {self.revision}: give "
+                f"{self.revision - 1} sentences, what moved and why for each one after the first"
             )
 
 
@@ -96,7 +96,7 @@ def _effect(owner: str, name: str, value: object) -> float | tuple[float, ...]:
 
 @arguments(path=PATH)
 def read_margins(path: str | os.PathLike[str] = MARGINS) -> dict[str, dict[str, Margin]]:
-    """The margins of each page, by sentence; none where there is no such file.
+    """The margins of each page in the file `path`, by sentence; none where there is no such file.
 
     The file is TOML, and a page a list of tables with the fields of `Margin`. A file that has not
     changed is read once.
