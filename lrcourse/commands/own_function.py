@@ -125,7 +125,9 @@ def call(name: str) -> object:
         if inspect.iscoroutine(returned):
             returned.close()  # it is refused as it stands, and never awaited
         return returned
-    except (Exception, SystemExit) as problem:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:
         raise CommandError(f"{name} failed:\n{excerpt(problem)}") from None
 
 
@@ -168,7 +170,9 @@ def working(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as problem:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:
         last = traceback.extract_tb(problem.__traceback__)[-1]
         if isinstance(problem, TypeError | ValueError) and last.filename.startswith(HERE):
             raise CommandError(f"{what}: {problem}") from None
@@ -204,7 +208,9 @@ def _import(module: str) -> ModuleType:
         sys.path.insert(0, folder)
     try:
         return importlib.import_module(module)
-    except (Exception, SystemExit) as problem:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:
         absent = problem.name if isinstance(problem, ModuleNotFoundError) else None
         if absent and f"{module}.".startswith(f"{absent}."):
             raise CommandError(

@@ -49,7 +49,7 @@ def say(*parts: object) -> None:
 
 def complain(problem: object) -> None:
     """The sentence that ends a command, on the standard error; lost where that is closed too."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):
         print(f"lrcourse: {plain(str(problem))}", file=sys.stderr, flush=True)
 
 
@@ -58,7 +58,7 @@ def ended(command: Callable[[], int]) -> int:
 
     Returns the code of a `CommandError`; `INTERRUPTED` after Ctrl-C; `CLOSED`, quietly, when
     whoever read the output has gone; 1 when something could not be read or written, as on a full
-    disk.
+    disk, or when code of a person's own has closed the standard output.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -67,7 +67,7 @@ def ended(command: Callable[[], int]) -> int:
         try:
             return command()
         finally:
-            if sys.stdout:
+            if sys.stdout and not sys.stdout.closed:
                 sys.stdout.flush()
     except CommandError as problem:
         complain(problem)
@@ -80,6 +80,11 @@ def ended(command: Callable[[], int]) -> int:
     except OSError as problem:
         _discard_output()
         complain(f"{problem.filename or 'writing failed'}: {problem.strerror or problem}")
+        return 1
+    except ValueError:
+        if not sys.stdout or not sys.stdout.closed:
+            raise
+        complain("the standard output was closed while this ran: leave sys.stdout open")
         return 1
 
 

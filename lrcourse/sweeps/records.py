@@ -19,12 +19,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from lrcourse.support.checks import MAPPING, PATH, TEXT, arguments, optional
 from lrcourse.support.paths import records_folder, write_atomically
 from lrcourse.training.history import History, NewerFormat
 
 T = TypeVar("T")
 KEY = re.compile("[0-9a-f]{32}")
+LARGEST = 2**28  # bytes of a record; one of a million updates has some 30 million
 
 
 class RecordWarning(UserWarning):
@@ -120,7 +123,8 @@ class Records:
         """The spec and the history of the record of `key`, or None, as `read` has it.
 
         One that a newer lrcourse wrote is set aside too, and the warning says what helps; and one
-        of a run that was interrupted, which no sweep keeps.
+        of a run that was interrupted, which no sweep keeps, or that has other updates than its spec
+        asks for.
         """
         return self._understood(key, _finished)
 
@@ -130,6 +134,8 @@ class Records:
             seen = path.stat()
             if not stat.S_ISREG(seen.st_mode):
                 raise ValueError("it is no regular file")
+            if not 0 < seen.st_size <= LARGEST:  # files of /proc have no size and may have no end
+                raise ValueError(f"it has {seen.st_size:,} bytes")
             content = json.loads(path.read_bytes(), object_pairs_hook=_once_each)
             if not isinstance(content, dict):
                 raise ValueError("it is no JSON object")
@@ -162,12 +168,8 @@ class Records:
         path = self.path(key)
         told = f"the record {path} is {'of a newer kind' if why == 'newer' else why} ({problem}); "
         try:
-            aside = _reserve(path, why)
-            try:
-                os.replace(path, aside)
-            except OSError:
-                aside.rmdir() if aside.is_dir() else aside.unlink()
-                raise
+            aside = _free_name(path, why)
+            os.replace(path, aside)
             if seen is not None and not os.path.samestat(os.stat(aside), seen):
                 os.replace(aside, path)  # another process was quicker: this is its new record
                 return
@@ -182,27 +184,34 @@ class Records:
         warnings.warn(told + end, RecordWarning, stacklevel=7)
 
 
-def _reserve(path: Path, why: str) -> Path:
-    """An empty file, or folder for a folder, of a new name: no two processes take one name."""
-    is_folder = path.is_dir() and not path.is_symlink()
+def _free_name(path: Path, why: str) -> Path:
     for n in range(1, 1000):
         aside = path.with_name(f"{path.name}.{why}-{n}")
-        try:
-            if is_folder:
-                aside.mkdir()
-            else:
-                aside.touch(exist_ok=False)
-        except FileExistsError:
-            continue
-        return aside
+        if not os.path.lexists(aside):
+            return aside
     raise OSError(errno.EEXIST, f"999 files like {path.name}.{why}-1 lie there already")
 
 
 def _finished(content: dict[str, Any]) -> tuple[dict[str, Any], History]:
-    history = History.from_dict(content["history"])
+    spec, history = content["spec"], History.from_dict(content["history"])
     if history.interrupted:
         raise ValueError("its run was interrupted")
-    return content["spec"], history
+    _check_whole(history, spec["epochs"])
+    return spec, history
+
+
+def _check_whole(history: History, epochs: int) -> None:
+    """ValueError unless this can be a run of so many epochs, or up to where it diverged."""
+    made, per_epoch, diverged_at = history.updates, history.batches_per_epoch, history.diverged_at
+    wanted = epochs * per_epoch if diverged_at is None else diverged_at + 1
+    if made != wanted or made > epochs * per_epoch:
+        raise ValueError(f"its {made} updates are not those of {epochs} epochs of {per_epoch}")
+    ends = np.minimum(np.arange(1, -(-made // per_epoch) + 1) * per_epoch, made)
+    if not np.array_equal(history.epochs["update"], ends):
+        raise ValueError("its epochs do not end where those of its run do")
+    losses = history.loss if diverged_at is None else history.loss[:-1]
+    if not (np.isfinite(losses) & (losses >= 0)).all():
+        raise ValueError("it has losses that no run goes on with")
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ so they are called here in its order, without a graph.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -127,4 +128,19 @@ def _is_plain(parameter: Tensor | None) -> bool:
         and parameter.is_contiguous()
         and not parameter._backward_hooks
         and not parameter._post_accumulate_grad_hooks
+        and not _has_hooks_where_it_adds_up(parameter)
     )
+
+
+def _has_hooks_where_it_adds_up(parameter: Tensor) -> bool:
+    """Whether hooks hang on the node of autograd's that adds to the parameter's gradient."""
+    with torch.enable_grad():
+        node: Any = parameter.view_as(parameter).grad_fn
+    node = node.next_functions[0][0]
+    for register in (node.register_hook, node.register_prehook):
+        handle = register(lambda *_: None)  # torch tells of the others through a handle alone
+        there = len(handle.hooks_dict_ref())
+        handle.remove()
+        if there > 1:
+            return True
+    return False

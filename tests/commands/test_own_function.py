@@ -57,6 +57,9 @@ def fails_elsewhere():
 def leaves():
     raise SystemExit("bye")
 
+def leaves_in_its_own_way():
+    raise GeneratorExit("bye")
+
 def needs(length, *rest, lr, width=3):
     return None
 
@@ -197,6 +200,7 @@ def test_a_coroutine_is_refused_and_not_left_open(folder, command, function, tol
         ),
         ("my_training:fails_elsewhere", ["torch.optim.SGD([], "], "ValueError: optimizer got"),
         ("my_training:leaves", ["raise SystemExit("], "SystemExit: bye"),
+        ("my_training:leaves_in_its_own_way", ["raise GeneratorExit("], "GeneratorExit: bye"),
     ],
 )
 def test_an_error_in_the_module_is_shown_by_its_own_lines(
@@ -220,6 +224,11 @@ def test_a_refusal_of_this_package_ends_with_2_and_other_errors_with_1():
         raise ValueError("of a net")
     assert failed.value.code == 1
     assert str(failed.value).endswith("ValueError: of a net")
+    with pytest.raises(CommandError, match=r"^this, it fails:\n") as ended, working("this"):
+        raise GeneratorExit
+    assert ended.value.code == 1
+    with pytest.raises(KeyboardInterrupt), working("this"):
+        raise KeyboardInterrupt
 
 
 def test_a_full_disk_ends_with_1():

@@ -1,6 +1,7 @@
 """What reaches the terminal, and how a command ends when the system fails it."""
 
 import errno
+import io
 import json
 import os
 import signal
@@ -115,6 +116,19 @@ def test_an_error_of_the_system_names_the_file(capsys):
 
     assert ended(fails) == 1
     assert capsys.readouterr().err == "lrcourse: /some/file: Read-only file system\n"
+
+
+def test_an_output_that_the_command_s_own_work_closed_is_told(monkeypatch, capsys):
+    def closes():
+        sys.stdout.close()
+        print("lost")
+        return 0
+
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert ended(closes) == 1
+    assert capsys.readouterr().err == (
+        "lrcourse: the standard output was closed while this ran: leave sys.stdout open\n"
+    )
 
 
 def test_an_output_of_few_characters_still_gets_everything(folder):

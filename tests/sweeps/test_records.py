@@ -131,6 +131,15 @@ TEXTS = {
     "diverged nowhere": lambda whole: sealed(whole, diverged_at=-1),
     "not yet": lambda whole: sealed(whole, batches_per_epoch="two"),
     "interrupted": lambda whole: sealed(whole, interrupted=True),
+    "an update too few": lambda whole: sealed(whole, lr=[0.1], loss=[2.3]),
+    "an update too many": lambda whole: sealed(whole, lr=[0.1] * 3, loss=[2.3] * 3),
+    "other batches": lambda whole: sealed(whole, batches_per_epoch=1),
+    "diverged at another update": lambda whole: sealed(whole, diverged_at=0),
+    "epochs that end elsewhere": lambda whole: sealed(
+        whole, epochs=json.loads(whole)["history"]["epochs"] | {"update": [1]}
+    ),
+    "a loss of no number": lambda whole: sealed(whole, loss=["nan", 2.3]),
+    "a loss below zero": lambda whole: sealed(whole, loss=[2.3, -2.3]),
     "older format": lambda whole: sealed(whole, format=0),
     "format a word": lambda whole: sealed(whole, format="one"),
 }
@@ -200,6 +209,12 @@ PLACED = {
     "a link to a text": lambda path: (
         path.with_name("notes.txt").write_text("mine"),
         path.symlink_to("notes.txt"),
+    ),
+    "a link to what never ends": lambda path: path.symlink_to("/proc/kmsg"),
+    "a link to what no memory holds": lambda path: (
+        path.with_name("huge").touch(),
+        os.truncate(path.with_name("huge"), 2**40),
+        path.symlink_to("huge"),
     ),
     "a pipe": lambda path: os.mkfifo(path),
 }
@@ -334,6 +349,22 @@ def test_a_damaged_record_that_is_protected_stops_nothing(tmp_path, monkeypatch)
             f"{one.key}.json" for one in (SMALL, other)
         )
     assert path.read_text() == "{"
+
+
+def test_a_record_that_cannot_be_set_aside_leaves_nothing_beside_it(store, monkeypatch):
+    """As in a folder that files are only added to."""
+    key = key_of(SPEC)
+    store.folder.mkdir()
+    store.path(key).write_text("{")
+
+    def refused(*_, **__):
+        raise PermissionError(1, "Operation not permitted")
+
+    for name in ("replace", "unlink", "rename"):
+        monkeypatch.setattr(os, name, refused)
+    with pytest.warns(RecordWarning, match="cannot be set aside"):
+        assert store.read(key) is None
+    assert [one.name for one in store.folder.iterdir()] == [f"{key}.json"]
 
 
 @pytest.mark.slow

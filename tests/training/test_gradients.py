@@ -93,6 +93,15 @@ def test_hooks_of_layers_and_of_gradients_are_called(digits):
     assert set(seen) == {"own forward", "forward", "backward", "gradient", "sum"}
 
 
+@pytest.mark.parametrize("register", ["register_hook", "register_prehook"])
+def test_hooks_where_a_gradient_is_added_up_are_called(digits, register):
+    net, seen = models.mlp(2, 16), []
+    place = net[1].weight.view_as(net[1].weight).grad_fn.next_functions[0][0]
+    getattr(place, register)(lambda *_: seen.append("added"))
+    trained(digits, functional.cross_entropy, net, evaluate=None)
+    assert len(seen) == 14
+
+
 @pytest.mark.parametrize("change", ["freeze", "hook"])
 def test_what_changes_in_the_middle_of_a_run_is_seen(digits, change):
     def run(loss_fn):
