@@ -24,6 +24,7 @@ from torch import Tensor
 
 from lrcourse.data import digits as scans
 from lrcourse.data.download import fetch, read_checked
+from lrcourse.data.drawing import balanced_order, check_classes
 from lrcourse.support import kinds, paths
 from lrcourse.support.checks import (
     FLAG,
@@ -130,6 +131,7 @@ class Split:
 
 
 SPLIT = kind("a lrcourse.data.Split", Split)
+SPLIT_NUMBER = whole(0, 2**32 - 1)  # what NumPy's generator takes as its seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +146,7 @@ class Data:
         classes: names of the labels 0, 1, 2, ...
         fingerprint: a short sha256 of the tensors' bytes before validation images are set aside;
             computed where it is not given.
+        split: the number of the draw that made the splits, which `subset` draws by, too.
 
     Example:
         >>> import torch
@@ -161,10 +164,11 @@ class Data:
     test: Split
     classes: tuple[str, ...]
     fingerprint: str = ""
+    split: int = 0
 
     def __post_init__(self) -> None:
         check(self, name=TEXT, train=SPLIT, valid=optional(SPLIT), test=SPLIT)
-        check(self, classes=each(TEXT, into=tuple), fingerprint=TEXT)
+        check(self, classes=each(TEXT, into=tuple), fingerprint=TEXT, split=SPLIT_NUMBER)
         if not self.fingerprint:
             every = (tensor for split in self._splits().values() for tensor in split)
             object.__setattr__(self, "fingerprint", _fingerprint(*every))
@@ -181,13 +185,18 @@ class Data:
     def subset(self, n: int) -> Data:
         """The first n training images in a fixed shuffled order; validation and test stay whole.
 
-        Any n holds the classes in nearly the proportions of the whole, the same n is the same
-        images on every machine, and a smaller n is the beginning of a larger one. ValueError for
-        an n that is not from 1 to the number of training images.
+        Any n holds the classes in nearly the proportions of the whole, the same n (of the same
+        split) is the same images on every machine, and a smaller n is the beginning of a larger
+        one. ValueError for an n that is not from 1 to the number of training images, or that
+        leaves a class out of a split that was drawn.
         """
         n = whole(1, len(self.train))("subset", "n", n)
-        first = self.train.take(balanced_order(self.train.y)[:n])
-        mark = hashlib.sha256(f"{self.fingerprint} {n}".encode()).hexdigest()[:12]
+        first = self.train.take(balanced_order(self.train.y, self.split)[:n])
+        told = f"{self.fingerprint} {n}"
+        if self.split:
+            told += f" of split {self.split}"
+            check_classes(self.split, {"training": first.y}, self.classes)
+        mark = hashlib.sha256(told.encode()).hexdigest()[:12]
         return replace(self, train=first, fingerprint=mark)
 
     def _splits(self) -> dict[str, Split]:
@@ -209,6 +218,7 @@ _VALID = Number("a count of images, or a fraction of them from 0 to below 1", la
     valid=_VALID,
     folder=optional(PATH),
     progress=FLAG,
+    split=SPLIT_NUMBER,
 )
 def load(
     name: str,
@@ -216,8 +226,14 @@ def load(
     valid: float = 0,
     folder: str | os.PathLike[str] | None = None,
     progress: bool = True,
+    split: int = 0,
 ) -> Data:
     """Load a set of images into memory, on the device.
+
+    Another `split` is another draw of which image serves for what, each class in proportion. Of the
+    digits it draws training, validation and test images (1344 less those for validation, and 453);
+    the other sets keep the test images that they were published with, and it draws the validation
+    images, and those of a `subset`, from the training ones. Split 0 is that of the course.
 
     Args:
         name: "digits", "fashion-mnist", "mnist" or "cifar10".
@@ -226,9 +242,11 @@ def load(
             them; always the same ones, each class in proportion. 0: none, and `valid` is None.
         folder: where the sets are or shall be; None is `$LRCOURSE_DATA`, else the cache.
         progress: show a bar during a download.
+        split: the number of the draw, from 0 on.
 
     Raises:
-        ValueError: a name, a device or a number of validation images that cannot be.
+        ValueError: a name, a device or a number of validation images that cannot be; a split other
+            than 0 that would leave a class out of one of its parts.
         DataError: no network, a damaged file, a full disk, a folder that cannot be written.
         ImportError: scikit-learn (digits) or torchvision (downloads, cifar10) is missing.
 
@@ -241,7 +259,7 @@ def load(
     if isinstance(valid, float) and valid >= 1:
         raise ValueError(f"load: valid must be {_VALID.wanted}; got {valid!r}")
     if name == "digits":
-        train, test, classes = _digits()
+        train, test, classes = _digits(split)
     else:
         train, test, classes = _read(name, paths.data_folder(folder), progress)
     fingerprint = _fingerprint(*train, *test)
@@ -250,13 +268,16 @@ def load(
     if count >= len(train) or (valid and not count):
         taken = f"valid={valid!r} takes {count} of the {len(train)} training images of {name}"
         raise ValueError(f"{taken}; it must take at least one and leave at least one")
-    train, validation = _set_aside(train, count) if count else (train, None)
-    return Data(name, train, validation, test, classes, fingerprint).to(
+    train, validation = _set_aside(train, count, split) if count else (train, None)
+    if split:
+        parts = {"training": train, "validation": validation, "test": test}
+        check_classes(split, {part: one.y for part, one in parts.items() if one}, classes)
+    return Data(name, train, validation, test, classes, fingerprint, split).to(
         device or kinds.best_device()
     )
 
 
-def _digits() -> tuple[Split, Split, tuple[str, ...]]:
+def _digits(split: int) -> tuple[Split, Split, tuple[str, ...]]:
     """1797 scanned digits, 8x8 with values 0 to 16, enlarged three times inside a border of 2.
 
     So they look like MNIST's, which leave a border too. Bilinear interpolation by three has weights
@@ -269,7 +290,7 @@ def _digits() -> tuple[Split, Split, tuple[str, ...]]:
     pixels = np.pad(pixels, ((0, 0), (2, 2), (2, 2)))[:, None]
     # 1344 images remain for training: whole batches of 32 and 64. A last batch of three images
     # would make the final update of every epoch a wild one.
-    return *_set_aside(_as_split(pixels, labels, 16 * 9), 453), tuple("0123456789")
+    return *_set_aside(_as_split(pixels, labels, 16 * 9), 453, split), tuple("0123456789")
 
 
 def _read(name: str, root: Path, progress: bool) -> tuple[Split, Split, tuple[str, ...]]:
@@ -334,25 +355,10 @@ def _as_split(pixels: np.ndarray, labels: np.ndarray, white: int = 255) -> Split
     return Split(torch.from_numpy(X), torch.from_numpy(labels.astype(np.int64)))
 
 
-def _set_aside(split: Split, n: int) -> tuple[Split, Split]:
+def _set_aside(images: Split, n: int, split: int) -> tuple[Split, Split]:
     """The others and n images, classes in proportion, both in the order that they had."""
-    order = balanced_order(split.y)
-    return split.take(np.sort(order[n:])), split.take(np.sort(order[:n]))
-
-
-def balanced_order(labels: Tensor) -> np.ndarray:
-    """A shuffled order of which every beginning holds the classes in nearly equal proportion.
-
-    Always the same: numpy has promised that RandomState's numbers will not change.
-    """
-    classes = labels.cpu().numpy()
-    shuffled = np.random.RandomState(0).permutation(len(classes))
-    by_class = shuffled[np.argsort(classes[shuffled], kind="stable")]
-    sizes = np.bincount(classes)
-    within = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    # How far through its class each image comes; the classes take turns at being early.
-    share = (within + (classes[by_class] + 0.5) / len(sizes)) / sizes[classes[by_class]]
-    return by_class[np.argsort(share, kind="stable")]
+    order = balanced_order(images.y, split)
+    return images.take(np.sort(order[n:])), images.take(np.sort(order[:n]))
 
 
 def _fingerprint(*tensors: Tensor) -> str:

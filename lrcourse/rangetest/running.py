@@ -25,7 +25,7 @@ from lrcourse.rangetest.steps import LossFunction, Step, default_step
 from lrcourse.rangetest.sweep import NeedsClosure, Plan, sweep
 from lrcourse.support import provenance
 from lrcourse.support.checks import arguments, kind, optional
-from lrcourse.sweeps.experiment import Experiment, load_data
+from lrcourse.sweeps.experiment import Experiment
 from lrcourse.training.loop import EVALUATION_BATCH
 
 
@@ -217,7 +217,7 @@ def range_test_of(experiment: Experiment, device: str | None = None, **options: 
     """
     from lrcourse import optimizers
 
-    data = load_data(experiment.data, experiment.valid, experiment.images, device)
+    data = experiment.load_data(device)
 
     def net(seed: int) -> nn.Module:
         built = models.build(experiment.model, seed=seed, data=data, **experiment.model_options)

@@ -17,6 +17,7 @@ from lrcourse.sweeps.records import Records, RecordWarning
 from lrcourse.sweeps.running import RunFailed, downward, run, run_arms
 from lrcourse.sweeps.runs import Run, Runs, load
 from lrcourse.sweeps.source_code import StaleCode
+from lrcourse.sweeps.splits import SplitComparison, fair_over_splits
 from lrcourse.sweeps.workers import over_seeds
 
 __all__ = [
@@ -29,12 +30,14 @@ __all__ = [
     "Run",
     "RunFailed",
     "Runs",
+    "SplitComparison",
     "StaleCode",
     "best_by_seed",
     "best_rate",
     "breaks_by_seed",
     "downward",
     "fair",
+    "fair_over_splits",
     "grid",
     "largest_by_seed",
     "load",

@@ -20,7 +20,7 @@ def check_arms(arms: Mapping[str, Experiment]) -> None:
     """ValueError unless there are two arms or more, with equal data and budgets."""
     if len(arms) < 2:
         raise ValueError(f"a comparison needs two arms or more; arms has {len(arms)}")
-    for field in ("data", "images", "valid", "epochs", "batch_size"):
+    for field in ("data", "split", "images", "valid", "epochs", "batch_size"):
         values = {name: getattr(arm, field) for name, arm in arms.items()}
         if len(set(values.values())) > 1:
             told = ", ".join(f"{name}: {value!r}" for name, value in values.items())

@@ -40,6 +40,7 @@ class Experiment:
     Attributes:
         data: a name that `lrcourse.data.load` knows; `images` takes that many of its training
             images (None: all), `valid` sets that many (or that fraction) aside for validation.
+        split: the number of the draw of training, validation and test images; see `data.load`.
         model, model_options: a name and options for `lrcourse.models.build`.
         optimizer, optimizer_options: a name and options for
             `lrcourse.optimizers.torch_optimizer`.
@@ -73,6 +74,7 @@ class Experiment:
     evaluate: str | int | None = "epoch"
     seed: int = 0
     clip_norm: float | None = None
+    split: int = 0
 
     def __post_init__(self) -> None:
         checks.check(self, **SPEC)
@@ -124,8 +126,9 @@ class Experiment:
         spec["schedule"] = None if self.schedule is None else repr(self.schedule)
         if functions := user_code.of_schedule(self.schedule):
             spec["functions"] = functions
-        if spec["clip_norm"] is None:
-            del spec["clip_norm"]  # as in the specs, and so the keys, of before there was clipping
+        for field, default in (("clip_norm", None), ("split", 0)):
+            if spec[field] == default:
+                del spec[field]  # as in the specs, and so the keys, of before there was the field
         return spec | {"numerics": provenance.NUMERICS}
 
     @property
@@ -138,15 +141,19 @@ class Experiment:
         self, device: str | torch.device | None = None
     ) -> tuple[nn.Module, torch.optim.Optimizer, Data]:
         """Fresh initial weights, their optimizer, and the data, all on `device`."""
-        data = load_data(
-            self.data, self.valid, self.images, None if device is None else str(device)
-        )
+        data = self.load_data(device)
         net = models.build(self.model, seed=self.seed, data=data, **self.model_options)
         net.to(data.device)
         optimizer = optimizers.torch_optimizer(
             self.optimizer, net.parameters(), lr=self.lr, **self.optimizer_options
         )
         return net, optimizer, data
+
+    @arguments(device=optional(device_rule))
+    def load_data(self, device: str | torch.device | None = None) -> Data:
+        """The images of its split, as `data.load` and `subset` give them, on `device`."""
+        where = None if device is None else str(device)
+        return load_data(self.data, self.valid, self.images, where, self.split)
 
     @arguments(net=NET, optimizer=OPTIMIZER, data=DATA, progress=optional(FLAG))
     def train(
@@ -220,7 +227,9 @@ def _built(model: str, options: Options, optimizer: str, optimizer_options: Opti
 
 
 @functools.lru_cache(maxsize=4)
-def load_data(name: str, valid: int | float, images: int | None, device: str | None) -> Data:
+def load_data(
+    name: str, valid: int | float, images: int | None, device: str | None, split: int = 0
+) -> Data:
     """The tensors of a data set, read once in a process."""
-    loaded = sets.load(name, device=device, valid=valid, progress=False)
+    loaded = sets.load(name, device=device, valid=valid, progress=False, split=split)
     return loaded if images is None else loaded.subset(images)

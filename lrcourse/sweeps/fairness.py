@@ -168,18 +168,44 @@ def fair(
         >>> {name: arm.lr for name, arm in compared.arms.items()}
         {'sgd': 0.03, 'momentum': 0.03}
     """
-    arms, seeds, tuning_seeds = dict(arms), list(seeds), list(tuning_seeds)
+    arms = dict(arms)
     check_arms(arms)
+    judged = judged_at_their_best(
+        arms,
+        None if rates is None else rates_of_each(rates, arms),
+        shared_rate,
+        list(tuning_seeds),
+        list(seeds),
+        choose,
+        allow_edge,
+        options,
+    )
+    return Comparison(judged, column)
+
+
+def judged_at_their_best(
+    arms: Mapping[str, Experiment],
+    rates: Mapping[str, list[float]] | None,
+    shared_rate: float | None,
+    tuning_seeds: list[int],
+    seeds: list[int],
+    choose: str,
+    allow_edge: bool,
+    options: Mapping[str, Any],
+) -> dict[str, Arm]:
+    """Tune each arm on its own, then run it at its best rate on the seeds that judge.
+
+    Arguments as for `fair`, but for the `rates` of each arm; the arms need not share their data.
+    """
     if rates is None and shared_rate is not None:
         tunings: Mapping[str, BestRate | None] = dict.fromkeys(arms)
         chosen = dict.fromkeys(arms, shared_rate)
     elif rates is not None and shared_rate is None:
         check_tuning(arms, tuning_seeds, seeds, choose)
-        of_each = rates_of_each(rates, arms)
-        found = _tune(arms, of_each, tuning_seeds, choose, options)
+        found = _tune(arms, rates, tuning_seeds, choose, options)
         tunings, chosen = found, {name: tuning.lr for name, tuning in found.items()}
         if not allow_edge:
-            refuse_edges(chosen, of_each, "best")
+            refuse_edges(chosen, rates, "best")
     else:
         raise ValueError(
             "give the rates that each arm may choose from (rates=...), or say that all are "
@@ -187,9 +213,7 @@ def fair(
         )
     at_their_best = {name: arm.but(lr=chosen[name]) for name, arm in arms.items()}
     judged = run_arms(at_their_best, seeds=seeds, **options)
-    return Comparison(
-        {name: Arm(chosen[name], tunings[name], judged[name]) for name in arms}, column
-    )
+    return {name: Arm(chosen[name], tunings[name], judged[name]) for name in arms}
 
 
 def _tune(

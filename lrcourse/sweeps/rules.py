@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from lrcourse.data.sets import SPLIT_NUMBER
 from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.rules import Rule
 from lrcourse.support import checks
@@ -125,4 +126,5 @@ SPEC: dict[str, checks.Rule] = {
     "evaluate": evaluate_kind,
     "seed": COUNT,
     "clip_norm": optional(POSITIVE),
+    "split": SPLIT_NUMBER,
 }

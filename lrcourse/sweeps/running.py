@@ -24,7 +24,7 @@ from lrcourse.support.checks import (
     optional,
 )
 from lrcourse.sweeps import stacks
-from lrcourse.sweeps.experiment import Experiment, load_data
+from lrcourse.sweeps.experiment import Experiment
 from lrcourse.sweeps.grids import arms_rule, experiments_rule, grid
 from lrcourse.sweeps.records import Records
 from lrcourse.sweeps.rules import device_rule
@@ -205,11 +205,11 @@ def _naming(folder: Path) -> Iterator[None]:
 
 def _check(experiments: Iterable[Experiment], folder: Path) -> None:
     """See that all of them can be run: their names and numbers, and those of their images."""
-    sizes: dict[tuple[str, float, int | None], int] = {}
+    sizes: dict[tuple[str, float, int | None, int], int] = {}
     tried = set()
     for one in experiments:
         one.check()
-        which = one.data, one.valid, one.images
+        which = one.data, one.valid, one.images, one.split
         try:
             if isinstance(one.schedule, Schedule) and one.schedule not in tried:
                 spec = one.to_dict()
@@ -217,7 +217,7 @@ def _check(experiments: Iterable[Experiment], folder: Path) -> None:
                 one.check_still(spec)
                 tried.add(one.schedule)
             if which not in sizes:
-                sizes[which] = len(load_data(*which, "cpu").train)
+                sizes[which] = len(one.load_data("cpu").train)
             check_batch(one.batch_size, sizes[which])
         except (DataError, ImportError):  # not here, but maybe where the runs will be
             continue

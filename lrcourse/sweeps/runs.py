@@ -150,4 +150,5 @@ def _row(spec: dict[str, Any], history: History) -> dict[str, Any]:
     """A run in one line: its spec, then the last value of each column."""
     ends = {f"final_{name}": history.final(name) for name in history.epochs}
     told = {"diverged_at": history.diverged_at, "updates": history.updates}
-    return spec | ends | told | {"seconds": history.seconds}
+    named = {"split": spec.get("split", 0)}  # a spec leaves out the split that is the course's
+    return spec | named | ends | told | {"seconds": history.seconds}

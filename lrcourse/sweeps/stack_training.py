@@ -20,7 +20,7 @@ from lrcourse import models, optimizers
 from lrcourse.data.sets import Data, Split
 from lrcourse.optimizers.from_scratch import Optimizer
 from lrcourse.sweeps import dense_stacks
-from lrcourse.sweeps.experiment import Experiment, load_data
+from lrcourse.sweeps.experiment import Experiment
 from lrcourse.training import loop
 from lrcourse.training.arguments import check_together
 from lrcourse.training.history import History
@@ -126,7 +126,7 @@ class _Stack:
         self.started = time.perf_counter()
         self.experiments = list(experiments)
         self.base = base = self.experiments[0]  # for all in which they are alike
-        self.data = load_data(base.data, base.valid, base.images, device)
+        self.data = base.load_data(device)
         self.device, self.samples = self.data.device, len(self.data.train)
         self.per_epoch = math.ceil(self.samples / base.batch_size)
         nets = [_checked_net(experiment, self.data) for experiment in self.experiments]

@@ -190,6 +190,38 @@ def test_the_fixed_order_is_pinned():
     assert order.tolist() == [6, 4, 11, 9, 10, 2, 3, 1, 8, 0, 7, 5]
 
 
+def test_another_split_is_another_draw_of_all_parts():
+    ours, theirs = (load("digits", device="cpu", valid=100, split=k) for k in (0, 7))
+    for part in ("train", "valid", "test"):
+        one, other = getattr(ours, part), getattr(theirs, part)
+        assert len(one) == len(other) and not torch.equal(one.X, other.X)
+        counts = torch.bincount(one.y) - torch.bincount(other.y)
+        assert counts.abs().max() <= 1
+    again = load("digits", device="cpu", valid=100, split=7)
+    assert torch.equal(again.train.X, theirs.train.X) and again.fingerprint == theirs.fingerprint
+    assert len({ours.fingerprint, theirs.fingerprint, theirs.subset(50).fingerprint}) == 3
+
+
+def test_published_test_images_stay_and_the_others_are_drawn(whole, folder):
+    ours, theirs = (
+        load("fashion-mnist", device="cpu", valid=20, folder=folder, split=k) for k in (0, 7)
+    )
+    assert torch.equal(ours.test.X, theirs.test.X) and ours.fingerprint == theirs.fingerprint
+    assert not torch.equal(ours.valid.X, theirs.valid.X)
+    some, others = ours.subset(20), theirs.subset(20)
+    assert not torch.equal(some.train.X, others.train.X)
+    assert some.fingerprint != others.fingerprint
+
+
+def test_a_drawn_split_holds_each_class_in_each_part():
+    with pytest.raises(ValueError, match=r"split 3 would leave 1 of 10 classes .* 9 validation"):
+        load("digits", device="cpu", valid=9, split=3)
+    with pytest.raises(ValueError, match=r"split 3 would leave 1 of 10 classes .* 9 training"):
+        load("digits", device="cpu", split=3).subset(9)
+    assert len(load("digits", device="cpu", split=3).subset(10).train.y.unique()) == 10
+    assert len(load("digits", device="cpu", valid=9).valid) == 9  # that of the course stays
+
+
 def test_a_subset_is_a_fixed_balanced_beginning():
     digits = load("digits", device="cpu", valid=100)
     some, more = digits.subset(50), digits.subset(200)

@@ -127,6 +127,11 @@ def fair() -> sweeps.Comparison:
 
 
 @once
+def over_splits() -> sweeps.SplitComparison:
+    return sweeps.SplitComparison({0: fair()})
+
+
+@once
 def tested() -> rangetest.RangeTest:
     return rangetest.range_test(**testing())
 
@@ -473,6 +478,7 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "sweeps.Comparison.values_of": lambda: {"self": fair(), "name": "a"},
     "sweeps.Experiment.but": lambda: {"self": small(), "lr": 0.2},
     "sweeps.Experiment.check_still": lambda: {"self": small(), "spec": small().to_dict()},
+    "sweeps.Experiment.load_data": lambda: {"self": small(), "device": "cpu"},
     "sweeps.Experiment.run": lambda: {"self": small(), "device": "cpu"},
     "sweeps.Experiment.train": lambda: trainable() | {"self": small(), "data": digits()},
     "sweeps.Records.path": lambda: {"key": small().key},
@@ -494,6 +500,8 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "sweeps.Runs.where": lambda: {"lr": 0.1},
     "sweeps.best_by_seed": lambda: {"runs": runs()},
+    "sweeps.SplitComparison": lambda: {"splits": {0: fair()}},
+    "sweeps.SplitComparison.values_of": lambda: {"self": over_splits(), "name": "a"},
     "sweeps.best_rate": lambda: {"runs": runs()},
     "sweeps.breaks_by_seed": lambda: {"runs": runs()},
     "sweeps.downward": lambda: {
@@ -501,6 +509,17 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
         "until": sweeps.trains,
         "records": "records",
         "jobs": 1,
+        "progress": False,
+    },
+    "sweeps.fair_over_splits": lambda: {
+        "arms": {"a": small(), "b": small(optimizer="adam")},
+        "splits": [1],
+        "shared_rate": 0.1,
+        "tuning_seeds": [1],
+        "seeds": [2],
+        "records": "records",
+        "jobs": 1,
+        "device": "cpu",
         "progress": False,
     },
     "sweeps.fair": lambda: {

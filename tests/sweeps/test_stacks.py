@@ -133,7 +133,6 @@ def double_precision(monkeypatch):
         return replace(data, **{k: Split(split.X.double(), split.y) for k, split in splits.items()})
 
     monkeypatch.setattr(experiments, "load_data", load_double)
-    monkeypatch.setattr(stack_training, "load_data", load_double)
     monkeypatch.setattr(models, "build", lambda *a, **options: build(*a, **options).double())
 
 
