@@ -198,6 +198,7 @@ RESULTS = {
     "study.Watch",
     "sweeps.BestRate",
     "sweeps.Comparison",
+    "sweeps.Tuned",
     "training.History",
 }
 

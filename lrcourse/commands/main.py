@@ -1,4 +1,4 @@
-"""The command line: `lrcourse run`, `doctor`, `lab`, `book`, `trace`, `find-lr`.
+"""The command line: `lrcourse run`, `doctor`, `lab`, `book`, `trace`, `find-lr`, `tune`.
 
 Exit codes: 0 all is well, 1 something failed, 2 nothing was tried because the request or the
 installation does not allow it, 130 interrupted, 141 whoever read the output has gone.
@@ -19,6 +19,7 @@ from lrcourse import __version__
 from lrcourse.commands import book as book_command
 from lrcourse.commands import find_lr, options
 from lrcourse.commands import trace as trace_command
+from lrcourse.commands import tune as tune_command
 from lrcourse.commands.doctor import examine
 from lrcourse.commands.terminal import CommandError, ended
 from lrcourse.scales import SCALES
@@ -80,6 +81,8 @@ def build_parser() -> ArgumentParser:
     traced = "what the LR of your own scheduler will be, and what looks wrong in it"
     trace_command.add_arguments(add("trace", trace_command.trace, traced))
     find_lr.add_arguments(add("find-lr", find_lr.find_lr, "LR range test of a net of your own"))
+    tuned = "the rate for a training function of your own: five rates, widened, with seeds"
+    tune_command.add_arguments(add("tune", tune_command.tune, tuned))
     return parser
 
 

@@ -23,7 +23,7 @@ def add_count(
     command.add_argument(name, type=count, metavar=unit, required=required, help=told)
 
 
-def add_flag(command: argparse.ArgumentParser, name: str, told: str) -> None:
+def add_flag(command: argparse._ActionsContainer, name: str, told: str) -> None:
     """An option that is there or not."""
     command.add_argument(name, action="store_true", help=told)
 

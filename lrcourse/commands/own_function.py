@@ -1,8 +1,8 @@
-"""What the commands on a person's own code share: `lrcourse trace` and `lrcourse find-lr`.
+"""What the commands on a person's own code share: `lrcourse trace`, `find-lr` and `tune`.
 
-Both take MODULE:FUNCTION, call the function, and work on what it returns. Here is how it is found
-and called, how errors in it are shown (its own lines, not this package's), and the options that
-both have.
+They take MODULE:FUNCTION; the first two call the function and work on what it returns, `tune` calls
+it as often as it needs. Here is how it is found and called, how errors in it are shown (its own
+lines, not this package's), and the options that they share.
 """
 
 from __future__ import annotations
@@ -93,11 +93,10 @@ def check_files(*files: Path | None) -> None:
 # -- the function -----------------------------------------------------------------------------
 
 
-def call(name: str) -> object:
-    """What the function MODULE:FUNCTION returns.
+def find(name: str) -> Callable[..., Any]:
+    """The function MODULE:FUNCTION.
 
-    Raises CommandError where there is none, where its module cannot be imported, where it takes
-    arguments, and where it fails.
+    Raises CommandError where there is none, or where its module cannot be imported.
     """
     from lrcourse.support.names import find_function
 
@@ -105,9 +104,17 @@ def call(name: str) -> object:
     module, colon, path = name.partition(":")
     imported = _import(module) if module and colon and path else None
     try:
-        function = find_function(name)
+        return find_function(name)
     except ValueError as problem:
         raise CommandError(f"{problem}{_defined(imported)}") from None
+
+
+def call(name: str) -> object:
+    """What the function MODULE:FUNCTION returns.
+
+    Raises CommandError where it cannot be found, where it takes arguments, and where it fails.
+    """
+    function = find(name)
     with contextlib.suppress(TypeError, ValueError):  # without a signature: see whether it works
         needed = _needed(function)
         if needed:
@@ -170,7 +177,7 @@ def working(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, CommandError):
         raise
     except BaseException as problem:
         last = traceback.extract_tb(problem.__traceback__)[-1]

@@ -14,10 +14,13 @@ from lrcourse.sweeps.grids import grid, log_space
 from lrcourse.sweeps.reaching import race, updates_by_seed, updates_until
 from lrcourse.sweeps.reading import BestRate, best_rate
 from lrcourse.sweeps.records import Records, RecordWarning
-from lrcourse.sweeps.running import RunFailed, downward, run, run_arms
+from lrcourse.sweeps.resuming import RunFailed
+from lrcourse.sweeps.running import downward, run, run_arms
 from lrcourse.sweeps.runs import Run, Runs, load
 from lrcourse.sweeps.source_code import StaleCode
 from lrcourse.sweeps.splits import SplitComparison, fair_over_splits
+from lrcourse.sweeps.tuned import Tuned
+from lrcourse.sweeps.tuning import tune
 from lrcourse.sweeps.workers import over_seeds
 
 __all__ = [
@@ -32,6 +35,7 @@ __all__ = [
     "Runs",
     "SplitComparison",
     "StaleCode",
+    "Tuned",
     "best_by_seed",
     "best_rate",
     "breaks_by_seed",
@@ -47,6 +51,7 @@ __all__ = [
     "run",
     "run_arms",
     "trains",
+    "tune",
     "updates_by_seed",
     "updates_until",
     "width_by_seed",

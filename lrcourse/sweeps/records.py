@@ -13,6 +13,7 @@ import json
 import os
 import re
 import stat
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -181,7 +182,15 @@ class Records:
             end += "missing, and no other record is kept in its place"
         else:
             end = f"it was set aside as {aside.name} and the run counts as missing"
-        warnings.warn(told + end, RecordWarning, stacklevel=7)
+        warnings.warn(told + end, RecordWarning, stacklevel=_outside())
+
+
+def _outside() -> int:
+    """The stacklevel by which a warning names the line of whoever called this package."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("lrcourse."):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _free_name(path: Path, why: str) -> Path:

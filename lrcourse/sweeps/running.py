@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import torch
 
 from lrcourse.data import DataError
 from lrcourse.schedules.base import Schedule
-from lrcourse.support import progress as bars
 from lrcourse.support.checks import (
     COUNT,
     COUNT_FROM_1,
@@ -27,21 +25,13 @@ from lrcourse.sweeps import stacks
 from lrcourse.sweeps.experiment import Experiment
 from lrcourse.sweeps.grids import arms_rule, experiments_rule, grid
 from lrcourse.sweeps.records import Records
+from lrcourse.sweeps.resuming import AT_ONCE, Done, RunFailed, finished, run_failed
 from lrcourse.sweeps.rules import device_rule
 from lrcourse.sweeps.runs import Run, Runs
 from lrcourse.sweeps.source_code import StaleCode
 from lrcourse.sweeps.workers import JOBS, alone, processes_here, side_by_side
 from lrcourse.training.arguments import check_batch
 from lrcourse.training.history import History
-
-Done = tuple[str, dict[str, Any]]  # a key and the history as plain data
-
-
-class RunFailed(RuntimeError):
-    """A run of a sweep ended in an error; what was finished before is kept."""
-
-
-_AT_ONCE = (StaleCode, KeyboardInterrupt, RunFailed)  # no fault of one run: they end the sweep
 
 
 @arguments(
@@ -100,28 +90,21 @@ def run(
     """
     experiments = experiments_rule("run", "experiments", experiments)
     store = Records(records)
-    with _naming(store.folder):
-        wanted = {experiment.key: experiment for experiment in experiments}
-        histories: dict[str, History] = {}
-        for key in wanted:
-            if found := store.read_run(key):
-                histories[key] = found[1]
-        missing = {key: one for key, one in wanted.items() if key not in histories}
-        _check(missing.values(), store.folder)
-        if not missing.keys() <= store.stuck:
-            store.check_writable()
-        done = _run_missing(missing, store, jobs, device, stack)
-        try:
-            for key, record in bars.bar(done, total=len(missing), label="run", progress=progress):
-                histories[key] = History.from_dict(record)
-        except (RunFailed, StaleCode, ImportError):
-            raise
-        except Exception as problem:
-            left = [one for key, one in missing.items() if key not in histories]
-            raise RunFailed(
-                f"the sweep ended before {len(left)} of its {len(missing)} runs, {left[0].short()} "
-                f"among them: {type(problem).__name__}: {problem}. {_kept(store.folder)}"
-            ) from problem
+
+    def read(key: str) -> History | None:
+        found = store.read_run(key)
+        return found[1] if found else None
+
+    histories = finished(
+        {experiment.key: experiment for experiment in experiments},
+        store,
+        read=read,
+        understand=History.from_dict,
+        start=lambda missing: _run_missing(missing, store, jobs, device, stack),
+        told=Experiment.short,
+        check=lambda missing: _check(missing, store.folder),
+        progress=progress,
+    )
     return Runs(Run(experiment, histories[experiment.key]) for experiment in experiments)
 
 
@@ -195,14 +178,6 @@ def downward(
     return Runs(done[one.key] for one in experiments if one.key in done)
 
 
-@contextlib.contextmanager
-def _naming(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except StaleCode as problem:
-        raise StaleCode(f"{problem}. {_kept(folder)}") from None
-
-
 def _check(experiments: Iterable[Experiment], folder: Path) -> None:
     """See that all of them can be run: their names and numbers, and those of their images."""
     sizes: dict[tuple[str, float, int | None, int], int] = {}
@@ -237,8 +212,6 @@ def _run_missing(
     device: str | torch.device | None,
     stack: int | None,
 ) -> Iterator[Done]:
-    if not missing:
-        return
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     on_gpu = device.type != "cpu"
     keys = {one: key for key, one in missing.items()}
@@ -289,7 +262,7 @@ def run_and_keep(
                 for _, histories in stacks.finished(group.values(), device, largest=len(group)):
                     for history in histories:
                         keep(next(keys), history)
-            except _AT_ONCE:
+            except AT_ONCE:
                 raise
             except BaseException:  # no other member is to be lost by it: each is now tried alone
                 pass
@@ -297,7 +270,7 @@ def run_and_keep(
         for key in list(group)[len(done) :]:
             try:
                 keep(key, group[key].run(device))
-            except _AT_ONCE:
+            except AT_ONCE:
                 raise
             except BaseException as problem:  # sys.exit in a function of the user's, too
                 failures.append((group[key], problem))
@@ -308,13 +281,4 @@ def run_and_keep(
 
 
 def _run_failed(one: Experiment, problem: BaseException, folder: Path) -> RunFailed:
-    return RunFailed(f"{one.short()} {_failed(problem, folder)}")
-
-
-def _failed(problem: BaseException, folder: Path) -> str:
-    told = f"{type(problem).__name__}: {problem}" if str(problem) else type(problem).__name__
-    return f"failed: {told}. {_kept(folder)}"
-
-
-def _kept(folder: Path) -> str:
-    return f"Finished runs are kept in {folder}; the same call goes on from there"
+    return run_failed(one.short(), problem, folder)

@@ -93,6 +93,14 @@ def of_function(function: Callable[..., Any]) -> str:
     return digest(json.dumps([source, reads], sort_keys=True) if reads else source)[:16]
 
 
+def read_by(function: Callable[..., Any]) -> dict[str, str]:
+    """A token by name of what a function reads beside its arguments, or of what an object holds."""
+    reader, inner = _Reader(), _unwrapped(function)
+    if isinstance(inner, types.FunctionType):
+        return reader.reads(inner)
+    return {"what it holds": reader.token(function)}
+
+
 def in_main(schedule: object) -> bool:
     """Whether a class of the schedule's is one of the script's or notebook's own."""
     return any(type(part).__module__ == "__main__" for part in _parts(schedule))

@@ -97,6 +97,10 @@ def side_by_side(
     one process for each core. Processes that live on and hold an older version of the user's code
     are replaced once.
     """
+    if jobs == 1 or len(calls) == 1:
+        for function, arguments in calls:
+            yield function(*arguments)
+        return
     try:
         import joblib
         from joblib.externals.loky import get_reusable_executor
@@ -105,7 +109,7 @@ def side_by_side(
         raise ImportError("work side by side needs joblib: pip install joblib") from missing
 
     backend, asked = joblib.parallel.get_active_backend()
-    if len(calls) == 1 or getattr(_here, "inside", False):
+    if getattr(_here, "inside", False):
         jobs = 1
     elif jobs is None and asked is None:
         jobs = -1
@@ -144,6 +148,19 @@ def processes_here(jobs: int | None) -> int | None:
         return None
     wanted = asked if jobs is None else jobs
     return joblib.effective_n_jobs(wanted if isinstance(wanted, int) else -1)
+
+
+def jobs_asked_for(jobs: int | None) -> int | None:
+    """`jobs` as given; without it None where a `joblib.parallel_config` is active, else 1."""
+    if jobs is not None:
+        return jobs
+    try:
+        import joblib
+    except ImportError:
+        return 1
+    backend, asked = joblib.parallel.get_active_backend()
+    is_default = asked is None and isinstance(backend, joblib.parallel.BACKENDS["loky"])
+    return 1 if is_default else None
 
 
 @contextlib.contextmanager

@@ -119,6 +119,16 @@ def best_rate() -> sweeps.BestRate:
     return sweeps.best_rate(runs())
 
 
+def loss_at(lr: float, seed: int) -> float:
+    """A loss that is least at 0.1."""
+    return np.log10(lr / 0.1) ** 2 + 0.01 * seed
+
+
+@once
+def tuned() -> sweeps.Tuned:
+    return sweeps.tune(loss_at)
+
+
 @once
 def fair() -> sweeps.Comparison:
     arms = {"a": small(), "b": small(optimizer="adam")}
@@ -499,6 +509,7 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
         "column": "valid_loss",
     },
     "sweeps.Runs.where": lambda: {"lr": 0.1},
+    "sweeps.Tuned": lambda: dict(vars(tuned())),
     "sweeps.best_by_seed": lambda: {"runs": runs()},
     "sweeps.SplitComparison": lambda: {"splits": {0: fair()}},
     "sweeps.SplitComparison.values_of": lambda: {"self": over_splits(), "name": "a"},
@@ -556,6 +567,13 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
         "progress": False,
     },
     "sweeps.trains": lambda: {"run": next(iter(runs()))},
+    "sweeps.tune": lambda: {
+        "train": loss_at,
+        "records": "records",
+        "seeds": [0],
+        "most_rates": 3,
+        "most_seeds": 1,
+    },
     "sweeps.updates_by_seed": lambda: {
         "runs": [sweeps.Run(small(), history())],
         "column": "test_acc",
