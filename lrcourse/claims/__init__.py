@@ -2,6 +2,7 @@
 
 from lrcourse.claims.counts import exact, share
 from lrcourse.claims.evidence import Evidence, equivalent, paired, slope, spread
+from lrcourse.claims.flips import flips
 from lrcourse.claims.judging import ClaimError, check, claim, judge
 from lrcourse.claims.margins import Margin, read_margins
 from lrcourse.claims.pages import CHANCE, FALSE_ALARM, made, most_that_differ, page, several
@@ -19,6 +20,7 @@ __all__ = [
     "claim",
     "equivalent",
     "exact",
+    "flips",
     "judge",
     "made",
     "most_that_differ",

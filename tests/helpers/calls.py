@@ -269,6 +269,9 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
         "expect": "undecided",  # of which no margin makes the opposite
     },
     "claims.equivalent": samples,
+    "claims.flips": lambda: {
+        "rows": [{"page": "claims", "claim": "a > b", "stored": "holds", "here": "holds"}]
+    },
     "claims.exact": lambda: {"found": 3, "expected": 3},
     "claims.judge": lambda: {"sentence": "a > b", "evidence": evidence(), "margin": 0.1},
     "claims.most_that_differ": lambda: {"claims": 10},

@@ -1,6 +1,13 @@
 """Every page of claims on fresh seeds: how many verdicts come out the same?
 
     python tests/soak/soak_claims.py [PAGE ...] [--first 2000 0] [--shift 10000] [--records FOLDER]
+    python tests/soak/soak_claims.py --fresh [PAGE ...]
+
+With --fresh every page (or those named) is judged once with its judging seeds moved by a shift that
+results/soak.csv does not have yet, and each claim's verdict is appended there, beside the stored
+one, with date and commit. What is killed goes on at the next call: pages that have the latest shift
+are done, and finished runs are kept under build/soak. In the end it prints how many verdicts came
+out otherwise in all soaks, as `lrcourse.claims.flips` counts them.
 
 The claims page is judged on the sets of seeds that begin at --first, and every verdict has to be
 the one that the page expects. A chapter is judged as it stands and with all its judging seeds moved
@@ -13,10 +20,13 @@ from __future__ import annotations
 
 import argparse
 import csv
+import datetime
 import os
 import re
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,10 +34,16 @@ import nbformat
 from helpers.repository import ROOT
 from nbclient import NotebookClient
 
+from lrcourse.claims import flips
+from lrcourse.support.outputs import write_csv
+
 NOTEBOOKS = ROOT / "notebooks"
+SOAK = ROOT / "results" / "soak.csv"
+FIRST_SHIFT, NEXT_SHIFT = 100_000, 10_000  # no page's own seeds reach so far
 
 # Which numbers of a chapter's code are its judging seeds: those that the first group matches.
 SEEDS = {
+    "00-recipe": r"SEEDS = range\((10, 16)\)",
     "01-size": r"(?:seeds? =|(?:k|seed) in|eight =) range\(([\d, ]+)\)",
     "02-schedulers": r"range\((2200, 2210)\)|seeds=range\(([\d, ]+)\)",
     "03-warmup": r"\b(3[0-4]\d\d)\b",
@@ -35,6 +51,7 @@ SEEDS = {
     "05-optimizers": r"FIRST = (5000)",
     "more-claims": r"\b(3[0-5]\d\d|4[0-8]\d\d)\b",
     "own-model": r"seeds(?: =|=)\s?range\(([\d, ]+)\)",
+    "playground": r"for seed in range\(([\d, ]+)\)",
 }
 CLAIMS_FIRST = r"FIRST = (2000) "
 
@@ -117,13 +134,77 @@ def compare(page: str, sets: list[Rows]) -> tuple[int, int]:
     return differ, turned
 
 
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """The rows of a table that may not be there yet."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def fresh_shift(rows: list[dict[str, str]], pages: list[str]) -> tuple[int, list[str]]:
+    """The shift to go on with, and the pages that have not been judged on it."""
+    latest = max((int(row["shift"]) for row in rows), default=FIRST_SHIFT - NEXT_SHIFT)
+    done = {row["page"] for row in rows if int(row["shift"]) == latest}
+    left = [page for page in pages if page not in done]
+    return (latest, left) if done and left else (latest + NEXT_SHIFT, pages)
+
+
+def beside_stored(page: str, shift: int, here: Rows) -> list[dict[str, str]]:
+    """The rows of results/soak.csv for a page that was judged on a shift."""
+    stored = {row["sentence"]: row for row in rows_of(ROOT / f"results/{page}/tables/claims.csv")}
+    asked = ["git", "describe", "--always", "--abbrev=10", "--exclude=*", "--dirty"]
+    commit = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True)
+    about = {
+        "date": datetime.date.today().isoformat(),
+        "commit": commit.stdout.strip(),
+        "page": page,
+        "shift": str(shift),
+        "processor": os.environ.get("ATEN_CPU_CAPABILITY", "own"),
+    }
+    missing = {"verdict": "missing"}
+    return [
+        about
+        | {"claim": sentence}
+        | {"stored": stored.get(sentence, missing)["verdict"]}
+        | {"here": here.get(sentence, missing)["verdict"]}
+        for sentence in {**stored, **here}
+    ]
+
+
+def append(path: Path, rows: list[dict[str, str]]) -> None:
+    """Add rows at the end of a table."""
+    before = rows_of(path)
+    write_csv(path, [*before, *rows])
+
+
+def soak_afresh(pages: list[str], path: Path) -> int:
+    """Judge the pages on a shift that the table does not have, and add what comes out."""
+    shift, left = fresh_shift(rows_of(path), pages)
+    folder = ROOT / "build" / "soak"
+    os.environ["LRCOURSE_RECORDS"] = str(folder / "records")
+    for page in left:
+        started = time.monotonic()
+        pattern = CLAIMS_FIRST if page == "claims" else SEEDS[page]
+        here = verdicts(page, pattern, lambda seed: seed + shift, folder)
+        rows = beside_stored(page, shift, here)
+        append(path, rows)
+        print(f"{page}, shift {shift}, {time.monotonic() - started:.0f} s: {flips(rows)}")
+    print(flips(rows_of(path)))
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fresh", action="store_true", help="on seeds never used before")
+    parser.add_argument("--table", type=Path, default=SOAK, help="of --fresh: results/soak.csv")
     parser.add_argument("pages", nargs="*", help="of the claims page and the chapters; default: it")
     parser.add_argument("--first", type=int, nargs="+", default=[2000, 0], help="first seeds")
     parser.add_argument("--shift", type=int, nargs="+", default=[10_000], help="of chapters")
     parser.add_argument("--records", type=Path, help="folder of the runs (default: a new one)")
     options = parser.parse_args()
+    if options.fresh:
+        return soak_afresh(options.pages or [*SEEDS, "claims"], options.table)
     bad = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

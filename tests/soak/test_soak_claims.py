@@ -5,7 +5,19 @@ import re
 
 import nbformat
 import pytest
-from soak.soak_claims import CLAIMS_FIRST, NOTEBOOKS, SEEDS, compare, moved, told
+from helpers.repository import ROOT
+from soak.soak_claims import (
+    CLAIMS_FIRST,
+    NOTEBOOKS,
+    SEEDS,
+    append,
+    beside_stored,
+    compare,
+    fresh_shift,
+    moved,
+    rows_of,
+    told,
+)
 
 
 @pytest.mark.parametrize(
@@ -18,6 +30,8 @@ from soak.soak_claims import CLAIMS_FIRST, NOTEBOOKS, SEEDS, compare, moved, tol
         ("03-warmup", "lr=0.04, seed=100", "lr=0.04, seed=100"),
         ("05-optimizers", "FIRST = 5000  # first", "FIRST = 15000  # first"),
         ("more-claims", "range(4700, 4748)", "range(14700, 14748)"),
+        ("00-recipe", "SEEDS = range(10, 16)", "SEEDS = range(10010, 10016)"),
+        ("playground", "for seed in range(20):", "for seed in range(10000, 10020):"),
         ("own-model", "seeds=range(20), device", "seeds=range(10000, 10020), device"),
     ],
 )
@@ -36,7 +50,12 @@ def test_every_page_of_claims_has_seeds_that_move(page, pattern):
         [int(high) - int(low) for low, high in re.findall(r"range\((\d+), (\d+)\)", text)]
         for text in (code, other)
     ]
-    if page not in ("01-size", "02-schedulers", "own-model"):  # range(10) gets a second end there
+    if page not in (
+        "01-size",
+        "02-schedulers",
+        "own-model",
+        "playground",
+    ):  # range(10) gets a second end there
         assert lengths[0] == lengths[1]
     if page in ("03-warmup", "04-cyclical", "more-claims"):
         assert not re.search(r"range\([1-9]\d{3}, \d{4}\)", other)  # none was left behind
@@ -46,7 +65,7 @@ def test_chapters_with_claims_are_all_known():
     pages = {
         path.stem
         for path in NOTEBOOKS.glob("*.ipynb")
-        if "paired(" in path.read_text(encoding="utf-8")
+        if "claim(" in path.read_text(encoding="utf-8")
     }
     assert pages == {*SEEDS, "claims"}
 
@@ -65,3 +84,26 @@ def test_a_verdict_in_a_line():
     row = {"verdict": "holds", "effect": "1.23456", "low": "1", "high": "2.5"}
     assert told(row) == "holds 1.23 [1, 2.5]"
     assert told(None) == "missing"
+
+
+def test_a_fresh_soak_moves_by_a_shift_that_no_row_has():
+    def row(page, shift):
+        return {"page": page, "shift": str(shift)}
+
+    assert fresh_shift([], ["a", "b"]) == (100_000, ["a", "b"])
+    assert fresh_shift([row("a", 100_000)], ["a", "b"]) == (100_000, ["b"])  # goes on
+    both = [row("a", 100_000), row("b", 100_000)]
+    assert fresh_shift(both, ["a", "b"]) == (110_000, ["a", "b"])
+    assert fresh_shift([*both, row("a", 120_000)], ["a"]) == (130_000, ["a"])
+
+
+def test_rows_are_added_beside_the_stored_verdicts(tmp_path):
+    (stored,) = [row for row in rows_of(ROOT / "results/own-model/tables/claims.csv")][:1]
+    rows = beside_stored("own-model", 100_000, {stored["sentence"]: {"verdict": "undecided"}})
+    first = next(row for row in rows if row["claim"] == stored["sentence"])
+    assert (first["stored"], first["here"]) == (stored["verdict"], "undecided")
+    assert first["page"] == "own-model" and first["shift"] == "100000" and first["commit"]
+    assert {row["here"] for row in rows if row is not first} == {"missing"}
+    append(tmp_path / "soak.csv", rows)
+    append(tmp_path / "soak.csv", rows[:1])
+    assert rows_of(tmp_path / "soak.csv") == [*rows, rows[0]]
