@@ -12,12 +12,14 @@ NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout=600 \
 	--nbval-sanitize-with=tests/nbval_sanitize.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lab book serve bench soak lock clean lint
+.PHONY: help setup run evidence test check lab book serve bench soak lock clean lint
 
 help:
 	@echo "make run     execute every chapter; leaves notebooks, figures and tables in build/"
 	@echo "             SCALE=full: at the published budget (at most an hour a chapter, resumable)"
 	@echo "             ARGS=2: one chapter only"
+	@echo "             ARGS=--anew: without the runs that results/evidence/ holds"
+	@echo "make evidence  train these anew, and write them; resumable; ARGS=NAME: of one name"
 	@echo "make test    every test, the notebooks included; ARGS=... for pytest instead"
 	@echo "make check   the quick tests"
 	@echo "make lab     JupyterLab on the notebooks"
@@ -37,6 +39,9 @@ setup:
 
 run: setup
 	@$(VENV_PYTHON) -m lrcourse run --scale $(SCALE) $(ARGS)
+
+evidence: setup
+	@$(VENV_PYTHON) -m lrcourse evidence $(ARGS)
 
 lint: setup
 	@$(VENV_PYTHON) tools/lint.py

@@ -96,7 +96,7 @@ def run_chapters(
             failed += not _run_chapter(chapter, width, out, scale, in_place, timeout, before)
             verdicts += _verdicts(chapter, before, out)
     except KeyboardInterrupt:
-        records = _environment(chapters[0], out, scale)["LRCOURSE_RECORDS"]
+        records = environment(chapters[0], out, scale)["LRCOURSE_RECORDS"]
         print(f"\nInterrupted. Call again to go on: finished runs are kept in {records}")
         return 130
     if verdicts:
@@ -137,8 +137,8 @@ def _run_chapter(
     except ValueError as error:
         failure = Failure("the file", str(chapter.path), str(error))
     else:
-        environment = _environment(chapter, out, scale)
-        failure = execute(notebook, chapter.path.parent, environment, timeout=timeout, on_cell=show)
+        variables = environment(chapter, out, scale)
+        failure = execute(notebook, chapter.path.parent, variables, timeout=timeout, on_cell=show)
         tidy(notebook)
         # Half of a pair of surrogates is no UTF-8, but can be spelled out in JSON.
         executed = f"{nbformat.writes(notebook)}\n".encode(errors="backslashreplace")
@@ -193,15 +193,15 @@ def _matches(chapter: Chapter, word: str) -> bool:
     return is_path or bare == chapter.name
 
 
-def _environment(chapter: Chapter, out: Path, scale: str) -> dict[str, str]:
+def environment(chapter: Chapter, out: Path, scale: str) -> dict[str, str]:
     """The environment of a chapter's kernel."""
-    environment = dict(os.environ)
+    variables = dict(os.environ)
     # One left over from a script would keep the figures out of the notebook.
-    environment.pop("MPLBACKEND", None)
+    variables.pop("MPLBACKEND", None)
     # Relative folders count from where the command was called, not from the notebook.
     folders = {"LRCOURSE_RECORDS": out / "records"} | options.folders()
-    environment |= {name: str(folder) for name, folder in folders.items()}
-    return environment | {
+    variables |= {name: str(folder) for name, folder in folders.items()}
+    return variables | {
         "LRCOURSE_CHAPTER": chapter.label,
         "LRCOURSE_OUT": str(out),
         "LRCOURSE_PROGRESS": "0",

@@ -1,4 +1,4 @@
-"""The command line: `lrcourse run`, `doctor`, `lab`, `book`, `trace`, `find-lr`, `tune`.
+"""The command line, `lrcourse run` and the others: see `build_parser`.
 
 Exit codes: 0 all is well, 1 something failed, 2 nothing was tried because the request or the
 installation does not allow it, 130 interrupted, 141 whoever read the output has gone.
@@ -66,6 +66,13 @@ def build_parser() -> ArgumentParser:
     options.add_flag(command, "--in-place", "also write the outputs back into the notebooks")
     told = "limit for one cell (default: none)"
     options.add_count(command, "--timeout", told, unit="SECONDS")
+    options.add_flag(command, "--anew", "also train what the repository holds as evidence")
+    command = add(
+        "evidence", evidence, "train anew the runs that the repository holds, and write them"
+    )
+    told = "such as largest-rates (default: everything)"
+    command.add_argument("names", nargs="*", metavar="NAME", help=told)
+    _add_folders(command)
     _add_folders(
         add("lab", lab, "open JupyterLab on the notebooks; further arguments are JupyterLab's")
     )
@@ -93,9 +100,21 @@ def run(given: Namespace) -> int:
 
     chapters = runner.select(runner.find_chapters(_notebooks(given)), given.chapters)
     _make_home(given.out)
+    if given.anew:
+        os.environ["LRCOURSE_ANEW"] = "1"  # the kernels inherit it
     return runner.run_chapters(
         chapters, given.out, scale=given.scale, in_place=given.in_place, timeout=given.timeout
     )
+
+
+def evidence(given: Namespace) -> int:
+    """`lrcourse evidence`."""
+    _require("nbclient", "nbformat", "ipykernel", "joblib")
+    from lrcourse.commands.evidence import train
+
+    notebooks = _notebooks(given)
+    _make_home(given.out)
+    return train(notebooks, given.out, given.names)
 
 
 def lab(given: Namespace) -> int:

@@ -13,7 +13,7 @@ from lrcourse.support.paths import expanded
 # Where the package lies: the checkout with its notebooks, or the folder of installed packages.
 CHECKOUT = Path(__file__).resolve().parents[2]
 # Environment variables that name a folder.
-FOLDER_VARIABLES = ("LRCOURSE_CACHE", "LRCOURSE_DATA", "LRCOURSE_RECORDS")
+FOLDER_VARIABLES = ("LRCOURSE_CACHE", "LRCOURSE_DATA", "LRCOURSE_EVIDENCE", "LRCOURSE_RECORDS")
 
 
 def add_count(

@@ -1,13 +1,14 @@
 """Where data, records and other caches live, and how a file is there whole or not at all.
 
-Each folder has one environment variable: `LRCOURSE_CACHE` for everything, `LRCOURSE_DATA` and
-`LRCOURSE_RECORDS` for one kind each. Relative paths count from the current folder and `~` is the
-home folder.
+Each folder has one environment variable: `LRCOURSE_CACHE` for everything that can be made again,
+`LRCOURSE_DATA`, `LRCOURSE_RECORDS` and `LRCOURSE_EVIDENCE` for one kind each. Relative paths count
+from the current folder and `~` is the home folder.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
@@ -19,6 +20,9 @@ import warnings
 from functools import cache
 from getpass import getuser
 from pathlib import Path
+
+# Where the package lies: the repository, or the folder of installed packages.
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def expanded(path: str | os.PathLike[str], name: str) -> Path:
@@ -60,6 +64,27 @@ def records_folder(folder: str | os.PathLike[str] | None = None) -> Path:
     It need not exist yet: `write_atomically` makes it.
     """
     return _chosen(folder, "LRCOURSE_RECORDS", "records")
+
+
+def evidence_folder() -> Path | None:
+    """The folder of the evidence: `$LRCOURSE_EVIDENCE`, else the repository's `results/evidence`.
+
+    None where this package lies in no repository with such a folder. NotADirectoryError where it is
+    no folder, FileNotFoundError where the variable names one that is not there.
+    """
+    given = os.environ.get("LRCOURSE_EVIDENCE")
+    folder = expanded(given, "LRCOURSE_EVIDENCE") if given else REPOSITORY / "results" / "evidence"
+    if folder.is_dir():
+        return folder
+    if folder.exists() or folder.is_symlink():
+        raise NotADirectoryError(
+            errno.ENOTDIR, f"the evidence lies in a folder, and {folder} is none: move it away"
+        )
+    if given:
+        raise FileNotFoundError(
+            errno.ENOENT, f"LRCOURSE_EVIDENCE names {folder}, and no such folder is there"
+        )
+    return None
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> Path:

@@ -8,6 +8,7 @@ from lrcourse.sweeps.by_seed import (
     trains,
     width_by_seed,
 )
+from lrcourse.sweeps.committed import evidence
 from lrcourse.sweeps.experiment import Experiment
 from lrcourse.sweeps.fairness import Comparison, fair
 from lrcourse.sweeps.grids import grid, log_space
@@ -40,6 +41,7 @@ __all__ = [
     "best_rate",
     "breaks_by_seed",
     "downward",
+    "evidence",
     "fair",
     "fair_over_splits",
     "grid",

@@ -29,6 +29,7 @@ from lrcourse.training.history import History, NewerFormat
 T = TypeVar("T")
 KEY = re.compile("[0-9a-f]{32}")
 LARGEST = 2**28  # bytes of a record; one of a million updates has some 30 million
+DAMAGE = (ValueError, KeyError, AttributeError, TypeError, RecursionError)  # of a bad text
 
 
 class RecordWarning(UserWarning):
@@ -105,9 +106,7 @@ class Records:
         Whole or not at all, also when the disk is full (OSError). ValueError for NaN or infinity in
         either.
         """
-        content = {"spec": spec, "history": history}
-        text = json.dumps(content | {"check": _digest(content)}, allow_nan=False)
-        write_atomically(self.path(key), text)
+        write_atomically(self.path(key), as_text(spec, history))
         return self.path(key)
 
     @arguments(key=key_rule)
@@ -127,7 +126,7 @@ class Records:
         of a run that was interrupted, which no sweep keeps, or that has other updates than its spec
         asks for.
         """
-        return self._understood(key, _finished)
+        return self._understood(key, finished)
 
     def _understood(self, key: str, understand: Callable[[dict[str, Any]], T]) -> T | None:
         path, seen = self.path(key), None
@@ -137,13 +136,8 @@ class Records:
                 raise ValueError("it is no regular file")
             if not 0 < seen.st_size <= LARGEST:  # files of /proc have no size and may have no end
                 raise ValueError(f"it has {seen.st_size:,} bytes")
-            content = json.loads(path.read_bytes(), object_pairs_hook=_once_each)
-            if not isinstance(content, dict):
-                raise ValueError("it is no JSON object")
-            for name in ("spec", "history"):
-                if not isinstance(content[name], dict):
-                    raise ValueError(f"its {name} is no JSON object")
-            if content.pop("check") != _digest(content) or key_of(content["spec"]) != key:
+            content = whole(path.read_bytes())
+            if key_of(content["spec"]) != key:
                 raise ValueError("its checksum does not fit its content")
             return understand(content)
         except (FileNotFoundError, NotADirectoryError):
@@ -153,7 +147,7 @@ class Records:
             self._set_aside(key, seen, "newer", problem)
         except KeyError as problem:
             self._set_aside(key, seen, "damaged", f"it has no {problem}")
-        except (ValueError, AttributeError, TypeError, RecursionError, OSError) as problem:
+        except (*DAMAGE, OSError) as problem:
             if isinstance(problem, OSError) and not os.access(self.folder, os.X_OK):
                 raise OSError(
                     problem.errno or errno.EACCES,
@@ -201,7 +195,30 @@ def _free_name(path: Path, why: str) -> Path:
     raise OSError(errno.EEXIST, f"999 files like {path.name}.{why}-1 lie there already")
 
 
-def _finished(content: dict[str, Any]) -> tuple[dict[str, Any], History]:
+def as_text(spec: dict[str, Any], history: dict[str, Any]) -> str:
+    """A record as it stands in a file, on one line; ValueError for NaN or infinity in it."""
+    content = {"spec": spec, "history": history}
+    return json.dumps(content | {"check": _digest(content)}, allow_nan=False)
+
+
+def whole(text: bytes) -> dict[str, Any]:
+    """The spec and the history of such a text; one of `DAMAGE`, which says what is wrong."""
+    content = json.loads(text, object_pairs_hook=_once_each)
+    if not isinstance(content, dict):
+        raise ValueError("it is no JSON object")
+    for name in ("spec", "history", "check"):
+        if name not in content:
+            raise ValueError(f"it has no {name!r}")
+    for name in ("spec", "history"):
+        if not isinstance(content[name], dict):
+            raise ValueError(f"its {name} is no JSON object")
+    if content.pop("check") != _digest(content):
+        raise ValueError("its checksum does not fit its content")
+    return content
+
+
+def finished(content: dict[str, Any]) -> tuple[dict[str, Any], History]:
+    """The spec and the history of a record; ValueError for a run that was interrupted or cut."""
     spec, history = content["spec"], History.from_dict(content["history"])
     if history.interrupted:
         raise ValueError("its run was interrupted")

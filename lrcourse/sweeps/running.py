@@ -22,6 +22,7 @@ from lrcourse.support.checks import (
     optional,
 )
 from lrcourse.sweeps import stacks
+from lrcourse.sweeps.committed import note_asked, stored_run
 from lrcourse.sweeps.experiment import Experiment
 from lrcourse.sweeps.grids import arms_rule, experiments_rule, grid
 from lrcourse.sweeps.records import Records
@@ -52,6 +53,8 @@ def run(
     progress: bool | None = None,
 ) -> Runs:
     """Run what has no record yet, keep each run as soon as it is finished, return them all.
+
+    Inside of a block of `evidence`, what the repository holds counts as a record.
 
     Args:
         experiments: one or any number; equal ones are run once.
@@ -92,11 +95,13 @@ def run(
     store = Records(records)
 
     def read(key: str) -> History | None:
-        found = store.read_run(key)
+        found = store.read_run(key) or stored_run(key)
         return found[1] if found else None
 
+    wanted = {experiment.key: experiment for experiment in experiments}
+    note_asked(wanted)
     histories = finished(
-        {experiment.key: experiment for experiment in experiments},
+        wanted,
         store,
         read=read,
         understand=History.from_dict,

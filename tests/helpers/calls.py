@@ -536,6 +536,7 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
         "device": "cpu",
         "progress": False,
     },
+    "sweeps.evidence": lambda: {"name": "largest-rates"},
     "sweeps.fair": lambda: {
         "arms": {"a": small(), "b": small(optimizer="adam")},
         "shared_rate": 0.1,

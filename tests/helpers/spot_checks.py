@@ -1,0 +1,184 @@
+"""Runs of evidence, drawn at random, trained again and compared with what is stored.
+
+At a high rate a run forgets where it began: another processor, which rounds otherwise, gives other
+numbers, and no comparison by value can be right. What may differ is found by twins, trained here
+with initial weights that are disturbed by a millionth, ten times what a processor rounds:
+
+- Where the stored losses agree with those of today to the end, every number has to, within TIGHT.
+- Else each number may differ by TIGHT and ten times as much as the twins differ there.
+- Only after the twins' losses have moved by more than FREE, and the stored losses have left those
+  of today as well, is a number no longer compared. The last values of such runs, stored and of
+  today, are compared as two samples of pairs (Wilcoxon, at .001) over all that were drawn.
+
+So a number that is wrong is excused only in a run that has been shown to be erratic up to there,
+and on a processor that gives other losses than the stored ones in that very run.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import stats
+
+from lrcourse import schedules, sweeps
+from lrcourse.sweeps import Experiment
+from lrcourse.training import History
+
+TIGHT = 1e-4  # of a loss or norm, relative to its size, 0.1 at least
+TIGHT_ACCURACY = 0.003  # one of the 360 test images
+FREE = 0.01  # of a loss: what the twins have to have moved it by
+TWINS, DISTURBANCE = 3, 1e-6
+LEVEL = 0.001
+
+Twins = Callable[[], list[History]]
+
+
+def experiment_of(spec: Mapping[str, Any]) -> Experiment:
+    """The experiment of a stored spec; its schedule is read from its repr."""
+    fields = {name: value for name, value in spec.items() if name != "numerics"}
+    if fields["schedule"] is not None:
+        fields["schedule"] = eval(fields["schedule"], {"__builtins__": {}}, vars(schedules))
+    return Experiment(**fields)
+
+
+def draw(keys: Iterable[str], seed: int) -> list[str]:
+    """A tenth of the keys, one at least."""
+    ordered = sorted(keys)
+    return random.Random(seed).sample(ordered, math.ceil(len(ordered) / 10))
+
+
+def trained_again(experiments: Iterable[Experiment]) -> dict[str, History]:
+    """The history of each, by its key, without any record or evidence."""
+    with tempfile.TemporaryDirectory() as records:
+        runs = sweeps.run(experiments, records=records, device="cpu")
+    return {run.experiment.key: run.history for run in runs}
+
+
+def twins_of(experiment: Experiment) -> list[History]:
+    """Runs whose initial weights are disturbed by `DISTURBANCE`."""
+    found = []
+    for k in range(TWINS):
+        net, optimizer, data = experiment.build("cpu")
+        noise = torch.Generator().manual_seed(k)
+        with torch.no_grad():
+            for weights in net.parameters():
+                weights *= 1 + DISTURBANCE * torch.randn(weights.shape, generator=noise)
+        found.append(experiment.train(net, optimizer, data))
+    return found
+
+
+@dataclass
+class Outcome:
+    """What the comparison of one run gave: what is wrong, and pairs of last values to be judged."""
+
+    wrong: list[str] = field(default_factory=list)
+    erratic: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+
+def compare(stored: History, fresh: History, twins: Twins) -> Outcome:
+    """A stored run beside the same one of today; `twins` is called where they differ."""
+    found = Outcome()
+    gap = _gap(stored.loss, fresh.loss, 0.1)
+    parted = int(np.argmax(gap > TIGHT)) if (gap > TIGHT).any() else None
+    if parted is None:
+        _compare_columns(found, stored, fresh, [], math.inf)
+        _compare_rates(found, stored, fresh, len(fresh.lr))
+        return found
+    others = twins()
+    moved = np.max([_gap(one.loss, fresh.loss, 0.1, len(gap)) for one in others], axis=0)
+    moved = np.maximum.accumulate(moved)
+    excused = moved > FREE
+    bad = (gap > TIGHT + 10 * moved) & ~excused
+    if bad.any():
+        t = int(bad.argmax())
+        found.wrong.append(
+            f"the loss of update {t}: stored {_at(stored.loss, t)}, now {_at(fresh.loss, t)}, where"
+            f" a disturbance of {DISTURBANCE:g} moves it by {moved[t]:.1g} of itself"
+        )
+    free = excused & (np.maximum.accumulate(gap) > TIGHT)
+    since = float(free.argmax()) if free.any() else math.inf
+    _compare_rates(found, stored, fresh, parted)
+    _compare_columns(found, stored, fresh, others, since)
+    return found
+
+
+def judged_together(outcomes: Iterable[Outcome]) -> list[str]:
+    """What is wrong with the last values of the erratic runs, as samples of pairs."""
+    pairs: dict[str, list[tuple[float, float]]] = {}
+    for one in outcomes:
+        for column, pair in one.erratic.items():
+            pairs.setdefault(column, []).append(pair)
+    wrong = []
+    for column, those in pairs.items():
+        first, second = (np.nan_to_num(row, nan=1e9) for row in np.transpose(those))
+        if (first == second).all():
+            continue
+        chance = stats.wilcoxon(first, second).pvalue
+        if chance < LEVEL:
+            wrong.append(
+                f"{column} of {len(those)} erratic runs: stored and new ones differ more than "
+                f"chance allows (p = {chance:.1g})"
+            )
+    return wrong
+
+
+def _compare_rates(found: Outcome, stored: History, fresh: History, until: int) -> None:
+    first, second = stored.lr[:until], fresh.lr[:until]
+    if first.shape != second.shape or not np.allclose(first, second, rtol=1e-9, atol=0):
+        found.wrong.append("the rates of its updates")
+
+
+def _compare_columns(
+    found: Outcome, stored: History, fresh: History, twins: list[History], since: float
+) -> None:
+    """`since`: the update from which nothing is compared by value."""
+    if stored.epochs.keys() != fresh.epochs.keys():
+        found.wrong.append(f"its columns: {', '.join(stored.epochs)}")
+        return
+    longest = max(stored.epochs["update"], fresh.epochs["update"], key=len)
+    by_value = longest <= since
+    for column, values in fresh.epochs.items():
+        tight = TIGHT_ACCURACY if column.endswith("_acc") else TIGHT
+        least = 1.0 if column.endswith("_acc") else 0.1  # accuracies are compared as they are
+        gap = _gap(stored.epochs[column], values, least, len(longest))
+        moved = np.zeros_like(gap)
+        for one in twins:
+            other = _gap(one.epochs[column], values, least, len(longest))
+            moved = np.maximum(moved, np.maximum.accumulate(other))
+        bad = by_value & (gap > tight + 10 * moved)
+        if bad.any():
+            k = int(bad.argmax())
+            found.wrong.append(
+                f"{column} of epoch {k + 1}: stored {_at(stored.epochs[column], k)}, "
+                f"now {_at(values, k)}"
+            )
+        if not by_value.all() and column not in ("epoch", "update"):
+            found.erratic[column] = stored.final(column), fresh.final(column)
+    if since == math.inf and stored.diverged_at != fresh.diverged_at:
+        found.wrong.append(f"diverged_at: stored {stored.diverged_at}, now {fresh.diverged_at}")
+
+
+def _gap(first: np.ndarray, second: np.ndarray, least: float, length: int = 0) -> np.ndarray:
+    """How far two rows of numbers lie apart, relative to the second; infinite where one ends."""
+    length = max(len(first), len(second), length)
+    rows = []
+    for row in (first, second):
+        whole = np.full(length, np.nan)
+        whole[: len(row)] = row
+        rows.append(whole)
+    a, b = rows
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(a - b) / np.maximum(np.abs(b), least)
+    apart[(a == b) | (np.isnan(a) & np.isnan(b))] = 0
+    return np.nan_to_num(apart, nan=np.inf)[:length]
+
+
+def _at(row: np.ndarray, k: int) -> str:
+    return f"{row[k]:.8g}" if k < len(row) else "none"
