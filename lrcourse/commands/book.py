@@ -14,12 +14,14 @@ from pathlib import Path
 
 from lrcourse.commands.options import CHECKOUT
 from lrcourse.commands.terminal import CommandError
+from lrcourse.support.paths import remove_leftovers
 
 _HOW_TO_GET = (
     "mdbook is missing: `cargo install mdbook --locked`, `conda install -c conda-forge mdbook`, or "
     "put a release binary of mdBook on the PATH"
 )
 _OF_MDBOOK = ".nojekyll"
+_UNFINISHED = ".book-"
 
 
 def find_mdbook() -> str:
@@ -39,7 +41,8 @@ def build(root: Path, out: Path) -> int:
     """
     mdbook, start = find_mdbook(), time.monotonic()
     target = out.absolute() / "book"
-    with tempfile.TemporaryDirectory(dir=out.absolute(), prefix=".book-") as folder:
+    remove_leftovers(out.absolute(), f"{_UNFINISHED}*")
+    with tempfile.TemporaryDirectory(dir=out.absolute(), prefix=_UNFINISHED) as folder:
         made, old = Path(folder) / "made", Path(folder) / "old"
         command = [mdbook, "build", "--dest-dir", str(made), str(root)]
         if subprocess.call(command, cwd=root, env=environment()) != 0:

@@ -121,8 +121,10 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> Path
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
-    except BaseException:
+    except BaseException as problem:
         partial.unlink(missing_ok=True)
+        if isinstance(problem, OSError) and problem.filename is None:  # as on a full disk
+            problem.filename = str(path)
         raise
     return path
 

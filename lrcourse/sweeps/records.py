@@ -88,7 +88,8 @@ class Records:
         """OSError with the folder and a way out where no record can be written."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.folder) as file:
+            # By a name, which is taken away again: some folders take files and let go of none.
+            with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".probe-") as file:
                 file.write(b"x")
         except OSError as problem:
             is_other = isinstance(problem, FileExistsError | NotADirectoryError)

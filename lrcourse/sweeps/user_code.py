@@ -5,7 +5,8 @@ reads is part of it: constants and helpers of its module and of other modules of
 values, closures, what decorators put around it, the state of a callable object. Of libraries the
 names count alone. The code in memory has to be that of the file: a module that was edited after it
 was imported is refused, for its record would be kept under a source that never ran. What a function
-reads from files, the environment or the clock when it runs is not covered.
+reads from files, the environment or the clock when it runs is not covered, nor is what a cache of
+its helpers (functools.cache) holds already.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ ATOMS = (type(None), bool, int, float, complex, str, bytes, type(...))
 ASKS_ANY_MODULE = {"getattr", "vars", "eval", "exec", "__dict__", "__getattribute__", "attrgetter"}
 ASKS_ANY_MODULE |= {"__globals__", "getmembers", "getattr_static"}
 ASKS_ANNOTATIONS = {"__annotations__", "get_annotations", "get_type_hints", "signature"}
+ASKS_NAME = {"__name__", "__qualname__"}
 # What Python keeps in a class and in a module by itself.
 OF_ANY_CLASS = {"__module__", "__firstlineno__", "__static_attributes__", "__annotations_cache__"}
 OF_ANY_CLASS |= {"__slotnames__"}
@@ -286,6 +288,8 @@ class _Reader:
             found |= self._global(name, value, attributes, function)
             if isinstance(value, types.FunctionType) and attributes & ASKS_ANNOTATIONS:
                 found[f"annotations of {name}"] = self.token(value.__annotations__)
+            if attributes & ASKS_NAME and _is_renamed(value):
+                found[f"name of {name}"] = self.token((value.__name__, value.__qualname__))
         asked = reached(function, codes, read.values(), refuse=self.values)
         for module in [*asked, *_passed(chains, read), *modules_given(codes, package)]:
             if is_library(module.__name__):
@@ -346,6 +350,14 @@ def _unwrapped(function: Any) -> Any:
         return inspect.unwrap(function)
     except Exception:  # an object can answer anything
         return function
+
+
+def _is_renamed(value: object) -> bool:
+    """Whether it is a function of another name than its source gives it."""
+    if not isinstance(value, types.FunctionType):
+        return False
+    code = value.__code__
+    return (value.__name__, value.__qualname__) != (code.co_name, code.co_qualname)
 
 
 def _is_of_library(value: object) -> bool:

@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+import time
 
 import pytest
 
@@ -28,6 +29,19 @@ def test_mdbook_is_found_where_cargo_puts_it(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("USERPROFILE" if os.name == "nt" else "HOME", str(tmp_path))
     assert book_command.find_mdbook() == str(mdbook)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a script of a shell")
+def test_what_a_call_that_was_killed_left_goes_after_a_day(monkeypatch, tmp_path):
+    (tmp_path / "mdbook").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "mdbook").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    out = tmp_path / "out"
+    for name, age in (("old", 90_000), ("new", 60)):
+        (out / f".book-{name}" / "made").mkdir(parents=True)
+        os.utime(out / f".book-{name}", times=(time.time() - age,) * 2)
+    assert cli.main(["book", "--out", str(out)]) == 1
+    assert os.listdir(out) == [".book-new"]
 
 
 def test_mdbook_calls_the_preprocessor_of_this_python():

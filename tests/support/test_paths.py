@@ -123,6 +123,15 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     assert os.listdir(tmp_path) == ["record.json"]
 
 
+def test_an_error_of_the_disk_names_the_file(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space")
+
+    monkeypatch.setattr(paths.os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space: .*record\.json"):
+        paths.write_atomically(tmp_path / "record.json", "new")
+
+
 def test_a_reader_never_sees_half_a_file(tmp_path):
     contents = [bytes([letter]) * 300_000 for letter in b"ab"]
     path = paths.write_atomically(tmp_path / "busy", contents[0])

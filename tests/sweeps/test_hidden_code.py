@@ -117,6 +117,16 @@ HIDDEN = {
     "vectorize": (NUMPY, "u = np.vectorize(lambda t: VALUE)", "float(u(t))"),
     "document of a class": ("", "class C:\n    'VALUE'", "float(C.__doc__)"),
     "document of a dataclass": (FIELDS, "@dataclass\nclass C:\n    'VALUE'", "float(C.__doc__)"),
+    "name of a function": (
+        "",
+        "def far(): ...\nfar.__name__ = 'VALUE'",
+        "float(far.__name__)",
+    ),
+    "name of the function itself": (
+        "",
+        "NAME = f'f{VALUE}'",
+        "float(f.__name__[1:])\nf.__name__ = NAME\ndel NAME",
+    ),
     "annotation of a class": ("", "class C:\n    p: VALUE", "C.__annotations__['p']"),
     "annotation of a function": (
         "",

@@ -367,6 +367,18 @@ def test_a_record_that_cannot_be_set_aside_leaves_nothing_beside_it(store, monke
     assert [one.name for one in store.folder.iterdir()] == [f"{key}.json"]
 
 
+@pytest.mark.skipif(shutil.which("chattr") is None, reason="attributes of Linux")
+def test_a_folder_that_lets_go_of_no_file_is_told_before_the_first_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(Experiment, "run", None)
+    if subprocess.run(["chattr", "+a", str(tmp_path)], check=False).returncode:
+        pytest.skip("not for this user, or not on this disk")
+    try:
+        with pytest.raises(OSError, match="nothing was trained"):
+            sweeps.run(SMALL, records=tmp_path, jobs=1, device="cpu")
+    finally:
+        subprocess.run(["chattr", "-a", str(tmp_path)], check=True)
+
+
 @pytest.mark.slow
 def test_many_writers_of_one_record(store, tmp_path):
     script = textwrap.dedent(
