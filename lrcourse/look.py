@@ -15,6 +15,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from os import PathLike
 from typing import Any
 
@@ -34,6 +35,7 @@ from lrcourse.support.paths import write_atomically
 # Okabe and Ito's colours without the yellow, which is too pale on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#888888")
 GREY = COLOURS[-1]
+QUARTILES = partial(np.nanquantile, q=0.25), partial(np.nanquantile, q=0.75)
 DASHES = ("-", "-", "-", "-", "--", "--", "--", "--")
 # Any: matplotlib names the type of the keys in its newer versions alone.
 LOOK: dict[Any, Any] = {
@@ -155,11 +157,12 @@ def band(
     style: str = "-",
     *,
     middle: Callable[..., Any] = np.nanmedian,
+    spread: tuple[Callable[..., Any], Callable[..., Any]] = (np.nanmin, np.nanmax),
     alpha: float = 0.16,
     floor: float | None = None,
     **line: Any,
 ) -> Line2D:
-    """A row of numbers for each seed: their middle as a line, their range behind it.
+    """A row of numbers for each seed: their middle as a line, their spread behind it.
 
     Args:
         axes: where to draw.
@@ -169,8 +172,9 @@ def band(
         colour: of both.
         style: of the line, as matplotlib spells it.
         middle: `np.nanmedian` or `np.nanmean`.
-        alpha: of the range.
-        floor: a range that reaches below it ends there. On a log axis a 0 would tear it up to its
+        spread: the lower and the upper side of what lies behind, the range or the `QUARTILES`.
+        alpha: of it.
+        floor: a spread that reaches below it ends there. On a log axis a 0 would tear it up to its
             neighbour.
         **line: what else `Axes.plot` takes.
     """
@@ -179,12 +183,12 @@ def band(
 
     def over_seeds(summary: Callable[..., Any]) -> np.ndarray:
         found = np.full(table.shape[1], np.nan)
-        found[there] = summary(table[:, there], 0)
+        found[there] = summary(table[:, there], axis=0)
         return found
 
     (drawn,) = axes.plot(x, over_seeds(middle), style, color=colour, **line)
     if len(table) > 1:
-        low, high = over_seeds(np.nanmin), over_seeds(np.nanmax)
+        low, high = (over_seeds(side) for side in spread)
         low = low if floor is None else np.maximum(low, floor)
         axes.fill_between(x, low, high, color=colour, alpha=alpha, linewidth=0)
     return drawn
@@ -238,12 +242,16 @@ def contours(
     axes.grid(False)
 
 
-def lr_axis(axes: Axes, x: str = "epoch") -> None:
-    """A log axis for the lines with the gid "applied"; `x` names the other one.
+def lr_axis(axes: Axes, x: str = "epoch", *, log: bool = True) -> None:
+    """An axis for the lines with the gid "applied"; `x` names the other one.
 
-    It cannot hold 0, so updates at LR 0 are marked at its foot.
+    A log axis cannot hold 0, so updates at LR 0 are marked at its foot. `log=False` is for shapes
+    that are straight, such as triangles: a log axis would draw them bent.
     """
     axes.set(xlabel=x, ylabel="LR applied")
+    if not log:
+        axes.set_ylim(bottom=0)
+        return
     lines = [line for line in axes.get_lines() if line.get_gid() == "applied"]
     values = np.concatenate([np.asarray(line.get_ydata(), float) for line in lines])
     axes.set_yscale("log")

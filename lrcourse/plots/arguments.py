@@ -100,7 +100,7 @@ def _numbers(owner: str, name: str, value: object, wanted: str, most: int) -> np
 drawing = Shared(
     {
         **dict.fromkeys(("title", "name", "label", "axis", "alt", "column"), TEXT),
-        **dict.fromkeys(("log", "log_x", "log_y", "legend"), FLAG),
+        **dict.fromkeys(("log", "log_x", "log_y", "log_lr", "legend", "interval"), FLAG),
         "limits": optional(limits),
     }
 )

@@ -26,9 +26,9 @@ NAMES = {
 Seeds = Sequence[History]
 
 
-def with_seeds(title: str, count: int, middle: str = "mean") -> str:
+def with_seeds(title: str, count: int, middle: str = "mean", spread: str = "range") -> str:
     """The title, and where there are several seeds what line and band are."""
-    return title if count == 1 else f"{title}  ({middle} and range of {count} seeds)".strip()
+    return title if count == 1 else f"{title}  ({middle} and {spread} of {count} seeds)".strip()
 
 
 def band(axes: Axes, histories: Seeds, column: str, over: str, *given: str, **options: Any) -> None:

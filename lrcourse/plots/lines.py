@@ -14,7 +14,7 @@ from lrcourse import look
 from lrcourse.plots import arguments as given
 from lrcourse.rangetest.result import Calibration
 from lrcourse.rangetest.rules import RULES
-from lrcourse.support.checks import COUNT_FROM_1, NUMBER, TEXT, kind, optional, together
+from lrcourse.support.checks import COUNT_FROM_1, NUMBER, POSITIVE, TEXT, kind, optional, together
 
 Limits = tuple[float, float]
 SHAPES = ("o", "s", "^", "D", "v", "P")
@@ -178,31 +178,56 @@ def over_rates(
 
 
 @given.drawing(
-    lines=given.by_name("line", together("(updates made, values)", given.series, given.series))
+    lines=given.by_name("line", together("(updates made, values)", given.series, given.series)),
+    level=optional(NUMBER),
+    around_0=optional(POSITIVE),
 )
 def over_looks(
     lines: Mapping[str, tuple[Sequence[int], Sequence[float]]],
     label: str,
     *,
+    level: float | None = None,
+    around_0: float | None = None,
+    legend: bool = False,
     title: str = "",
     name: str = "over-looks",
 ) -> None:
     """Numbers that were measured now and then, on a log axis.
 
+<<<<<<< HEAD
     `lines` maps label -> (updates made, values), both of shape (looks,); values that are not above
     0 are left out. `label` names the numbers.
     `title` stands over the figure; `name` is that of its file.
+=======
+    Args:
+        lines: label -> (updates made, values), both of shape (looks,). Values that are not above 0
+            are left out, unless `around_0` is given.
+        label: of the numbers.
+        level: a height to mark, dashed.
+        around_0: between minus this number and this number the axis is linear, beyond it is a log
+            axis on either side.
+        legend: name the lines in a box, and not at their ends.
+        title: of the figure.
+        name: of its file in a headless run.
+>>>>>>> 8d01259 (Adam's curvature and the length of weights before a BatchNorm can be measured; figures keep medians, negative values and straight ramps)
 
     >>> from lrcourse import plots
     >>> plots.over_looks({"LeNet": ([0, 10, 100], [5.0, 20.0, 11.0])}, "sharpness")
     """
     with look.sheet(name, {"lines": list(lines)}, (6.8, 3.0)) as (_, (axes,)):
         for k, (what, (updates, values)) in enumerate(lines.items()):
-            shown = np.where(np.asarray(values) > 0, values, np.nan)
-            axes.plot(updates, shown, ".-", color=look.colour(k), label=what, ms=5)
+            shown = np.where((np.asarray(values) > 0) | (around_0 is not None), values, np.nan)
+            style = ".-" if look.dash(k) == "-" else ".--"
+            axes.plot(updates, shown, style, color=look.colour(k), label=what, ms=5)
+        if level is not None:
+            axes.axhline(level, color=look.GREY, linestyle="--", linewidth=1)
         axes.set(xlabel="updates made", ylabel=label, title=title)
-        look.log_axis(axes, "y")
-        look.name_lines(axes)
+        if around_0 is None:
+            look.log_axis(axes, "y")
+        else:
+            axes.set_yscale("symlog", linthresh=around_0)
+            axes.axhline(0, color=look.GREY, linewidth=0.6)
+        axes.legend() if legend else look.name_lines(axes)
 
 
 @given.drawing(panels=given.by_name("panel", given.by_name("line", given.series)))

@@ -80,10 +80,14 @@ _GROUNDS = given.by_name("surface", kind("a Ground", Ground))
 
 @given.drawing(grounds=_GROUNDS)
 def race(grounds: Mapping[str, Ground], *, title: str = "", name: str = "race") -> None:
-    """Paths of several optimizers over each surface: the start as a ring, the ends as dots.
+    """Paths of several optimizers: a row for each surface, a small panel for each optimizer.
 
+<<<<<<< HEAD
     `grounds` maps the name of a surface -> a `Ground`.
     `title` stands over the figure; `name` is that of its file.
+=======
+    The start is a ring, the end a dot. `grounds` maps the name of a surface -> a `Ground`.
+>>>>>>> 8d01259 (Adam's curvature and the length of weights before a BatchNorm can be measured; figures keep medians, negative values and straight ramps)
 
     >>> import torch
     >>> from lrcourse import landscapes, optimizers, plots
@@ -91,9 +95,18 @@ def race(grounds: Mapping[str, Ground], *, title: str = "", name: str = "race") 
     >>> run = landscapes.descend(bowl.gradient, torch.ones(2), optimizers.pure("adam"), 0.1, 20)
     >>> plots.race({"a bowl": plots.Ground(bowl, {"Adam": run}, ((-1, 2), (-1, 2)))})
     """
-    with look.sheet(name, _told(grounds), RACE, 1, len(grounds)) as (figure, panels):
-        for racer in _drawn(figure, panels, grounds, title):
-            racer.move(None)
+    columns = max(len(ground.descents) for ground in grounds.values())
+    size = (1.0 + 1.15 * max(columns, 3), 0.5 + 1.3 * len(grounds))
+    sheet = look.sheet(name, _told(grounds), size, len(grounds), columns, title=title)
+    with sheet as (_, panels):
+        for row, (label, ground) in enumerate(grounds.items()):
+            for k, (optimizer, run) in enumerate(ground.descents.items()):
+                axes = panels[row * columns + k]
+                draw_surface(axes, ground.surface, ground.limits, points=140, levels=12)
+                _racer(axes, run, look.colour(k)).move(None)
+                axes.set(xlabel="", ylabel="", xticks=[], yticks=[])
+                axes.set_title(optimizer if row == 0 else "", fontsize=9)
+            panels[row * columns].set_ylabel(label.replace(", ", "\n"), fontsize=8.5)
 
 
 @given.drawing(grounds=_GROUNDS, frames=whole(2, 1000), seconds=_SECONDS)
@@ -160,13 +173,8 @@ def _drawn(
     for axes, (label, ground) in zip(panels, grounds.items(), strict=True):
         draw_surface(axes, ground.surface, ground.limits, points=140, levels=16)
         for k, (optimizer, run) in enumerate(ground.descents.items()):
-            path, colour = run.path.numpy(), look.colour(k)
-            (line,) = axes.plot([], [], ".-", color=colour, markersize=2.5, linewidth=1.1)
-            (dot,) = axes.plot([], [], "o", color=colour, markersize=5.5, zorder=4)
-            dot.set(markeredgecolor="black", markeredgewidth=0.6)
-            (ring,) = axes.plot(*path[0], "o", color="black", markerfacecolor="white", markersize=5)
-            ring.set_zorder(3)
-            racers.append(_Racer(path, line, ring, dot))
+            colour = look.colour(k)
+            racers.append(_racer(axes, run, colour))
             colours.setdefault(optimizer, colour)
         axes.set_title(label, fontsize=9.5)
     panels[0].set_ylabel("y")
@@ -174,6 +182,17 @@ def _drawn(
     lines = [Line2D([], [], color=colour, linewidth=2) for colour in colours.values()]
     figure.legend(lines, colours, loc="outside lower center", ncols=len(lines))
     return racers
+
+
+def _racer(axes: Axes, run: Descent, colour: str) -> _Racer:
+    """A descent with its ring; line and dot are still to be moved."""
+    path = run.path.numpy()
+    (line,) = axes.plot([], [], ".-", color=colour, markersize=2.5, linewidth=1.1)
+    (dot,) = axes.plot([], [], "o", color=colour, markersize=5.5, zorder=4)
+    dot.set(markeredgecolor="black", markeredgewidth=0.6)
+    (ring,) = axes.plot(*path[0], "o", color="black", markerfacecolor="white", markersize=5)
+    ring.set_zorder(3)
+    return _Racer(path, line, ring, dot)
 
 
 def _frames(figure: Figure, racers: Sequence[_Racer], moments: np.ndarray) -> list[Image.Image]:

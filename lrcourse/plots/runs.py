@@ -10,6 +10,7 @@ updates.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -37,13 +38,19 @@ def schedule(
     *,
     peak: float = 1.0,
     when: str = "epoch",
+    legend: bool = False,
     title: str = "",
     name: str = "schedule",
 ) -> None:
     """Draw `shapes` for t = 0 ... `total` - 1, one point per update or epoch as `when` says.
 
+<<<<<<< HEAD
     `peak` multiplies the factors; with the default the axis shows factors of the peak LR.
     `title` stands over the figure; `name` is that of its file.
+=======
+    `peak` multiplies the factors; with the default the axis shows factors of the peak LR. `legend`
+    names the lines in a box, for lines that meet at their ends.
+>>>>>>> 8d01259 (Adam's curvature and the length of weights before a BatchNorm can be measured; figures keep medians, negative values and straight ramps)
 
     >>> from lrcourse import plots
     >>> from lrcourse import schedules as s
@@ -67,7 +74,7 @@ def schedule(
         what = "factor of the peak LR" if peak == 1 else "learning rate"
         axes.set(xlabel=f"{when} t", ylabel=what, title=title)
         axes.set_ylim(bottom=0)
-        look.name_lines(axes)
+        axes.legend() if legend else look.name_lines(axes)
 
 
 @given.drawing()
@@ -99,7 +106,7 @@ def training(history: History | Seeds, *, title: str = "", name: str = "training
         look.lr_axis(bottom)
 
 
-@given.drawing()
+@given.drawing(middle=one_of("mean", "median"))
 def compare(
     runs: Mapping[str, History | Seeds],
     column: str = "test_acc",
@@ -107,12 +114,29 @@ def compare(
     title: str = "",
     name: str = "compare",
     limits: tuple[float, float] | None = None,
+    middle: str = "mean",
+    log: bool = False,
+    log_lr: bool = True,
 ) -> None:
     """One column of several arms over the epochs with a band over seeds, and the LR of each.
 
+<<<<<<< HEAD
     `runs` maps arm -> a History, or one for each seed; `column` is one that the histories have,
     else ValueError; `limits` are those of its axis. The LR drawn is that of the first seed.
     `title` stands over the figure; `name` is that of its file.
+=======
+    Args:
+        runs: arm -> a History, or one for each seed.
+        column: one that the histories have, else ValueError.
+        title, name: of the figure and its file.
+        limits: of the column's axis.
+        middle: what the line is: the "mean" within the range of the seeds, or the "median" between
+            their quartiles.
+        log: whether the column's axis is a log axis.
+        log_lr: whether that of the LR is one; ramps and triangles are straight without.
+
+    The LR drawn is that of the first seed.
+>>>>>>> 8d01259 (Adam's curvature and the length of weights before a BatchNorm can be measured; figures keep medians, negative values and straight ramps)
 
     >>> from lrcourse import plots
     >>> from lrcourse.sweeps import Experiment
@@ -122,15 +146,15 @@ def compare(
     arms: dict[str, Seeds] = given.by_name("run", given.runs)("compare", "runs", runs)
     with look.sheet(name, bands.origin(arms), (6.8, 4.8), heights=(2.6, 1.2)) as (_, (top, bottom)):
         for k, (label, histories) in enumerate(arms.items()):
-            _arm(top, histories, column, k, label, look.dash(k))
+            _arm(top, histories, column, k, label, look.dash(k), middle)
             per = histories[0].batches_per_epoch
             bands.applied(bottom, histories[0], look.colour(k), look.dash(k), per=per)
-        told = bands.with_seeds(title, len(next(iter(arms.values()))))
+        spread = "range" if middle == "mean" else "quartiles"
+        told = bands.with_seeds(title, len(next(iter(arms.values()))), middle, spread)
         top.set(ylabel=bands.NAMES.get(column, column), title=told)
-        if limits:
-            top.set_ylim(*limits)
+        look.scales(top, log_y=log, limits=limits)
         look.name_lines(top)
-        look.lr_axis(bottom)
+        look.lr_axis(bottom, log=log_lr)
 
 
 @given.drawing(panels=given.by_name("panel", given.by_name("run", given.a_history)))
@@ -168,9 +192,19 @@ def traces(
         figure.legend(labels.values(), labels, loc="outside upper right", ncols=len(labels))
 
 
-def _arm(axes: Axes, histories: Seeds, column: str, k: int, label: str, style: str) -> None:
-    """Mean over the seeds and the range from the lowest to the highest."""
+def _arm(
+    axes: Axes,
+    histories: Seeds,
+    column: str,
+    k: int,
+    label: str,
+    style: str,
+    middle: str = "mean",
+) -> None:
+    """Mean over the seeds and their range, or median and quartiles."""
     if lost := sum(history.diverged_at is not None for history in histories):
         label = f"{label} ({lost} of {len(histories)} diverged)"
-    colour = look.colour(k)
-    bands.band(axes, histories, column, "epoch", colour, style, middle=np.nanmean, label=label)
+    line: dict[str, Any] = {"middle": np.nanmean}
+    if middle == "median":
+        line = {"middle": np.nanmedian, "spread": look.QUARTILES}
+    bands.band(axes, histories, column, "epoch", look.colour(k), style, label=label, **line)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from scipy import stats
 
 from lrcourse import look
 from lrcourse.plots import arguments as given
 from lrcourse.plots import bands
-from lrcourse.support.checks import NUMBER, TEXT, each, kind, one_of, optional, such
+from lrcourse.support.checks import COUNT, NUMBER, TEXT, each, kind, one_of, optional, such
 from lrcourse.sweeps import Run, Runs
 
 _RUNS = such(kind("the Runs of a sweep", Runs), len, "the Runs of a sweep, one at least")
@@ -151,41 +152,73 @@ def _last(run: Run, column: str, if_diverged: float) -> float:
     return run.history.final(column) if run.history.diverged_at is None else if_diverged
 
 
-@given.drawing(samples=given.by_name("sample", given.by_name("seed", NUMBER)))
+@given.drawing(
+    samples=given.by_name("sample", given.by_name("seed", NUMBER)),
+    colours=optional(given.by_name("colour", COUNT)),
+    hollow=each(TEXT),
+)
 def by_seed(
     samples: Mapping[str, Mapping[int, float]],
     label: str,
     *,
     log: bool = False,
+    colours: Mapping[str, int] | None = None,
+    hollow: Collection[str] = (),
+    interval: bool = False,
     title: str = "",
     name: str = "by-seed",
 ) -> None:
     """One dot a seed for each arm, equal values stacked, and a bar at the median.
 
+<<<<<<< HEAD
     `samples` maps arm -> seed -> value, as claims take them; `label` names the values, which `log`
     puts on a log axis. ValueError for values there that are not above 0.
     `title` stands over the figure; `name` is that of its file.
+=======
+    Args:
+        samples: arm -> seed -> value, as claims take them.
+        label: of the values.
+        log: whether they are on a log axis; ValueError for values there that are not above 0.
+        colours: arm -> number of its colour, for arms that belong together; default: one each.
+        hollow: arms with rings in the place of dots.
+        interval: instead of the median the mean and its 99 % interval by Student's t, for values
+            that come in steps; two seeds or more. ValueError on a log axis.
+        title, name: of the figure and its file.
+>>>>>>> 8d01259 (Adam's curvature and the length of weights before a BatchNorm can be measured; figures keep medians, negative values and straight ramps)
 
     >>> from lrcourse import plots
     >>> plots.by_seed({"SGD": {0: 0.91, 1: 0.93}, "Adam": {0: 0.94, 1: 0.92}}, "test accuracy")
     """
     if log and (low := {v for sample in samples.values() for v in sample.values() if v <= 0}):
         raise ValueError(f"by_seed: samples must be above 0 on a log axis; got {min(low)!r}")
+    if interval and (log or min(map(len, samples.values())) < 2):
+        raise ValueError("by_seed: interval must have two seeds an arm and no log axis")
     arms = {arm: sorted(sample.values()) for arm, sample in samples.items()}
     told = {"seeds": {arm: sorted(sample) for arm, sample in samples.items()}}
     with look.sheet(name, told, (6.4, 0.8 + 0.45 * len(arms))) as (_, (axes,)):
-        for k, values in enumerate(arms.values()):
-            heights = k - _stacked(values, log)
-            axes.plot(values, heights, "o", color=look.colour(k), ms=3.6, alpha=0.8, mew=0)
+        for k, (arm, values) in enumerate(arms.items()):
+            colour, ring = look.colour((colours or {}).get(arm, k)), arm in hollow
+            dots = {"mfc": "white", "mew": 1.0, "zorder": 2.5} if ring else {"mew": 0, "alpha": 0.8}
+            axes.plot(values, k - _stacked(values, log), "o", color=colour, ms=3.6, **dots)
+            if interval:
+                _mean_and_interval(axes, values, k)
+                continue
             middle = [np.median(values)] * 2
             axes.plot(middle, [k - 0.44, k + 0.44], color="#bbbbbb", linewidth=5, zorder=1)
         axes.set_yticks(range(len(arms)), list(arms))
-        axes.set(xlabel=f"{label}  (a dot a seed, a bar at the median)", title=title)
+        bar = "mean with its 99 % interval" if interval else "a bar at the median"
+        axes.set(xlabel=f"{label}  (a dot a seed, {bar})", title=title)
         axes.set_ylim(len(arms) - 0.5, -0.5)
         if log:
             look.log_axis(axes, "x")
         else:
             axes.locator_params(axis="x", nbins=7)  # numbers of four digits beside one another
+
+
+def _mean_and_interval(axes: Axes, values: list[float], k: int) -> None:
+    mean, error = float(np.mean(values)), float(stats.sem(values))
+    half = float(stats.t.isf(0.005, len(values) - 1)) * error
+    axes.errorbar(mean, k, xerr=half, fmt="|", color="black", ms=16, mew=2, capsize=5, zorder=3)
 
 
 def _stacked(values: list[float], log: bool) -> np.ndarray:

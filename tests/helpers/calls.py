@@ -22,6 +22,7 @@ from lrcourse import (
     claims,
     data,
     landscapes,
+    models,
     optimizers,
     playground,
     rangetest,
@@ -60,6 +61,11 @@ def trainable() -> dict[str, Any]:
     """A net and its optimizer, as arguments."""
     trained = net()
     return {"net": trained, "optimizer": torch.optim.SGD(trained.parameters(), lr=0.1)}
+
+
+def adam() -> tuple[nn.Module, torch.optim.Optimizer]:
+    one = net()
+    return one, torch.optim.Adam(one.parameters())
 
 
 def sgd() -> torch.optim.Optimizer:
@@ -456,6 +462,12 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
         "draws": 3,
     },
     "study.Displacement": trainable,
+    "study.edge": lambda: {"beta1": 0.9},
+    "study.invariant_layers": lambda: {"net": models.lenet(norm=True)},
+    "study.length": lambda: {"net": models.lenet(norm=True)},
+    "study.preconditioned_sharpness": lambda: (
+        dict(zip(("net", "optimizer"), adam(), strict=True)) | {"split": digits().train}
+    ),
     "study.Found": lambda: {"trials": ((0.1, 1.0), (0.2, 0.5))},
     "study.at_random": lambda: {"value": valley, "rates": RATES, "trials": 2, "seed": 0},
     "study.lagged": lambda: {"shape": s.cosine(5)},

@@ -65,6 +65,15 @@ def test_looks_now_and_then(figure):
     np.testing.assert_array_equal(line.get_ydata(), [2, np.nan, 8])
 
 
+def test_looks_around_0_keep_what_is_negative(figure):
+    lines = {"a": ((0, 6), (2.0, -0.1))}
+    plots.over_looks(lines, "curvature", around_0=0.5, level=1.0, legend=True)
+    (axes,) = figure().axes
+    np.testing.assert_array_equal(named(axes)["a"].get_ydata(), [2, -0.1])
+    assert axes.get_yscale() == "symlog" and axes.get_legend() is not None
+    assert any(list(line.get_ydata()) == [1, 1] for line in axes.get_lines())
+
+
 def test_sharpness_beside_its_edge(figure):
     watch = Watch(
         lr=0.1,

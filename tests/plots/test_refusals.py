@@ -61,6 +61,8 @@ REFUSED = [
         lambda: plots.by_seed({"a": {0: 0.0}}, "x", log=True),
         "samples must be above 0 on a log",
     ),
+    (lambda: plots.by_seed({"a": {0: 1.0}}, "x", interval=True), "must have two seeds an arm"),
+    (lambda: plots.compare({"a": history()}, middle="mode"), "middle must be"),
     (lambda: plots.by_seed({"a": {0: NAN}}, "x"), r"samples\['a'\]\[0\] must be a finite number"),
 ]
 

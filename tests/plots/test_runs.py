@@ -66,6 +66,19 @@ def test_bands_hold_all_seeds(histories, figure):
     assert (low, high) == pytest.approx((table.min(), table.max()))
 
 
+def test_medians_stand_between_quartiles(histories, figure):
+    five = [histories[k] for k in (0, 1, 0, 0, 1)]
+    plots.compare({"arm": five}, "test_loss", middle="median", log=True, log_lr=False)
+    upper, lower = figure().axes
+    table = np.array([h.test_loss for h in five])
+    np.testing.assert_allclose(line(upper, "arm").get_ydata(), np.median(table, 0))
+    (band,) = upper.collections
+    low, high = band.get_datalim(upper.transData).intervaly
+    quartiles = np.quantile(table, (0.25, 0.75), 0)
+    assert (low, high) == pytest.approx((quartiles.min(), quartiles.max()))
+    assert (upper.get_yscale(), lower.get_yscale()) == ("log", "linear")
+
+
 def test_runs_of_different_length_and_unmeasured_epochs(histories, figure):
     import copy
 

@@ -4,6 +4,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from scipy import stats
 
 from lrcourse import plots
 from lrcourse.sweeps import Experiment, Run, Runs
@@ -85,6 +86,25 @@ def test_by_seed_shows_every_seed(axes):
     bars = [one.get_xdata()[0] for one in axes().get_lines() if one.get_marker() != "o"]
     assert bars == pytest.approx([0.5, 0.45])
     assert [tick.get_text() for tick in axes().get_yticklabels()] == ["a", "b"]
+
+
+def test_by_seed_gives_arms_that_belong_together_one_colour(axes):
+    samples = {"SGD, at .01": {0: 0.1, 1: 0.5}, "SGD, at its best": {0: 0.7, 1: 0.8}}
+    plots.by_seed(samples, "x", colours=dict.fromkeys(samples, 2), hollow=["SGD, at .01"])
+    ring, dot = lines(axes(), "o")
+    assert ring.get_color() == dot.get_color()
+    assert (ring.get_markerfacecolor(), dot.get_markerfacecolor()) == ("white", dot.get_color())
+
+
+def test_by_seed_shows_a_mean_with_its_interval(axes):
+    values = [0.1, 0.2, 0.4, 0.7]
+    plots.by_seed({"a": dict(enumerate(values))}, "x", interval=True)
+    ((mean,),) = [one.get_xdata() for one in lines(axes(), "|") if one.get_markersize() == 16]
+    assert mean == pytest.approx(0.35)
+    (bar,) = [one for one in axes().collections if len(one.get_segments())]
+    low, high = (float(x) for x in bar.get_segments()[0][:, 0])
+    expected = stats.t.interval(0.99, 3, 0.35, stats.sem(values))
+    assert (low, high) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("log", [False, True])
