@@ -194,11 +194,6 @@ def over_looks(
 ) -> None:
     """Numbers that were measured now and then, on a log axis.
 
-<<<<<<< HEAD
-    `lines` maps label -> (updates made, values), both of shape (looks,); values that are not above
-    0 are left out. `label` names the numbers.
-    `title` stands over the figure; `name` is that of its file.
-=======
     Args:
         lines: label -> (updates made, values), both of shape (looks,). Values that are not above 0
             are left out, unless `around_0` is given.
@@ -209,7 +204,6 @@ def over_looks(
         legend: name the lines in a box, and not at their ends.
         title: of the figure.
         name: of its file in a headless run.
->>>>>>> 8d01259 (Adam's curvature and the length of weights before a BatchNorm can be measured; figures keep medians, negative values and straight ramps)
 
     >>> from lrcourse import plots
     >>> plots.over_looks({"LeNet": ([0, 10, 100], [5.0, 20.0, 11.0])}, "sharpness")

@@ -82,12 +82,8 @@ _GROUNDS = given.by_name("surface", kind("a Ground", Ground))
 def race(grounds: Mapping[str, Ground], *, title: str = "", name: str = "race") -> None:
     """Paths of several optimizers: a row for each surface, a small panel for each optimizer.
 
-<<<<<<< HEAD
-    `grounds` maps the name of a surface -> a `Ground`.
-    `title` stands over the figure; `name` is that of its file.
-=======
     The start is a ring, the end a dot. `grounds` maps the name of a surface -> a `Ground`.
->>>>>>> 8d01259 (Adam's curvature and the length of weights before a BatchNorm can be measured; figures keep medians, negative values and straight ramps)
+    `title` stands over the figure; `name` is that of its file.
 
     >>> import torch
     >>> from lrcourse import landscapes, optimizers, plots

@@ -44,13 +44,9 @@ def schedule(
 ) -> None:
     """Draw `shapes` for t = 0 ... `total` - 1, one point per update or epoch as `when` says.
 
-<<<<<<< HEAD
-    `peak` multiplies the factors; with the default the axis shows factors of the peak LR.
-    `title` stands over the figure; `name` is that of its file.
-=======
     `peak` multiplies the factors; with the default the axis shows factors of the peak LR. `legend`
     names the lines in a box, for lines that meet at their ends.
->>>>>>> 8d01259 (Adam's curvature and the length of weights before a BatchNorm can be measured; figures keep medians, negative values and straight ramps)
+    `title` stands over the figure; `name` is that of its file.
 
     >>> from lrcourse import plots
     >>> from lrcourse import schedules as s
@@ -120,11 +116,6 @@ def compare(
 ) -> None:
     """One column of several arms over the epochs with a band over seeds, and the LR of each.
 
-<<<<<<< HEAD
-    `runs` maps arm -> a History, or one for each seed; `column` is one that the histories have,
-    else ValueError; `limits` are those of its axis. The LR drawn is that of the first seed.
-    `title` stands over the figure; `name` is that of its file.
-=======
     Args:
         runs: arm -> a History, or one for each seed.
         column: one that the histories have, else ValueError.
@@ -136,7 +127,6 @@ def compare(
         log_lr: whether that of the LR is one; ramps and triangles are straight without.
 
     The LR drawn is that of the first seed.
->>>>>>> 8d01259 (Adam's curvature and the length of weights before a BatchNorm can be measured; figures keep medians, negative values and straight ramps)
 
     >>> from lrcourse import plots
     >>> from lrcourse.sweeps import Experiment

@@ -170,11 +170,6 @@ def by_seed(
 ) -> None:
     """One dot a seed for each arm, equal values stacked, and a bar at the median.
 
-<<<<<<< HEAD
-    `samples` maps arm -> seed -> value, as claims take them; `label` names the values, which `log`
-    puts on a log axis. ValueError for values there that are not above 0.
-    `title` stands over the figure; `name` is that of its file.
-=======
     Args:
         samples: arm -> seed -> value, as claims take them.
         label: of the values.
@@ -184,7 +179,6 @@ def by_seed(
         interval: instead of the median the mean and its 99 % interval by Student's t, for values
             that come in steps; two seeds or more. ValueError on a log axis.
         title, name: of the figure and its file.
->>>>>>> 8d01259 (Adam's curvature and the length of weights before a BatchNorm can be measured; figures keep medians, negative values and straight ramps)
 
     >>> from lrcourse import plots
     >>> plots.by_seed({"SGD": {0: 0.91, 1: 0.93}, "Adam": {0: 0.94, 1: 0.92}}, "test accuracy")
