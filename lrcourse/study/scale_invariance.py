@@ -18,12 +18,12 @@ from torch import nn
 
 from lrcourse.study.arguments import measuring
 
-_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_Layer = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 @measuring()
-def invariant_layers(net: nn.Sequential) -> list[nn.Module]:
+def invariant_layers(net: nn.Sequential) -> list[_Layer]:
     """The linear and convolutional layers of a sequence that a BatchNorm follows at once.
 
     ValueError for a `net` that is no nn.Sequential, or that has none.
@@ -37,7 +37,7 @@ def invariant_layers(net: nn.Sequential) -> list[nn.Module]:
     found = [
         layer
         for layer, after in pairwise(layers)
-        if isinstance(layer, _LAYERS) and isinstance(after, _NORMS)
+        if isinstance(layer, _Layer) and isinstance(after, _NORMS)
     ]
     if not found:
         raise ValueError(
