@@ -18,7 +18,8 @@ from lrcourse import optimizers
 from lrcourse.data.sets import Split
 from lrcourse.sweeps.experiment import Experiment
 from lrcourse.training import loop
-from lrcourse.training.gradients import MEAN, NO_LABEL, dense_layers
+from lrcourse.training.gradients import dense_layers
+from lrcourse.training.layers import MEAN, NO_LABEL
 
 Layer = tuple[Tensor, Tensor, Tensor, Tensor]  # weights, biases and the gradient of each
 

@@ -1,8 +1,8 @@
-"""The gradient of one batch: by autograd, or written out for dense nets, which gives the same bits.
+"""The gradient of one batch: by autograd, or written out for the common layers, bit for bit.
 
-Half of an update of a small dense net is spent on autograd's graph, not on arithmetic. For linear
-layers with ReLU between them and cross-entropy the kernels that autograd calls are few and known,
-so they are called here in its order, without a graph.
+Much of an update of a small net is spent on autograd's graph, not on arithmetic. For linear and
+convolutional layers, max pooling and ReLU under cross-entropy the kernels that autograd calls are
+few and known, so `layers` calls them in its order, without a graph.
 """
 
 from __future__ import annotations
@@ -15,12 +15,26 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules import module as all_modules
 
+from lrcourse.training import layers as written_out
+from lrcourse.training.layers import Layer, cross_entropy_gradients
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 Gradients = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
-_ops = torch.ops.aten
-MEAN, NO_LABEL = 1, -100  # torch's numbers for its defaults: the mean, and labels left out
-_FORWARDS = (nn.Linear.forward, nn.ReLU.forward, nn.Flatten.forward)
+OF_IMAGES: dict[type, Callable[..., Layer]] = {
+    nn.Conv2d: written_out.Convolution,
+    nn.MaxPool2d: written_out.MaxPool,
+    nn.ReLU: written_out.Relu,
+}
+OF_ROWS: dict[type, Callable[..., Layer]] = {
+    nn.Linear: written_out.Linear,
+    nn.ReLU: written_out.Relu,
+}
+WRITTEN_OUT: dict[type, Callable[..., Layer]] = (
+    OF_IMAGES | OF_ROWS | {nn.Flatten: written_out.Flatten}
+)
+_FORWARDS = {kind: kind.forward for kind in WRITTEN_OUT}
+_CONVOLVE = nn.Conv2d._conv_forward
 _autograd = vars(torch._C)["_autograd"]
 _saved_tensors_hooks = getattr(_autograd, "_top_saved_tensors_default_hooks", lambda _: None)
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -31,18 +45,19 @@ def gradients_of(net: nn.Module, loss_fn: Loss, optimizer: torch.optim.Optimizer
 
     Afterwards each parameter's `grad` is the gradient of this batch alone.
     """
-    layers = dense_layers(net) if loss_fn is functional.cross_entropy else None
+    layers = layers_of(net) if loss_fn is functional.cross_entropy else None
+    own = list(net.parameters())
     cleared = {id(p) for group in optimizer.param_groups for p in group["params"]}
     clears_all = type(optimizer).zero_grad is torch.optim.Optimizer.zero_grad and all(
-        id(p) in cleared for p in net.parameters()
+        id(p) in cleared for p in own
     )
-    has_others = layers is not None and len(cleared) > 2 * len(layers)
+    has_others = len(cleared) > len(own)
 
     def gradients(X: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        if layers is not None and clears_all and not _is_watched(layers):
+        if layers is not None and clears_all and not _is_watched(own):
             if has_others:
                 optimizer.zero_grad(set_to_none=True)
-            return _written_out(layers, X, y)
+            return cross_entropy_gradients(layers, X, y)
         logits = net(X)
         loss = loss_fn(logits, y)
         optimizer.zero_grad(set_to_none=True)
@@ -52,62 +67,69 @@ def gradients_of(net: nn.Module, loss_fn: Loss, optimizer: torch.optim.Optimizer
     return gradients
 
 
-@torch.no_grad()
-def _written_out(layers: Sequence[tuple[Tensor, Tensor]], X: Tensor, y: Tensor):
-    """Forward and backward of a dense net, each line what autograd does for one operation."""
-    inputs = [X.flatten(1)]
-    *hidden, (weight, bias) = layers
-    for w, b in hidden:
-        inputs.append(torch.relu(functional.linear(inputs[-1], w, b)))
-    logits = functional.linear(inputs[-1], weight, bias)
-    logs = torch.log_softmax(logits, 1)
-    loss, counted = _ops.nll_loss_forward.default(logs, y, None, MEAN, NO_LABEL)
+def layers_of(net: nn.Module) -> list[Layer] | None:
+    """The layers of a plain net on the CPU, to be gone through without a graph; None for others.
 
-    one = torch.ones_like(loss)
-    slope = _ops.nll_loss_backward.default(one, logs, y, None, MEAN, NO_LABEL, counted)
-    slope = _ops._log_softmax_backward_data.default(slope, logs, 1, logits.dtype)
-    for k in range(len(layers) - 1, -1, -1):
-        weight, bias = layers[k]
-        weight.grad, bias.grad = slope.t().mm(inputs[k]), slope.sum(0)
-        if k > 0:
-            slope = _ops.threshold_backward.default(slope.mm(weight), inputs[k], 0)
-    return logits, loss
-
-
-def dense_layers(net: nn.Module) -> list[tuple[Tensor, Tensor]] | None:
-    """Weight and bias of each linear layer of a plain dense net on the CPU; None for any other.
-
-    Whatever could look on at autograd or change what it does makes a net another: hooks, frozen or
-    shared parameters, a forward of one's own, autocast, a search for anomalies.
+    Plain are layers of images (`OF_IMAGES`), then Flatten, then layers of rows (`OF_ROWS`) up to
+    the logits. Whatever could look on at autograd or change what it does makes a net another:
+    hooks, frozen or shared parameters, a forward of one's own, autocast, a search for anomalies.
     """
-    if type(net) is not nn.Sequential or len(net) % 2 or all_modules._has_any_global_hook():
+    if type(net) is not nn.Sequential or all_modules._has_any_global_hook():
         return None
-    flatten, *chain = net
-    kinds = [nn.Linear, nn.ReLU] * (len(chain) // 2) + [nn.Linear]
-    is_dense = type(flatten) is nn.Flatten and (flatten.start_dim, flatten.end_dim) == (1, -1)
-    is_dense = is_dense and [type(layer) for layer in chain] == kinds
-    if not is_dense or any(map(_is_altered, net.modules())):
+    kinds = [type(layer) for layer in net]
+    if kinds.count(nn.Flatten) != 1 or kinds[-1] is not nn.Linear:
+        return None
+    middle = kinds.index(nn.Flatten)
+    images, rows = kinds[:middle], kinds[middle + 1 :]
+    is_plain = OF_IMAGES.keys() >= set(images) and OF_ROWS.keys() >= set(rows)
+    if not is_plain or not all(map(_is_usual, net)) or any(map(_is_altered, net.modules())):
         return None
     if torch.is_autocast_enabled("cpu") or torch.is_anomaly_enabled():
         return None
-    if (nn.Linear.forward, nn.ReLU.forward, nn.Flatten.forward) != _FORWARDS:
+    if {kind: kind.forward for kind in WRITTEN_OUT} != _FORWARDS:
         return None
-    layers: list[tuple[Tensor, Tensor]] = [
-        (layer.weight, layer.bias) for layer in chain if isinstance(layer, nn.Linear)
+    if nn.Conv2d._conv_forward is not _CONVOLVE:
+        return None
+    learned = [p for layer in net for p in layer._parameters.values()]
+    if not all(map(_is_plain, learned)) or len(set(map(id, learned))) < len(learned):
+        return None
+    return [WRITTEN_OUT[type(layer)](layer) for layer in net]
+
+
+def dense_layers(net: nn.Module) -> list[tuple[Tensor, Tensor]] | None:
+    """Weight and bias of each linear layer, where they and ReLU take turns; None for other nets."""
+    layers = layers_of(net)
+    if layers is None:
+        return None
+    linear = [layer for layer in layers if isinstance(layer, written_out.Linear)]
+    taking_turns = [written_out.Flatten]
+    taking_turns += [written_out.Linear, written_out.Relu] * (len(linear) - 1) + [
+        written_out.Linear
     ]
-    together = [p for layer in layers for p in layer]
-    is_plain = all(map(_is_plain, together))
-    return layers if is_plain and len(set(map(id, together))) == len(together) else None
+    if [type(layer) for layer in layers] != taking_turns:
+        return None
+    return [layer.parameters for layer in linear]
 
 
-def _is_watched(layers: Sequence[tuple[Tensor, Tensor]]) -> bool:
+def _is_usual(layer: nn.Module) -> bool:
+    """Whether the layer's own options are those that are written out."""
+    match layer:
+        case nn.Flatten():
+            return (layer.start_dim, layer.end_dim) == (1, -1)
+        case nn.Conv2d():
+            return layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+        case nn.MaxPool2d():
+            return not layer.return_indices
+    return True
+
+
+def _is_watched(parameters: Sequence[Tensor]) -> bool:
     """What may change in the middle of a run, such as a layer that is frozen then."""
     if not torch.is_grad_enabled() or _saved_tensors_hooks(True) is not None:
         return True
     return any(
         not p.requires_grad or p._backward_hooks or p._post_accumulate_grad_hooks  # type: ignore[attr-defined]
-        for layer in layers
-        for p in layer
+        for p in parameters
     )
 
 
@@ -125,11 +147,18 @@ def _is_plain(parameter: Tensor | None) -> bool:
         and parameter.requires_grad
         and parameter.dtype == torch.float32
         and parameter.device.type == "cpu"
-        and parameter.is_contiguous()
+        and _is_dense(parameter)
         and not parameter._backward_hooks
         and not parameter._post_accumulate_grad_hooks
         and not _has_hooks_where_it_adds_up(parameter)
     )
+
+
+def _is_dense(parameter: Tensor) -> bool:
+    images_last = parameter.dim() == 4 and parameter.is_contiguous(
+        memory_format=torch.channels_last
+    )
+    return images_last or parameter.is_contiguous()
 
 
 def _has_hooks_where_it_adds_up(parameter: Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""Dense nets: their gradients are written out, with the bits that autograd gives."""
+"""Gradients of the common nets are written out, with the bits that autograd gives."""
 
 import numpy as np
 import pytest
@@ -8,11 +8,17 @@ from torch.nn import functional
 
 from lrcourse import data, models, optimizers, training
 from lrcourse import schedules as s
+from lrcourse.training import gradients
 
 
 @pytest.fixture(scope="module")
 def digits():
     return data.load("digits", device="cpu").subset(200)
+
+
+@pytest.fixture(scope="module")
+def few(digits):
+    return digits.subset(40)
 
 
 def by_autograd(logits, y):
@@ -57,6 +63,52 @@ def test_depths_widths_and_rates_have_the_bits_of_autograd(digits, threads, dept
 @pytest.mark.parametrize("batch_size", [1, 3, 64, 200])
 def test_batches_of_all_sizes_have_the_bits_of_autograd(digits, batch_size):
     assert_same_bits(digits, batch_size=batch_size)
+
+
+QUICKLY = {"epochs": 1, "evaluate": None}
+
+
+def test_lenets_have_the_bits_of_autograd(few, threads):
+    assert_same_bits(few, models.lenet, **QUICKLY)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 17])
+def test_lenets_on_small_batches_have_the_bits_of_autograd(few, batch_size):
+    assert_same_bits(few, models.lenet, batch_size=batch_size, **QUICKLY)
+
+
+def strided_net():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, stride=2, bias=True),
+        nn.ReLU(),
+        nn.MaxPool2d(3, stride=2, padding=1, ceil_mode=True),
+        nn.Conv2d(4, 8, 3, padding=1, dilation=2, groups=2),
+        nn.Flatten(),
+        nn.ReLU(),
+        nn.Linear(200, 10),
+    )
+
+
+def pooled_first():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.MaxPool2d(2), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(196, 10))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: models.lenet().to(memory_format=torch.contiguous_format),
+        strided_net,
+        lambda: strided_net().to(memory_format=torch.channels_last),
+        pooled_first,
+    ],
+    ids=["in the usual order", "strides and groups", "channels last", "no layer before pooling"],
+)
+@pytest.mark.parametrize("clip_norm", [None, 0.1])
+def test_convolutional_nets_have_the_bits_of_autograd(few, make, clip_norm):
+    assert gradients.layers_of(make()) is not None
+    assert_same_bits(few, make, clip_norm=clip_norm, **QUICKLY)
 
 
 @pytest.mark.parametrize("optimizer", optimizers.TORCH)
@@ -197,8 +249,13 @@ def test_a_layer_that_stands_twice_in_a_net_learns_from_both_places(digits):
 
 @pytest.mark.parametrize(
     "middle",
-    [nn.Tanh, lambda: nn.Dropout(0.5), lambda: nn.Linear(16, 16, bias=False)],
-    ids=["tanh", "dropout", "without a bias"],
+    [
+        nn.Tanh,
+        lambda: nn.Dropout(0.5),
+        lambda: nn.Linear(16, 16, bias=False),
+        nn.Identity,
+    ],
+    ids=["tanh", "dropout", "without a bias", "nothing"],
 )
 def test_other_layers_go_through_autograd(digits, middle):
     def make():
@@ -208,6 +265,34 @@ def test_other_layers_go_through_autograd(digits, middle):
         )
 
     assert_same_bits(digits, make)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        lambda: nn.Conv2d(1, 4, 5, padding="same"),
+        lambda: nn.Conv2d(1, 4, 5, padding=2, padding_mode="circular"),
+        lambda: nn.Conv2d(1, 4, 5, padding=2, bias=False),
+        lambda: nn.Sequential(nn.Conv2d(1, 4, 5, padding=2), nn.BatchNorm2d(4)),
+    ],
+    ids=["padding by name", "circular", "without a bias", "norm"],
+)
+def test_other_convolutions_go_through_autograd(few, first):
+    def make():
+        torch.manual_seed(0)
+        return nn.Sequential(first(), nn.Flatten(), nn.Linear(4 * 784, 10))
+
+    assert gradients.layers_of(make()) is None
+    assert_same_bits(few, make, **QUICKLY)
+
+
+def test_a_convolution_that_is_replaced_for_all_layers_is_called(few, monkeypatch):
+    convolve, calls = nn.Conv2d._conv_forward, []
+    monkeypatch.setattr(
+        nn.Conv2d, "_conv_forward", lambda *given: calls.append(1) or convolve(*given)
+    )
+    trained(few, functional.cross_entropy, models.lenet(), **QUICKLY)
+    assert calls
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
