@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 import socket
+import stat
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -31,11 +32,16 @@ def read_checked(path: str | os.PathLike, size: int | None, algorithm: str, expe
     published sum in hexadecimal.
     """
     try:
-        content = Path(path).read_bytes()
+        there = os.stat(path)
+        # Only then is it read: a pipe or a device may have no end.
+        fits = stat.S_ISREG(there.st_mode) and size in (None, there.st_size)
+        content = Path(path).read_bytes() if fits else b""
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    if size not in (None, len(content)):
-        damage = f"was cut short or is another file: {len(content):,} bytes instead of {size:,}"
+    if not stat.S_ISREG(there.st_mode):
+        damage = "is no regular file"
+    elif not fits:
+        damage = f"was cut short or is another file: {there.st_size:,} bytes instead of {size:,}"
     elif (actual := hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()) != expected:
         damage = f"is corrupt: its {algorithm} is {actual} instead of {expected}"
     else:

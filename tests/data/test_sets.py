@@ -355,6 +355,19 @@ def test_a_corrupt_file_is_named(whole, folder):
         load("fashion-mnist", folder=folder)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="pipes and /proc")
+@pytest.mark.parametrize("what", ["a pipe", "a link to what never ends", "a link to a device"])
+def test_what_is_no_file_is_named_and_not_waited_for(whole, folder, what):
+    file = whole / "t10k-images-idx3-ubyte"
+    file.unlink()
+    if what == "a pipe":
+        os.mkfifo(file)
+    else:
+        file.symlink_to("/proc/kmsg" if what.endswith("ends") else "/dev/zero")
+    with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte .*Delete it and call again"):
+        load("fashion-mnist", folder=folder)
+
+
 def test_a_file_that_cannot_be_read_is_named(whole, folder, monkeypatch):
     def refuse(path):
         raise PermissionError(errno.EACCES, "Permission denied")
