@@ -97,6 +97,7 @@ MEANT: dict[str, set[str] | str] = {
     "book.preprocess.context": {"an empty dictionary"},
     "dead_above": ANY_FINITE,
     "dead_below": ANY_FINITE,
+    "claims.Evidence.points": {"an empty dictionary"},
     "claims.check.expected": "any",
     "claims.check.found": "any",
     "claims.claim.margin": ANY_FINITE,

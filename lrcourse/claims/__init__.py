@@ -6,6 +6,7 @@ from lrcourse.claims.flips import flips
 from lrcourse.claims.judging import ClaimError, check, claim, judge
 from lrcourse.claims.margins import Margin, read_margins
 from lrcourse.claims.pages import CHANCE, FALSE_ALARM, made, most_that_differ, page, several
+from lrcourse.claims.splits import over_splits
 from lrcourse.claims.verdicts import SANITIZE, Verdict, read_lines, summarise
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "judge",
     "made",
     "most_that_differ",
+    "over_splits",
     "page",
     "paired",
     "read_lines",

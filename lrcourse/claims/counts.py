@@ -136,7 +136,9 @@ def _one(happened: np.ndarray) -> Evidence:
         low, high = between(alpha)
         return float(low), float(high)
 
-    return Evidence(n, "runs", "share", count / n, "Clopper-Pearson", interval)
+    return Evidence(
+        n, "runs", "share", count / n, "Clopper-Pearson", interval, counts=(("all", count, n),)
+    )
 
 
 def _fisher(first: np.ndarray, second: np.ndarray) -> Evidence:
@@ -152,7 +154,16 @@ def _fisher(first: np.ndarray, second: np.ndarray) -> Evidence:
     effect = float(scipy_stats().contingency.odds_ratio(table).statistic) if decided else 1.0
     counted = f"runs ({_against(first, second)})"
     n = len(first) + len(second)
-    return Evidence(n, counted, "odds ratio", effect, "Fisher", interval, ratio=True)
+    return Evidence(
+        n,
+        counted,
+        "odds ratio",
+        effect,
+        "Fisher",
+        interval,
+        ratio=True,
+        counts=_both(first, second),
+    )
 
 
 def _mcnemar(first: np.ndarray, second: np.ndarray) -> Evidence:
@@ -167,7 +178,20 @@ def _mcnemar(first: np.ndarray, second: np.ndarray) -> Evidence:
 
     effect = only_a / only_b if only_b else float("inf") if only_a else 1.0
     counted = f"seeds ({_against(first, second)}, {differ} differ)"
-    return Evidence(len(first), counted, "odds ratio", effect, "McNemar", interval, ratio=True)
+    return Evidence(
+        len(first),
+        counted,
+        "odds ratio",
+        effect,
+        "McNemar",
+        interval,
+        ratio=True,
+        counts=_both(first, second),
+    )
+
+
+def _both(first: np.ndarray, second: np.ndarray) -> tuple[tuple[str, int, int], ...]:
+    return ("a", int(first.sum()), len(first)), ("b", int(second.sum()), len(second))
 
 
 def _against(first: np.ndarray, second: np.ndarray) -> str:

@@ -18,6 +18,7 @@ from lrcourse.claims import intervals
 from lrcourse.claims.guards import fit_for_spread, fit_for_t
 from lrcourse.claims.samples import SEED, SEEDS, Dead, columns, float_array, pair, positive
 from lrcourse.support.checks import (
+    COUNT,
     COUNT_FROM_1,
     FLAG,
     NUMBER,
@@ -30,6 +31,7 @@ from lrcourse.support.checks import (
     optional,
     plain_number,
     shown,
+    together,
 )
 
 Interval = tuple[float, float]
@@ -41,6 +43,23 @@ def _effect(owner: str, name: str, value: object) -> float:
     if number is None or math.isnan(number):
         raise TypeError(f"{owner}: {name} must be a number; got {shown(value)}")
     return number
+
+
+def _number(owner: str, name: str, value: object) -> float:
+    """Rule: a number, NaN and infinities among them."""
+    if (number := plain_number(value)) is None:
+        raise TypeError(f"{owner}: {name} must hold numbers; got {shown(value)}")
+    return float(number)
+
+
+def _points(owner: str, name: str, value: object) -> dict[Any, float]:
+    """Rule: a number for each seed."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{owner}: {name} must map each seed to a number; got {shown(value)}")
+    return {SEED(owner, name, seed): _number(owner, name, value[seed]) for seed in value}
+
+
+_COUNT = together("(arm, how many, of how many)", TEXT, COUNT, COUNT_FROM_1)
 
 
 @dataclass(frozen=True)
@@ -58,6 +77,8 @@ class Evidence:
             number.
         symmetric: whether a margin is meant on both sides.
         seeds: those that the arms name; none where they do not.
+        points: the effect in each seed (or split and seed) alone, NaN where an arm is dead.
+        counts: of each arm that is counted its name, how many, and of how many.
 
     >>> from lrcourse.claims import Evidence, judge
     >>> known = Evidence(40, "points", "slope", 0.3, "by hand", lambda alpha: (0.25, 0.35))
@@ -75,11 +96,14 @@ class Evidence:
     exact: bool = False
     symmetric: bool = False
     seeds: tuple[Any, ...] = field(default=(), compare=False)
+    points: Mapping[Any, float] = field(default_factory=dict, compare=False)
+    counts: tuple[tuple[str, int, int], ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         check(
             self, n=COUNT_FROM_1, counted=TEXT, quantity=TEXT, effect=_effect, test=TEXT,
             interval=function, ratio=FLAG, exact=FLAG, symmetric=FLAG, seeds=each(SEED, 0, tuple),
+            points=_points, counts=each(_COUNT, 0, tuple),
         )  # fmt: skip
 
     @property
@@ -152,7 +176,7 @@ def paired(
     first, second = sample.first, sample.second
     if log:
         first, second = np.log(positive(first, "log=True")), np.log(positive(second, "log=True"))
-    difference, rounding = _difference(first, second)
+    difference, rounding = difference_of(first, second)
     if method == "t":
         fit_for_t(difference, "differences", rounding)
         effect, interval = intervals.mean(difference), intervals.t_interval(difference)
@@ -164,9 +188,10 @@ def paired(
         effect, interval = float(np.median(reached)), intervals.order_statistics(difference)
         test = "sign test"
     evidence = Evidence(
-        sample.n, sample.counted, "difference", effect, test, interval, seeds=sample.seeds
-    )
-    return _as_ratio(evidence, "ratio", f"{test} on logs") if log else evidence
+        sample.n, sample.counted, "difference", effect, test, interval, seeds=sample.seeds,
+        points=sample.points(difference),
+    )  # fmt: skip
+    return as_ratio(evidence, "ratio", f"{test} on logs") if log else evidence
 
 
 @arguments(seeds=SEEDS, log=FLAG, method=one_of("t", "sign"), **_DEAD)
@@ -243,7 +268,7 @@ def spread(
     evidence = Evidence(
         sample.n, sample.counted, "", float(centre), name, interval, seeds=sample.seeds
     )
-    return _as_ratio(evidence, "spread ratio", name)
+    return as_ratio(evidence, "spread ratio", name)
 
 
 @arguments(method=one_of("t", "sign"))
@@ -281,17 +306,20 @@ def slope(x: Any, y: Any, *, method: Literal["t", "sign"] = "t") -> Evidence:
         raise ValueError(f"a slope needs three points at different x, not {at.tolist()}")
     centred = at - at.mean()
     slopes = rows @ centred / (centred @ centred)
+    points = dict(zip(seeds or range(len(rows)), slopes.tolist(), strict=True)) if seeded else {}
     if seeded and method == "sign":
         interval = intervals.order_statistics(slopes)
         return Evidence(
             len(rows), "seeds", "slope", float(np.median(slopes)), "sign test", interval,
-            seeds=seeds,
+            seeds=seeds, points=points,
         )  # fmt: skip
     if seeded:
         rounding = 8 * np.finfo(float).eps * np.abs(rows).max() * np.abs(centred).sum()
         fit_for_t(slopes, "slopes", rounding / float(centred @ centred))
         mean, interval = intervals.mean(slopes), intervals.t_interval(slopes)
-        return Evidence(len(rows), "seeds", "slope", mean, "t of slopes", interval, seeds=seeds)
+        return Evidence(
+            len(rows), "seeds", "slope", mean, "t of slopes", interval, seeds=seeds, points=points
+        )
     if method == "sign":
         raise ValueError('method="sign" takes the median over seeds: give y as (seeds, points)')
     effect = float(slopes)
@@ -302,18 +330,23 @@ def slope(x: Any, y: Any, *, method: Literal["t", "sign"] = "t") -> Evidence:
     return Evidence(len(at), "points", "slope", effect, "least squares", interval)
 
 
-def _as_ratio(evidence: Evidence, quantity: str, test: str) -> Evidence:
+def as_ratio(evidence: Evidence, quantity: str, test: str) -> Evidence:
+    """Evidence on logarithms as that on the ratio."""
+
     def interval(alpha: float) -> Interval:
         low, high = evidence.interval(alpha)
         return float(np.exp(low)), float(np.exp(high))
 
     effect = math.exp(evidence.effect)
+    with np.errstate(over="ignore"):
+        points = {name: float(np.exp(value)) for name, value in evidence.points.items()}
     return replace(
-        evidence, quantity=quantity, effect=effect, test=test, interval=interval, ratio=True
-    )
+        evidence, quantity=quantity, effect=effect, test=test, interval=interval, ratio=True,
+        points=points,
+    )  # fmt: skip
 
 
-def _difference(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def difference_of(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """first - second, 0 where they differ by rounding alone, and the rounding of each.
 
     NaN where neither arm got anywhere.

@@ -50,6 +50,14 @@ def unfit(values: np.ndarray, rounding: Any = 0.0) -> np.ndarray:
     return (2 * most_tied(values, rounding) >= n) | (far > farthest(n) * deviation)
 
 
+def skewness(values: np.ndarray) -> np.ndarray:
+    """How far each sample leans to one side, from 0 on; 0 where all values are equal."""
+    away = values - values.mean(axis=-1, keepdims=True)
+    size = np.sqrt((away**2).mean(axis=-1))
+    third = np.abs((away**3).mean(axis=-1))
+    return np.divide(third, size**3, out=np.zeros_like(third), where=size > 0)
+
+
 def fit_for_t(values: np.ndarray, what: str, rounding: Any = 0.0) -> None:
     """ValueError for a sample that is `unfit`, in words."""
     if not unfit(values, rounding):

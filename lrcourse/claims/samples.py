@@ -56,7 +56,8 @@ class Dead:
 class Pair:
     """Two arms at the seeds that count, the same seed at the same place.
 
-    `n` is the number of all seeds, and `seeds` are all of them where the arms name them.
+    `n` is the number of all seeds, and `seeds` are all of them where the arms name them; `names`
+    are those, or their positions, and `alive` says which of them count.
     """
 
     first: np.ndarray
@@ -64,6 +65,14 @@ class Pair:
     n: int
     counted: str
     seeds: tuple[Hashable, ...]
+    names: list[Any]
+    alive: np.ndarray
+
+    def points(self, values: np.ndarray) -> dict[Any, float]:
+        """A value for each name, NaN for those that do not count."""
+        every = np.full(len(self.names), np.nan)
+        every[self.alive] = values
+        return dict(zip(self.names, every.tolist(), strict=True))
 
 
 NO_LIMIT = Dead()
@@ -111,7 +120,7 @@ def pair(
                 f"arm {which} has {', '.join(wrong)}: {_WHAT_TO_DO_WITH_A_DIVERGED_RUN}"
             )
     seeds_named = tuple(names) if named == "seed" else ()
-    return Pair(values_a[alive], values_b[alive], len(names), counted, seeds_named)
+    return Pair(values_a[alive], values_b[alive], len(names), counted, seeds_named, names, alive)
 
 
 def matched(

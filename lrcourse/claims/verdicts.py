@@ -37,7 +37,7 @@ _ROUNDING = 1e-12  # an effect this near to its margin, in shares of the margin,
 
 SANITIZE = (
     (
-        rf"(\| \d+ (?:seeds|runs?|points|cases?))(?: \([^|)\n]+\))?"
+        rf"(\| \d+ (?:seeds|splits|runs?|points|cases?))(?: \([^|)\n]+\))?"
         rf"(, [a-z ]+) {_MEASURED}(?=, margin [^|\n]+ \()",
         r"\1\2 (measured)",
     ),

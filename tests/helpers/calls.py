@@ -281,6 +281,10 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "claims.exact": lambda: {"found": 3, "expected": 3},
     "claims.judge": lambda: {"sentence": "a > b", "evidence": evidence(), "margin": 0.1},
     "claims.most_that_differ": lambda: {"claims": 10},
+    "claims.over_splits": lambda: {
+        arm: {(k, seed): values[k] + seed / 100 * level for k in range(6) for seed in range(4)}
+        for (arm, values), level in zip(samples().items(), (1, 2), strict=True)
+    },
     "claims.paired": samples,
     "claims.read_margins": lambda: {"path": "no-such-file.toml"},
     "claims.read_lines": lambda: {"text": "HOLDS | a > b | 3 cases, exceptions 0 (exact)"},
