@@ -25,7 +25,8 @@ help:
 	@echo "make lab     JupyterLab on the notebooks"
 	@echo "make book    the web book of the chapters, in build/book; needs mdbook"
 	@echo "make serve   the same, shown on this machine and made anew at every change"
-	@echo "make bench   speed beside the usual tools, as ratios"
+	@echo "make bench   processor time beside the usual tools, into results/benchmarks.csv and README;"
+	@echo "             ARGS=fit-lenet: one comparison anew"
 	@echo "make soak    a sweep killed twenty times ends with the records of an unbroken one,"
 	@echo "             evidence errs as rarely as it says, by simulation,"
 	@echo "             and the claims page comes to the same verdicts on two sets of seeds"
@@ -62,7 +63,7 @@ serve: setup
 	@$(VENV_PYTHON) -m lrcourse book --serve $(ARGS)
 
 bench: setup
-	@for script in $(if $(ARGS),$(ARGS),benchmarks/*.py); do $(VENV_PYTHON) $$script || exit 1; done
+	@OMP_NUM_THREADS=1 $(VENV_PYTHON) benchmarks/measure.py $(ARGS)
 
 soak: setup
 	@$(VENV_PYTHON) tests/soak/soak_kills.py $(ARGS)

@@ -112,6 +112,7 @@ def test_the_fixed_piece_of_work_is_plain_work():
     assert speed.wall >= 0.9 * speed.processor
 
 
+@pytest.mark.slow
 def test_the_limit_is_told_and_reaches_the_workers_of_xdist(session, tmp_path):
     (tmp_path / "test_limit.py").write_text(
         "def test_limit(request):\n    print('limit', request.config.option.nbval_cell_timeout)\n"
@@ -124,7 +125,11 @@ def test_the_limit_is_told_and_reaches_the_workers_of_xdist(session, tmp_path):
     assert "speed:" not in session("test_limit.py", "-v", "-p", "nbval.plugin")
 
 
-@pytest.mark.parametrize("more", [[], ["-p", "xdist", "-n", "1"]], ids=["alone", "xdist"])
+@pytest.mark.parametrize(
+    "more",
+    [[], pytest.param(["-p", "xdist", "-n", "1"], marks=pytest.mark.slow)],
+    ids=["alone", "xdist"],
+)
 def test_a_cell_that_takes_too_long_fails_alone_and_with_one_sentence(session, tmp_path, more):
     write(tmp_path / "slow.ipynb", "x = 1", "import time; time.sleep(600); y = 2", "x", "x + y")
     write(tmp_path / "other.ipynb", "z = 3", "z")
@@ -139,7 +144,9 @@ def test_a_cell_that_takes_too_long_fails_alone_and_with_one_sentence(session, t
 
 
 @pytest.mark.parametrize(
-    "more", [[], ["-p", "xdist", "-n", "2", "--dist", "loadscope"]], ids=["alone", "xdist"]
+    "more",
+    [[], pytest.param(["-p", "xdist", "-n", "2", "--dist", "loadscope"], marks=pytest.mark.slow)],
+    ids=["alone", "xdist"],
 )
 def test_weaker_verdicts_are_told_in_one_line_and_fail_nothing(session, tmp_path, more):
     arms = (

@@ -304,6 +304,7 @@ def is_running(pid):
         return True
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_workers_end_with_the_process_that_started_them(tmp_path, slowly):
     parent = slowly(jobs=2, runs=200)
@@ -319,15 +320,9 @@ def test_workers_end_with_the_process_that_started_them(tmp_path, slowly):
     assert Records(tmp_path / "r").keys() == kept
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-@pytest.mark.parametrize(
-    "how",
-    [
-        signal.SIGKILL,
-        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
-        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_sweep_that_was_killed_goes_on_with_what_is_missing(tmp_path, slowly, how):
     child = slowly(jobs=1, runs=12)
     wait_until(lambda: len(Records(tmp_path / "r").keys()) >= 2)

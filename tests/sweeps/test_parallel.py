@@ -160,6 +160,7 @@ def test_the_same_call_runs_on_a_dask_cluster(singles, tmp_path):
     assert Records(tmp_path / "singles").keys() == {point.key for point in points}
 
 
+@pytest.mark.slow
 def test_a_backend_that_gives_its_results_all_at_the_end(singles, tmp_path):
     """As Ray's does: joblib refuses to stream from it."""
 

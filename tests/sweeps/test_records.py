@@ -266,6 +266,7 @@ def test_each_damaged_record_gets_a_name_of_its_own(store):
         assert store.path(key).with_name(f"{key}.json.damaged-{n}").read_text() == f"damaged {n}"
 
 
+@pytest.mark.slow
 def test_one_damaged_record_that_many_processes_meet_is_set_aside_once(tmp_path):
     keys = [key_of({"lr": k}) for k in range(200)]
     for key in keys:

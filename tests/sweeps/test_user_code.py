@@ -434,6 +434,7 @@ def test_a_function_that_changes_what_it_reads_leaves_no_record(written, tmp_pat
     assert sweeps.Records(tmp_path).keys() == set()
 
 
+@pytest.mark.slow
 def test_processes_that_live_on_with_older_code_are_replaced(written, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
