@@ -24,7 +24,7 @@ def code_of_blocks(page: Path) -> CodeType:
         is_block = "evidence" in _attributes(one) or bool(read & holders)
         if (is_block and not isinstance(one, ast.FunctionDef)) or bound & needed:
             wanted.insert(0, one)
-            needed |= read
+            needed = needed - _bound_anew(one) | read
     return compile(ast.Module(wanted, type_ignores=[]), str(page), "exec")
 
 
@@ -40,7 +40,17 @@ def _names(tree: ast.AST, *contexts: type) -> set[str]:
 
 
 def _read(tree: ast.AST) -> set[str]:
-    return _names(tree, ast.Load)
+    """Names that are read, but for a function's own."""
+    own = set()
+    if isinstance(tree, ast.FunctionDef):
+        own = _names(tree, ast.Store) | {one.arg for one in ast.walk(tree) if type(one) is ast.arg}
+    return _names(tree, ast.Load) - own
+
+
+def _bound_anew(statement: ast.stmt) -> set[str]:
+    """Names that a plain assignment binds, whatever they were before."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    return {one.id for one in targets if isinstance(one, ast.Name)}
 
 
 def _attributes(tree: ast.AST) -> set[str]:
