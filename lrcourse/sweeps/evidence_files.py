@@ -12,6 +12,7 @@ import functools
 import gzip
 import io
 import json
+import stat
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +22,7 @@ from typing import Any
 from lrcourse.support.checks import TEXT, shown, such
 from lrcourse.support.paths import write_atomically
 from lrcourse.sweeps.experiment import Experiment
-from lrcourse.sweeps.records import DAMAGE, RecordWarning, finished, key_of, whole
+from lrcourse.sweeps.records import DAMAGE, LARGEST, RecordWarning, finished, key_of, whole
 from lrcourse.training.history import History
 
 FORMAT = 1  # of the first line; a reader refuses what it does not know
@@ -55,6 +56,9 @@ def read(path: Path) -> Stored:
     try:
         seen = path.stat()
     except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as problem:
+        _warn(f"the evidence {path} is damaged: {problem.strerror}")
         return {}
     return _read(path, seen.st_mtime_ns, seen.st_size)
 
@@ -161,15 +165,21 @@ def _warn(told: str) -> None:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
+    seen = path.stat()
+    if not (stat.S_ISREG(seen.st_mode) and seen.st_size):  # a pipe, or a file of /proc: no end
+        raise ValueError("it is empty, or no regular file")
     with gzip.open(path) as file:
-        yield from file
+        while line := file.readline(LARGEST + 1):
+            if len(line) > LARGEST:
+                raise ValueError(f"a line of more than {LARGEST:,} bytes")
+            yield line
 
 
 def _understood_head(line: bytes, path: Path) -> dict[str, Any]:
     """The first line as a dictionary; ValueError where it is not that of this file."""
     try:
         told = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         told = None
     if not isinstance(told, dict) or "format" not in told:
         raise ValueError(f"its first line is not that of an evidence file: {shown(line[:60])}")

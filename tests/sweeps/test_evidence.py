@@ -179,6 +179,15 @@ FILES = {
     "no gzip": lambda path: path.write_text("nothing of the kind"),
     "a folder": lambda path: (path.unlink(), path.mkdir()),
     "no first line": lambda path: put(path, ["[]"]),
+    "a first line too deep": lambda path: put(path, ["[" * 100_000]),
+    "a line too long": lambda path: path.write_bytes(
+        gzip.compress(lines_of(path)[0].encode() + b"\n")
+        + gzip.compress(bytes(2**20)) * 2**8
+        + gzip.compress(b"more")
+    ),
+    "a pipe": lambda path: (path.unlink(), os.mkfifo(path)),
+    "a link to itself": lambda path: (path.unlink(), path.symlink_to(path.name)),
+    "a link to what never ends": lambda path: (path.unlink(), path.symlink_to("/proc/kmsg")),
 }
 
 
