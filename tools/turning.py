@@ -6,9 +6,12 @@ Reads the tables of claims that the chapters leave (default: all of results/). A
 interval give its standard error, on the scale on which it is judged (the logarithm for ratios). A
 fresh set of seeds is another draw: it estimates its effect with the same error, so that the two
 differ by a normal variable of sqrt(2) errors. The chance is the share of such draws whose verdict
-is another one than expected; the error is taken as known. Interval ends between order statistics
-(the sign test) are not symmetric: each side then has the error of its own half, and the chance is
-rather too large.
+is another one than expected; the error is taken as known.
+
+Of a median (the sign test) the table says how many values do not lie above the margin, and how many
+not below it, ties included: those decide its verdict, and fresh ones are drawn as counts are. Where
+all values lie on the side that is expected, or the table lacks that column, the interval tells how
+far off the margin is: each side then has the error of its own half.
 
 Counts (a share; the odds of two arms on the same seeds) have no standard error: a fresh count is
 drawn with the shares that this one leaves possible (beta-binomial, Jeffreys' prior), and judged.
@@ -59,6 +62,8 @@ def turn(page: str, row: Mapping[str, str]) -> Turn | None:
         return None
     if row["test"] in ("Clopper-Pearson", "McNemar"):
         return _turned(page, row, _of_counts(row))
+    if (chances := _of_median(row)) is not None:
+        return _turned(page, row, chances)
     ratio = "ratio" in row["quantity"]
     scale = math.log if ratio else float
     effect, low, high = (_on(scale, row[name]) for name in ("effect", "low", "high"))
@@ -79,6 +84,40 @@ def turn(page: str, row: Mapping[str, str]) -> Turn | None:
     )
     chances["undecided"] = max(0.0, 1 - chances["holds"] - chances["fails"])
     return _turned(page, row, chances)
+
+
+def _of_median(row: Mapping[str, str]) -> dict[str, float] | None:
+    """The chances of each verdict, from how many values lie about each end of the margin.
+
+    The interval lies above an end if the values that do not are as few as are left out on a side.
+    None where no value speaks against the verdict that is expected.
+    """
+    counts = re.findall(r"(\d+) not above, (\d+) not below", row.get("about", ""))
+    if not counts:
+        return None
+    dead = re.search(r"\((\d+) dead, left out", row["counted"])
+    n, alpha = int(row["n"]) - int(dead[1] if dead else 0), float(row["alpha"]) / int(row["of"])
+    sides = [side for side in ("margin_above", "margin_below") if row[side]]
+    # At each end the values that keep the sentence from holding, and from failing.
+    ends = [
+        tuple(map(int, pair if side == "margin_above" else reversed(pair)))
+        for side, pair in zip(sides, counts, strict=True)
+    ]
+    against = {
+        "holds": max(first for first, _ in ends),
+        "fails": min(second for _, second in ends),
+    }
+    if not against.get(row["expected"], 1):
+        return None
+    left_out = int(stats.binom.ppf(alpha / 2, n, 0.5))
+    left_out -= int(2 * stats.binom.cdf(left_out, n, 0.5) > alpha)
+
+    def few(count: int) -> float:
+        return float(stats.betabinom.cdf(left_out, n, count + 0.5, n - count + 0.5))
+
+    holds = max(0.0, sum(few(first) for first, _ in ends) - len(ends) + 1)
+    fails = min(1.0, sum(few(second) for _, second in ends))
+    return {"holds": holds, "fails": fails, "undecided": max(0.0, 1 - holds - fails)}
 
 
 def _turned(page: str, row: Mapping[str, str], chances: Mapping[str, float]) -> Turn:

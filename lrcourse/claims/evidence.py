@@ -79,6 +79,7 @@ class Evidence:
         seeds: those that the arms name; none where they do not.
         points: the effect in each seed (or split and seed) alone, NaN where an arm is dead.
         counts: of each arm that is counted its name, how many, and of how many.
+        values: of a median those behind it, of a ratio their logarithms; else none.
 
     >>> from lrcourse.claims import Evidence, judge
     >>> known = Evidence(40, "points", "slope", 0.3, "by hand", lambda alpha: (0.25, 0.35))
@@ -98,6 +99,7 @@ class Evidence:
     seeds: tuple[Any, ...] = field(default=(), compare=False)
     points: Mapping[Any, float] = field(default_factory=dict, compare=False)
     counts: tuple[tuple[str, int, int], ...] = field(default=(), compare=False)
+    values: tuple[float, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         check(
@@ -190,6 +192,7 @@ def paired(
     evidence = Evidence(
         sample.n, sample.counted, "difference", effect, test, interval, seeds=sample.seeds,
         points=sample.points(difference),
+        values=() if method == "t" else tuple(difference.tolist()),
     )  # fmt: skip
     return as_ratio(evidence, "ratio", f"{test} on logs") if log else evidence
 
@@ -311,7 +314,7 @@ def slope(x: Any, y: Any, *, method: Literal["t", "sign"] = "t") -> Evidence:
         interval = intervals.order_statistics(slopes)
         return Evidence(
             len(rows), "seeds", "slope", float(np.median(slopes)), "sign test", interval,
-            seeds=seeds, points=points,
+            seeds=seeds, points=points, values=tuple(slopes.tolist()),
         )  # fmt: skip
     if seeded:
         rounding = 8 * np.finfo(float).eps * np.abs(rows).max() * np.abs(centred).sum()

@@ -40,6 +40,7 @@ from typing import Any
 from lrcourse.claims.counts import exact
 from lrcourse.claims.evidence import Evidence
 from lrcourse.claims.margins import planned
+from lrcourse.claims.medians import about
 from lrcourse.claims.pages import current
 from lrcourse.claims.verdicts import EXPECTED, Expected, Verdict, range_of, verdict_on
 from lrcourse.support import outputs
@@ -184,6 +185,7 @@ def judge(
         revision=entry and entry.revision,
         plan=None if entry is None or same else entry.margin,
         seeds=evidence.seeds,
+        about=about(evidence, target),
     )
 
 

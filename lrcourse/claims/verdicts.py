@@ -31,7 +31,7 @@ _LINE = re.compile(
 _COLUMNS = (
     "verdict", "expected", "differs", "sentence", "n", "counted", "quantity", "effect", "low",
     "high", "margin_above", "margin_below", "alpha", "of", "test", "no_effect_inside", "revision",
-    "seeds",
+    "seeds", "about",
 )  # fmt: skip
 _ROUNDING = 1e-12  # an effect this near to its margin, in shares of the margin, lies on it
 
@@ -77,6 +77,7 @@ class Verdict:
         revision: that of the margin in `margins.toml`; None where the sentence is not there.
         plan: the margin that stands there, where it is another one; else None.
         seeds: those that the evidence names.
+        about: of a median, how many values do not lie above the margin, and how many not below it.
 
     >>> from lrcourse.claims import Verdict, exact, judge
     >>> verdict = judge("All are even", exact([k % 2 for k in (2, 4, 7)], 0), expect="fails")
@@ -104,6 +105,7 @@ class Verdict:
     revision: int | None = None
     plan: str | None = None
     seeds: tuple[Any, ...] = field(default=(), compare=False)
+    about: str = field(default="", compare=False)
 
     @property
     def no_effect_inside(self) -> bool:

@@ -99,6 +99,49 @@ def test_a_fresh_count_is_drawn_for_two_arms_on_the_same_seeds():
     assert turning.turn("page", row(apart)) is None
 
 
+def of_steps(shares, n, margin, expect, rng):
+    """A claim on the median of ratios from a grid of steps of 2, with these shares."""
+    ratios = rng.choice([0.5, 1.0, 2.0, 4.0], size=n, p=shares)
+    evidence = paired(ratios, np.ones(n), log=True, method="sign")
+    return judge("x", evidence, margin=margin, expect=expect)
+
+
+@pytest.mark.parametrize("margin", [1.0, 1.5, 2.0])
+def test_a_median_on_a_grid_is_turned_by_how_many_values_lie_beyond_the_margin(margin):
+    rng, shares = np.random.default_rng(4), [0.1, 0.15, 0.3, 0.45]
+    told, seen = [], []
+    for _ in range(300):
+        first = of_steps(shares, 24, margin, "holds", rng)
+        told.append(turning.turn("p", row(first)).chance)
+        seen.append(of_steps(shares, 24, margin, "holds", rng).verdict != "holds")
+    assert np.mean(told) == pytest.approx(np.mean(seen), abs=0.08)
+
+
+def test_ties_at_the_margin_speak_for_neither_side():
+    tied = judge("x", paired([2.0] * 30, [1.0] * 30, log=True, method="sign"), margin=2)
+    assert row(tied)["about"] == "30 not above, 30 not below"
+    assert turning.turn("p", row(tied) | {"expected": "undecided"}).chance < 1e-6
+    beyond = judge("x", paired([4.0] * 30, [1.0] * 30, log=True, method="sign"), margin=2)
+    assert turning.turn("p", row(beyond)).chance < 1e-3
+    near = [4.0] * 23 + [2.0] * 7
+    close = judge("x", paired(near, [1.0] * 30, log=True, method="sign"), margin=2)
+    assert close.verdict == "holds" and 0.3 < turning.turn("p", row(close)).chance < 0.7
+
+
+def test_a_median_within_two_ends_has_counts_at_both():
+    values = np.random.default_rng(5).normal(0, 1, 40)
+    wide = judge("x", paired(values, np.zeros(40), method="sign"), within=(-2, 2))
+    assert row(wide)["about"].count("not above") == 2
+    assert turning.turn("p", row(wide)).chance < 0.01
+    never = judge(
+        "x",
+        paired([1.0, np.inf] * 10, [3.0, np.inf] * 10, method="sign"),
+        below=0,
+        expect="undecided",
+    )
+    assert row(never)["about"] == "20 not above, 10 not below"
+
+
 def test_dead_runs_are_no_degrees_of_freedom():
     values = np.random.default_rng(0).normal(0.9, 0.01, 20)
     dead = judge("x", paired([0.1] * 8 + list(values[8:]), [0.88] * 20, dead_below=0.5), margin=0)
