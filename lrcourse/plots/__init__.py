@@ -7,6 +7,7 @@ A wrong argument is a TypeError or a ValueError that says what would be right.
 
 from lrcourse.plots.descents import curve, surface
 from lrcourse.plots.diagnoses import diagnosis, gallery
+from lrcourse.plots.effects import effect
 from lrcourse.plots.lines import (
     against,
     by_parameter,
@@ -30,6 +31,7 @@ __all__ = [
     "curve",
     "diagnosis",
     "displacement",
+    "effect",
     "gallery",
     "gradient_noise",
     "loop",

@@ -193,7 +193,7 @@ def by_seed(
         for k, (arm, values) in enumerate(arms.items()):
             colour, ring = look.colour((colours or {}).get(arm, k)), arm in hollow
             dots = {"mfc": "white", "mew": 1.0, "zorder": 2.5} if ring else {"mew": 0, "alpha": 0.8}
-            axes.plot(values, k - _stacked(values, log), "o", color=colour, ms=3.6, **dots)
+            axes.plot(values, k - stacked(values, log), "o", color=colour, ms=3.6, **dots)
             if interval:
                 _mean_and_interval(axes, values, k)
                 continue
@@ -215,7 +215,7 @@ def _mean_and_interval(axes: Axes, values: list[float], k: int) -> None:
     axes.errorbar(mean, k, xerr=half, fmt="|", color="black", ms=16, mew=2, capsize=5, zorder=3)
 
 
-def _stacked(values: list[float], log: bool) -> np.ndarray:
+def stacked(values: list[float], log: bool) -> np.ndarray:
     """Heights around 0 at which dots at these ascending places do not cover each other."""
     places = np.log(values) if log else np.asarray(values, float)
     width = (places[-1] - places[0]) / 80 or 1.0
