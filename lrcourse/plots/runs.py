@@ -54,7 +54,7 @@ def schedule(
     """
     named = _shapes("schedule", "shapes", shapes)
     told = {"schedules": {label: repr(shape) for label, shape in named.items()}}
-    with look.sheet(name, told, (6.4, 3.0)) as (_, (axes,)):
+    with look.sheet(name, told, (6.4, 3.0)) as (figure, (axes,)):
         t = np.arange(total)
         for k, (label, shape) in enumerate(named.items()):
             axes.plot(
@@ -70,7 +70,10 @@ def schedule(
         what = "factor of the peak LR" if peak == 1 else "learning rate"
         axes.set(xlabel=f"{when} t", ylabel=what, title=title)
         axes.set_ylim(bottom=0)
-        axes.legend() if legend else look.name_lines(axes)
+        if legend:
+            figure.legend(loc="outside lower center", ncols=2)
+        else:
+            look.name_lines(axes)
 
 
 @given.drawing()

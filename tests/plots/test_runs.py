@@ -100,6 +100,14 @@ def test_diverged_runs_are_counted_in_the_name(histories, figure):
     assert line(figure().axes[0], "arm (1 of 2 diverged)") is not None
 
 
+def test_lines_that_meet_at_their_ends_are_named_in_a_box(figure):
+    shapes = {"linear": s.warmup(5), "power": s.warmup(5, ramp="power")}
+    plots.schedule(shapes, 10, legend=True)
+    (box,) = figure().legends
+    assert [text.get_text() for text in box.get_texts()] == list(shapes)
+    assert not figure().axes[0].texts
+
+
 def test_schedule_draws_the_values(figure):
     shape = s.cosine(20, floor=0.1)
     plots.schedule({"cosine": shape}, 30, peak=0.3)
