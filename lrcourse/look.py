@@ -88,9 +88,9 @@ def sheet(
         told: what it says of its origin, as JSON can hold it.
         size: width and height in inches.
         rows: of panels.
-        columns: of panels. One that nothing is drawn into is not shown.
+        columns: of panels. One of them that nothing is drawn into is not shown.
         title: over all panels.
-        heights: of panels over one another, on one x axis; instead of rows.
+        heights: of panels over one another, on one x axis, all shown; instead of rows.
         path: where to save it, instead of showing it.
         **options: for `plt.subplots`.
 
@@ -102,7 +102,7 @@ def sheet(
         figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
         try:
             yield figure, list(grid.flat)
-            for axes in grid.flat:
+            for axes in grid.flat if heights is None else ():
                 axes.set_visible(axes.has_data())
             if title is not None:
                 title_over(figure, title)

@@ -123,6 +123,14 @@ def test_panels_of_given_heights_share_their_x_axis(monkeypatch):
         top.plot([0, 7], [0, 1])
         assert bottom.get_xlim() == top.get_xlim()
         assert top.get_gridspec().get_height_ratios() == (3, 1)
+    assert bottom.get_visible()  # though nothing is drawn there
+
+
+def test_an_empty_panel_of_a_grid_is_not_shown(monkeypatch):
+    monkeypatch.setattr(plt, "show", lambda: None)
+    with look.sheet("mine", {}, (3, 4), 1, 2) as (_, (left, right)):
+        left.plot([0, 7], [0, 1])
+    assert (left.get_visible(), right.get_visible()) == (True, False)
 
 
 def test_what_pillow_writes_says_the_same(tmp_path):

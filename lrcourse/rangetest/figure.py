@@ -5,10 +5,8 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from lrcourse import look
 from lrcourse.rangetest import rules
@@ -19,51 +17,45 @@ from lrcourse.rangetest.suggestion import suggest
 def plot(
     test: Curves, *, title: str = "", name: str = "range-test", path: str | Path | None = None
 ) -> None:
-    """Draw, show and, in a headless run or at `path`, keep the figure."""
-    with plt.rc_context(look.LOOK):
-        look.finish(draw(test, title), name, test.provenance, path)
+    """Draw, show and, in a headless run or at `path`, keep the figure.
 
-
-def draw(test: Curves, title: str = "") -> Figure:
-    """The figure: a panel for the loss, one for the accuracy, one for the rules."""
+    It has a panel for the loss, one for the accuracy where there is one, and one for the rules.
+    """
     suggestion = suggest(test)
     shown = [k for k in ("loss", "accuracy") if test.table(k) is not None]
     found = {rule: r for rule, r in suggestion.rules.items() if r.lr is not None}
-    heights = [2.0] * len(shown) + [0.35 + 0.22 * max(len(found), 1)]
-    figure, panels = plt.subplots(
-        len(heights), 1, figsize=(6.4, 1.0 + sum(heights)), sharex=True, height_ratios=heights
-    )
-    for axes, quantity in zip(panels, shown, strict=False):
-        for column in (quantity, f"held_out_{quantity}"):
-            if test.table(column) is not None:
-                _draw(axes, test, column)
-        axes.set_ylabel(quantity)
-    _limit_loss(panels[0], test)
-    marks = panels[-1]
-    for k, (rule, reading) in enumerate(found.items()):
-        colour = look.COLOURS[1] if rule == suggestion.rule else "#444444"
-        each = [lr for lr in reading.repeats if lr is not None]
-        marks.plot(each, [k] * len(each), "|", color=colour, markersize=9, alpha=0.7)
-        marks.plot([reading.lr], [k], "o", color=colour, markersize=5, gid=rule)
-    marks.set_yticks(range(len(found)), [rules.RULES[rule].mark for rule in found])
-    marks.set_ylim(max(len(found), 1) - 0.4, -0.6)
-    marks.set_xlabel("learning rate")
-    marks.grid(visible=False, axis="y")
-    for axes in panels:
-        axes.set_xscale(test.scale)
-        axes.set_xlim(test.start / 1.1, test.end * 1.1 if test.scale == "log" else test.end)
-        if suggestion.lr is not None:
-            axes.axvline(suggestion.lr, color=look.COLOURS[1], linewidth=1, alpha=0.7)
-    if test.scale == "log":
-        look.plain_log_ticks(marks.xaxis)
-    repeats = len(test.curves)
-    several = f" (median and range of {repeats} repeats)" if repeats > 1 else ""
-    panels[0].set_title(f"{title}{several}".strip())
-    figure.suptitle("")
-    figure.supxlabel(textwrap.fill(suggestion.sentence, 92), fontsize=8.5, x=0.01, ha="left")
-    for axes in panels[:-1]:
-        look.name_lines(axes)
-    return figure
+    heights = (*[2.0] * len(shown), 0.35 + 0.22 * max(len(found), 1))
+    size = (6.4, 1.0 + sum(heights))
+    with look.sheet(name, test.provenance, size, heights=heights, path=path) as (figure, panels):
+        *curves, marks = panels
+        for axes, quantity in zip(curves, shown, strict=True):
+            for column in (quantity, f"held_out_{quantity}"):
+                if test.table(column) is not None:
+                    _draw(axes, test, column)
+            axes.set_ylabel(quantity)
+        _limit_loss(panels[0], test)
+        for k, (rule, reading) in enumerate(found.items()):
+            colour = look.COLOURS[1] if rule == suggestion.rule else "#444444"
+            each = [lr for lr in reading.repeats if lr is not None]
+            marks.plot(each, [k] * len(each), "|", color=colour, markersize=9, alpha=0.7)
+            marks.plot([reading.lr], [k], "o", color=colour, markersize=5, gid=rule)
+        marks.set_yticks(range(len(found)), [rules.RULES[rule].mark for rule in found])
+        marks.set_ylim(max(len(found), 1) - 0.4, -0.6)
+        marks.set_xlabel("learning rate")
+        marks.grid(visible=False, axis="y")
+        for axes in panels:
+            axes.set_xscale(test.scale)
+            axes.set_xlim(test.start / 1.1, test.end * 1.1 if test.scale == "log" else test.end)
+            if suggestion.lr is not None:
+                axes.axvline(suggestion.lr, color=look.COLOURS[1], linewidth=1, alpha=0.7)
+        if test.scale == "log":
+            look.plain_log_ticks(marks.xaxis)
+        repeats = len(test.curves)
+        several = f" (median and range of {repeats} repeats)" if repeats > 1 else ""
+        panels[0].set_title(f"{title}{several}".strip())
+        figure.supxlabel(textwrap.fill(suggestion.sentence, 92), fontsize=8.5, x=0.01, ha="left")
+        for axes in curves:
+            look.name_lines(axes)
 
 
 def _draw(axes: Axes, test: Curves, column: str) -> None:

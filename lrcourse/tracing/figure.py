@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -33,37 +32,24 @@ def draw(
     if not len(lr):
         raise ValueError("there is no update to draw")
     moving = np.nanmax(np.ptp(momentum, axis=0), initial=0.0) > 0
-    with plt.rc_context(look.LOOK):
-        figure, grid = plt.subplots(
-            2 if moving else 1,
-            1,
-            figsize=(6.8, 4.2 if moving else 3.0),
-            sharex=True,
-            squeeze=False,
-            height_ratios=(2, 1) if moving else None,
-        )
-        top = grid[0, 0]
+    size, heights = ((6.8, 4.2), (2, 1)) if moving else ((6.8, 3.0), (1,))
+    told = {"trace": title, "updates": len(lr), "lrcourse": __version__}
+    with look.sheet(name, told, size, heights=heights, path=path) as (_, panels):
+        top, bottom = panels[0], panels[-1]
         _curves(top, lr, names)
         top.set_title(title, wrap=True)
         top.set_ylabel("learning rate")
         _scale(top, lr)
         if stopped_at is not None:
-            top.axvline(stopped_at, color="#888888", linestyle=":", linewidth=1.2)
-            top.annotate(
-                " error",
-                (stopped_at, 1),
-                xycoords=top.get_xaxis_transform(),
-                va="top",
-                fontsize=8,
-            )
+            top.axvline(stopped_at, color=look.GREY, linestyle=":", linewidth=1.2)
+            place = top.get_xaxis_transform()
+            top.annotate(" error", (stopped_at, 1), xycoords=place, va="top", fontsize=8)
         if moving:
-            _curves(grid[1, 0], momentum, names)
-            grid[1, 0].set_ylabel("momentum")
-        grid[-1, 0].set_xlabel("update")
-        for axes in grid[:, 0]:
+            _curves(bottom, momentum, names)
+            bottom.set_ylabel("momentum")
+        bottom.set_xlabel("update")
+        for axes in panels:
             look.name_lines(axes)
-        origin = {"trace": title, "updates": len(lr), "lrcourse": __version__}
-        look.finish(figure, name, origin, path)
 
 
 def _curves(axes: Axes, table: np.ndarray, names: tuple[str, ...]) -> None:
@@ -76,13 +62,8 @@ def _curves(axes: Axes, table: np.ndarray, names: tuple[str, ...]) -> None:
         label = label if table.shape[1] > 1 else ""
         look.steps(axes, table[:, groups[0]], look.dash(k), color=look.colour(k), label=label)
     if len(curves) > SHOWN_GROUPS:
-        axes.annotate(
-            f"and {len(curves) - SHOWN_GROUPS} more",
-            (1.03, 1),
-            xycoords="axes fraction",
-            va="top",
-            fontsize=8,
-        )
+        more = f"and {len(curves) - SHOWN_GROUPS} more"
+        axes.annotate(more, (1.03, 1), xycoords="axes fraction", va="top", fontsize=8)
 
 
 def _scale(axes: Axes, lr: np.ndarray) -> None:

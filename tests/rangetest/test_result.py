@@ -216,10 +216,9 @@ def real():
     return range_test_of(experiment, updates=60, repeats=2, start=1e-4)
 
 
-def test_the_figure_shows_the_curves_and_the_suggestions(real):
-    from lrcourse.rangetest.figure import draw
-
-    figure = draw(real, "a title")
+def test_the_figure_shows_the_curves_and_the_suggestions(real, figure):
+    real.plot("a title")
+    figure = figure()
     loss, accuracy, marks = figure.axes
     suggestion = real.suggest()
     lines = {line.get_gid(): line for axes in figure.axes for line in axes.get_lines()}
