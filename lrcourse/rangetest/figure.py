@@ -23,7 +23,11 @@ def plot(
     """
     suggestion = suggest(test)
     shown = [k for k in ("loss", "accuracy") if test.table(k) is not None]
-    found = {rule: r for rule, r in suggestion.rules.items() if r.lr is not None}
+    found = {
+        rule: (reading.lr, reading.repeats)
+        for rule, reading in suggestion.rules.items()
+        if reading.lr is not None
+    }
     heights = (*[2.0] * len(shown), 0.35 + 0.22 * max(len(found), 1))
     size = (6.4, 1.0 + sum(heights))
     with look.sheet(name, test.provenance, size, heights=heights, path=path) as (figure, panels):
@@ -34,11 +38,11 @@ def plot(
                     _draw(axes, test, column)
             axes.set_ylabel(quantity)
         _limit_loss(panels[0], test)
-        for k, (rule, reading) in enumerate(found.items()):
+        for k, (rule, (lr, repeats)) in enumerate(found.items()):
             colour = look.COLOURS[1] if rule == suggestion.rule else "#444444"
-            each = [lr for lr in reading.repeats if lr is not None]
+            each = [one for one in repeats if one is not None]
             marks.plot(each, [k] * len(each), "|", color=colour, markersize=9, alpha=0.7)
-            marks.plot([reading.lr], [k], "o", color=colour, markersize=5, gid=rule)
+            marks.plot([lr], [k], "o", color=colour, markersize=5, gid=rule)
         marks.set_yticks(range(len(found)), [rules.RULES[rule].mark for rule in found])
         marks.set_ylim(max(len(found), 1) - 0.4, -0.6)
         marks.set_xlabel("learning rate")

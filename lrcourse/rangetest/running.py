@@ -26,7 +26,7 @@ from lrcourse.rangetest.sweep import NeedsClosure, Plan, sweep
 from lrcourse.support import provenance
 from lrcourse.support.checks import arguments, kind, optional
 from lrcourse.sweeps.experiment import Experiment
-from lrcourse.training.loop import EVALUATION_BATCH
+from lrcourse.training.measuring import EVALUATION_BATCH
 
 
 @arguments(**given.RULES)

@@ -17,7 +17,7 @@ from torch.nn import functional
 from lrcourse import optimizers
 from lrcourse.data.sets import Split
 from lrcourse.sweeps.experiment import Experiment
-from lrcourse.training import loop
+from lrcourse.training import measuring
 from lrcourse.training.gradients import dense_layers
 from lrcourse.training.layers import MEAN, NO_LABEL
 
@@ -82,12 +82,12 @@ class SideBySide:
 
     def measure(self, chosen: Sequence[int], split: Split) -> tuple[list[float], list[float]]:
         """Mean loss and accuracy on a split, in eval mode, of each chosen member."""
-        measured = [loop.evaluate_on(self.nets[member], split) for member in chosen]
+        measured = [measuring.evaluate_on(self.nets[member], split) for member in chosen]
         return [loss for loss, _ in measured], [accuracy for _, accuracy in measured]
 
     def norms(self, chosen: Sequence[int]) -> list[float]:
         """The Euclidean norm of all parameters of each chosen member."""
-        return [loop.norm_of(self.nets[member]) for member in chosen]
+        return [measuring.norm_of(self.nets[member]) for member in chosen]
 
 
 def _slope(logs: Tensor, y: Tensor, batch: int) -> Tensor:

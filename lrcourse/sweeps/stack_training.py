@@ -21,7 +21,7 @@ from lrcourse.data.sets import Data, Split
 from lrcourse.optimizers.from_scratch import Optimizer
 from lrcourse.sweeps import dense_stacks
 from lrcourse.sweeps.experiment import Experiment
-from lrcourse.training import loop
+from lrcourse.training import loop, measuring
 from lrcourse.training.arguments import check_together
 from lrcourse.training.history import History
 from lrcourse.training.pacing import Pace
@@ -98,7 +98,7 @@ class _Members:
         weights = self.weights[chosen]
         buffers = {name: buffer[chosen] for name, buffer in self.buffers.items()}
         totals = torch.zeros(2, len(chosen), dtype=torch.float64, device=split.X.device)
-        images = max(1, min(loop.measured_at_once(split), EVALUATED_AT_ONCE // len(chosen)))
+        images = max(1, min(measuring.measured_at_once(split), EVALUATED_AT_ONCE // len(chosen)))
         loss_of_each = vmap(self.loss, in_dims=(0, 0, None, None))
         self.net.eval()
         with torch.no_grad():
@@ -166,7 +166,7 @@ class _Stack:
                         return self._histories()
             # All are measured, also those that are cut: so that the others' numbers do not
             # depend, by rounding, on how many there are.
-            due = loop.is_due(self.base.evaluate, epoch, epoch + 1 == self.base.epochs)
+            due = measuring.is_due(self.base.evaluate, epoch, epoch + 1 == self.base.epochs)
             rows = self._measured(epoch, everyone, [checked] * len(everyone), due)
             for member, row in zip(everyone, rows, strict=True):
                 if member not in self.diverged:
@@ -204,7 +204,7 @@ class _Stack:
         losses, right = (log[first : max(made)].cpu() for log in (self.losses, self.right))
         for k, (member, stop) in enumerate(zip(chosen, made, strict=True)):
             done = slice(0, stop - first)
-            loss, accuracy = loop.means_of_epoch(
+            loss, accuracy = measuring.means_of_epoch(
                 losses[done, member], right[done, member], self.base.batch_size, self.samples
             )
             row = {"epoch": epoch + 1, "update": stop, "train_loss": loss, "train_acc": accuracy}

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from lrcourse.data.sets import DATA, Data, Split
+from lrcourse.data.sets import DATA, Data
 from lrcourse.models import parameters
 from lrcourse.recorder import Recorder
 from lrcourse.support import progress as bars
@@ -34,17 +34,15 @@ from lrcourse.support.checks import (
 )
 from lrcourse.support.kinds import NET, OPTIMIZER
 from lrcourse.training.arguments import (
-    SPLIT,
     check_together,
     evaluate_rule,
     schedule_rule,
 )
 from lrcourse.training.gradients import Loss, gradients_of
 from lrcourse.training.history import History
+from lrcourse.training.measuring import columns, is_due, means_of_epoch, measure
 from lrcourse.training.pacing import AnySchedule, Pace, describe
 
-EVALUATION_BATCH = 2000
-EVALUATION_BATCH_ON_CPU = 250  # the activations of a few hundred images stay in its cache
 CUDA_CHECKS_EVERY = 50  # updates; reading the loss back from the device each time would stall it
 
 
@@ -164,7 +162,7 @@ def fit(
                 row: dict[str, float] = {"epoch": epoch + 1, "update": made}
                 row["train_loss"], row["train_acc"] = train
                 done = diverged_at is not None or epoch + 1 == epochs
-                row |= _measure(net, data, loss_fn, is_due(evaluate, epoch, done))
+                row |= measure(net, data, loss_fn, is_due(evaluate, epoch, done))
                 rows.append(row)
                 if diverged_at is not None:
                     break
@@ -184,7 +182,7 @@ def fit(
     return History(
         lr=lr[:, 0] if lr.shape[1] == 1 else lr,
         loss=losses[:made].cpu().numpy(),
-        epochs={name: np.array([row[name] for row in rows], float) for name in _columns(data)},
+        epochs={name: np.array([row[name] for row in rows], float) for name in columns(data)},
         batches_per_epoch=per_epoch,
         diverged_at=diverged_at,
         interrupted=interrupted,
@@ -212,42 +210,6 @@ def about_run(
     )
 
 
-@arguments(net=NET, split=SPLIT, loss_fn=function)
-def evaluate_on(
-    net: nn.Module,
-    split: Split,
-    loss_fn: Loss = functional.cross_entropy,
-) -> tuple[float, float]:
-    """Mean loss and accuracy of `net` on a split, in eval mode; the net's mode is kept.
-
-    `loss_fn` takes (outputs, labels) to a mean.
-
-    Example:
-        >>> from lrcourse import data, models, training
-        >>> digits = data.load("digits", device="cpu", progress=False)
-        >>> loss, accuracy = training.evaluate_on(models.mlp(2, 16), digits.test)
-        >>> 0 < accuracy < 1
-        True
-    """
-    was_training = net.training
-    net.eval()
-    total = torch.zeros(2, device=split.X.device, dtype=torch.float64)
-    at_once = measured_at_once(split)
-    with torch.inference_mode():
-        for X, y in zip(split.X.split(at_once), split.y.split(at_once), strict=True):
-            logits = net(X)
-            total[0] += loss_fn(logits, y) * len(y)
-            total[1] += (logits.argmax(1) == y).sum()
-    net.train(was_training)
-    loss, accuracy = (total / len(split.y)).tolist()
-    return loss, accuracy
-
-
-def measured_at_once(split: Split) -> int:
-    """How many images of a split one forward pass measures."""
-    return EVALUATION_BATCH_ON_CPU if split.X.device.type == "cpu" else EVALUATION_BATCH
-
-
 def updates_between_checks(device: torch.device) -> int:
     """After how many updates the losses are looked at for one that is not finite."""
     return CUDA_CHECKS_EVERY if device.type == "cuda" else 1
@@ -260,55 +222,6 @@ def first_not_finite(losses: torch.Tensor, start: int, stop: int) -> int | None:
         return None if math.isfinite(losses[start]) else start
     broken = ~torch.isfinite(losses[start:stop])
     return start + int(broken.int().argmax()) if bool(broken.any()) else None
-
-
-def means_of_epoch(
-    losses: torch.Tensor, right: torch.Tensor, batch_size: int, samples: int
-) -> tuple[float, float]:
-    """Training loss and accuracy over an epoch, or over its first batches, of `samples` images.
-
-    Of each batch, on the CPU: its mean loss; of each, or of all together: how many of its images
-    were classified correctly.
-    """
-    sizes = torch.full(losses.shape, batch_size)
-    sizes[math.ceil(samples / batch_size) - 1 :] = samples % batch_size or batch_size
-    seen = int(sizes.sum())
-    return float((losses * sizes).double().sum()) / seen, int(right.sum()) / seen
-
-
-# -- measuring --------------------------------------------------------------------------------
-
-
-def is_due(evaluate: str | int | None, epoch: int, last: bool) -> bool:
-    """Whether to measure after this epoch (counted from 0)."""
-    if evaluate is None:
-        return False
-    every = 1 if evaluate == "epoch" else evaluate
-    return last or (isinstance(every, int) and (epoch + 1) % every == 0)
-
-
-def _columns(data: Data) -> list[str]:
-    names = ["epoch", "update", "train_loss", "train_acc"]
-    for split in ("valid", "test"):
-        if getattr(data, split) is not None:
-            names += [f"{split}_loss", f"{split}_acc"]
-    return [*names, "norm"]
-
-
-def _measure(net: nn.Module, data: Data, loss_fn: Loss, due: bool) -> dict[str, float]:
-    row: dict[str, float] = {}
-    for name, split in (("valid", data.valid), ("test", data.test)):
-        if split is not None:
-            values = evaluate_on(net, split, loss_fn) if due else (math.nan, math.nan)
-            row[f"{name}_loss"], row[f"{name}_acc"] = values
-    row["norm"] = norm_of(net)
-    return row
-
-
-def norm_of(net: nn.Module) -> float:
-    """The Euclidean norm of all parameters."""
-    with torch.no_grad():
-        return float(torch.stack([p.norm() for p in net.parameters()]).norm())
 
 
 @contextlib.contextmanager

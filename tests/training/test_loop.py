@@ -11,7 +11,7 @@ from torch import nn
 
 from lrcourse import data, models, tracing, training
 from lrcourse import schedules as s
-from lrcourse.training import History, loop
+from lrcourse.training import History, loop, measuring
 
 
 @pytest.fixture(scope="module")
@@ -283,7 +283,7 @@ def test_interruption_returns_what_was_recorded(digits):
 def test_interruption_while_measuring_keeps_the_finished_epochs(digits):
     model = net()
     calls = iter(range(100))
-    once = -(-len(digits.test.y) // loop.measured_at_once(digits.test))
+    once = -(-len(digits.test.y) // measuring.measured_at_once(digits.test))
 
     def stop(m, _):
         if not m.training and next(calls) == once:  # the evaluation after epoch 2
