@@ -29,7 +29,7 @@ from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.rules import plateau
 from lrcourse.support.checks import of_kind, shown, whole
 from lrcourse.tracing.anatomy import anatomy, inside_of
-from lrcourse.tracing.checks import examine
+from lrcourse.tracing.checks import examine, examine_before
 from lrcourse.tracing.condition import Condition
 from lrcourse.tracing.findings import Finding, Findings
 from lrcourse.tracing.log import Log
@@ -111,7 +111,7 @@ def trace(
         changes_at = first_change(scheduler_copy, copied, -(-updates // every)) if still else None
         if inside is not scheduler:
             built = on_clock(built, clock[::every], type(scheduler).__name__)
-        before = tuple(Condition(optimizer, scheduler, built, momentum).findings())
+        before = examine_before(Condition(optimizer, scheduler, built, momentum))
     return Trace(
         lr=lr,
         momentum=momentum,

@@ -1,7 +1,8 @@
 """What looks wrong in a trace of a schedule.
 
-Each check is a function from a `Trace` to findings. The codes, and from which size on (the
-numbers in capitals stand in the modules here and in `lrcourse.schedules.lengths`):
+Each check is a function from a `Trace`, or from the `Condition` before it, to findings. The codes,
+and from which size on (the numbers in capitals stand in the modules here and in
+`lrcourse.schedules.lengths`):
 
     no-updates        a record holds no update
     error             the scheduler raises an error
@@ -46,13 +47,24 @@ scheduler hands over to another and in functions whose design is not known.
 
 from __future__ import annotations
 
-from lrcourse.tracing.checks import cosines, lengths, meanings, rates
-from lrcourse.tracing.findings import Findings
+from lrcourse.tracing.checks import cosines, groups, lengths, meanings, rates, writers
+from lrcourse.tracing.condition import Condition
+from lrcourse.tracing.findings import Finding, Findings
 from lrcourse.tracing.result import Trace
 
+BEFORE = (
+    *(groups.groups_unknown, groups.parted, groups.loaded, writers.overwritten, writers.stale),
+    *(writers.rewritten, groups.flattened, writers.off_formula, writers.stepped_before),
+    *(writers.left_by_1cycle, writers.momentum),
+)
 CHECKS = (*rates.CHECKS, *meanings.CHECKS, *lengths.CHECKS, *cosines.CHECKS)
 
 
 def examine(trace: Trace) -> Findings:
     """Every finding of every check, and what was wrong before the trace."""
     return Findings([*(finding for check in CHECKS for finding in check(trace)), *trace.before])
+
+
+def examine_before(condition: Condition) -> tuple[Finding, ...]:
+    """What was wrong with optimizer and scheduler already before the trace."""
+    return tuple(finding for check in BEFORE for finding in check(condition))
