@@ -10,8 +10,8 @@ The way of the data, a module a step::
     result: curves, suggestion and the comparison with a real sweep, for people; figure draws them
 """
 
+from lrcourse.rangetest.refusals import UnfitBatch
 from lrcourse.rangetest.result import RangeTest
 from lrcourse.rangetest.running import range_test, range_test_of
-from lrcourse.rangetest.steps import UnfitBatch
 
 __all__ = ["RangeTest", "UnfitBatch", "range_test", "range_test_of"]

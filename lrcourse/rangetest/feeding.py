@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from lrcourse.data import Split
 from lrcourse.rangetest.reach import bytes_of
+from lrcourse.rangetest.refusals import refusal
 from lrcourse.rangetest.steps import described, numbers_in
 
 MOST_HELD_OUT = 10_000  # batches, or
@@ -59,7 +60,7 @@ class Feed:
             self.taken += 1
             return batch
         if self.taken == 0:
-            raise ValueError(f"{self._name} is empty; give at least one batch")
+            raise refusal("no batch", name=self._name)
         raise OutOfBatches
 
     def put_back(self, batches: list[Any]) -> None:
@@ -105,52 +106,36 @@ def held_out_batches(held_out: Any, batch_size: int) -> list[Any] | None:
         batches.append(batch)
         held += sum(map(bytes_of, numbers_in(batch)))
         if len(batches) > MOST_HELD_OUT or held > MOST_HELD_OUT_BYTES:
-            raise ValueError(
-                f"held_out has given {len(batches):,} batches and goes on; they are kept in "
-                f"memory and measured after each update, and a few will do: "
-                f"held_out=list(itertools.islice(held_out, 10))"
-            )
+            raise refusal("held_out without end", batches=len(batches))
     feed.close()
     if not batches:
-        raise ValueError("held_out is empty; give at least one batch, or None")
+        raise refusal("no held-out batch")
     return batches
 
 
 def _data(batches: Any, batch_size: int | None, name: str) -> tuple[torch.Tensor, ...] | None:
     """The tensors of a whole data set, or None for batches."""
     if isinstance(batches, torch.Tensor):
-        raise TypeError(
-            f"{name} is one tensor; give a tuple (X, y) and batch_size, or where there are no "
-            f"targets (X,), batch_size and step=lambda net, batch: loss_fn(net(batch[0]), batch[0])"
-        )
+        raise refusal("one tensor", name=name)
     if not _are_tensors(batches):
         if batch_size is not None:
-            raise ValueError(
-                f"batch_size is for a tuple of tensors (X, y); {name} is "
-                f"{described(batches)}, which has batches already"
-            )
+            raise refusal("batch_size of batches", name=name, given=described(batches))
         if isinstance(batches, Dataset) and not hasattr(batches, "__iter__"):
-            raise TypeError(f"{name} is a data set; wrap it: DataLoader({name}, batch_size=...)")
+            raise refusal("data set", name=name)
         no_rows = isinstance(batches, np.ndarray) and batches.ndim == 0
         is_none = not isinstance(batches, Iterable) or isinstance(batches, str | bytes | Mapping)
         if is_none or no_rows:
             call = f". It can be called: give {name}=what it returns" if callable(batches) else ""
-            raise TypeError(
-                f"{name} gives batches: a DataLoader, a list, an iterator or a tuple (X, y) of "
-                f"tensors with batch_size=..., not {described(batches)}{call}"
-            )
+            raise refusal("no batches", name=name, given=described(batches), call=call)
         if isinstance(batches, tuple) and batches and isinstance(batches[0], np.ndarray):
-            raise TypeError(f"{name} is a tuple of arrays; give tensors: torch.as_tensor(X), ...")
+            raise refusal("arrays", name=name)
         return None
     data = tuple(batches)
     if batch_size is None:
-        raise ValueError(
-            "tensors are cut into batches of batch_size, a whole number from 1 on: give "
-            "batch_size=32, say; batches that are cut already come in a list [(X, y), ...]"
-        )
+        raise refusal("tensors without batch_size")
     lengths = [len(tensor) for tensor in data]
     if len(set(lengths)) > 1 or lengths[0] == 0:
-        raise ValueError(f"the tensors of {name} need one length above 0, not {lengths}")
+        raise refusal("tensors of two lengths", name=name, lengths=lengths)
     return data
 
 

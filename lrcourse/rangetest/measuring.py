@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from lrcourse.rangetest.refusals import refusal
 from lrcourse.rangetest.snapshot import Snapshot
 from lrcourse.rangetest.steps import Step, answers_of, moved, size_of, taken_apart
 
@@ -45,7 +46,7 @@ def measure(
                 right = right + (pair[0] == pair[1]).count_nonzero()
                 answered += len(pair[1])
     if not samples:
-        raise ValueError("step returned None for all held-out batches, or they hold no sample")
+        raise refusal("None for all held out")
     return float(loss_sum / samples), float(right) / answered if answered else float("nan")
 
 
@@ -73,7 +74,7 @@ def precision(
     return torch.autocast(device.type if device else "cpu", dtype=dtype)
 
 
-def has_modes(optimizer: Any) -> bool:
+def has_modes(optimizer: torch.optim.Optimizer) -> bool:
     """Whether an optimizer has a train and an eval mode, as schedule-free ones do."""
     return all(callable(getattr(optimizer, mode, None)) for mode in ("train", "eval"))
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from lrcourse.rangetest.curves import Curve
+from lrcourse.rangetest.refusals import refusal
 from lrcourse.rangetest.rules import DivergenceWatch
 from lrcourse.rangetest.steps import total_of
 
@@ -53,10 +54,7 @@ class Record:
         self._passed_over += 1
         self._in_a_row += 1
         if self._in_a_row >= MOST_PASSED_OVER:
-            raise ValueError(
-                f"step returned None for {MOST_PASSED_OVER} batches in a row, which passes a batch "
-                f"over: return the loss"
-            )
+            raise refusal("None in a row", count=MOST_PASSED_OVER)
 
     def add(self, t: int, part: Part) -> None:
         """Add a batch to update t."""
@@ -66,10 +64,7 @@ class Record:
     def end_before(self, t: int, accumulate: int) -> None:
         """The batches have run out in update t, which is not made."""
         if t == 0:
-            raise ValueError(
-                f"the batches are not enough for one update, which takes accumulate={accumulate} "
-                f"of them; give more"
-            )
+            raise refusal("too few batches", accumulate=accumulate)
         self._parts.pop(t, None)
         if not self._look():
             self._why = "out of batches"

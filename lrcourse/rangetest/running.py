@@ -232,7 +232,12 @@ def range_test_of(experiment: Experiment, device: str | None = None, **options: 
 
 
 def _one(
-    net: nn.Module, optimizer: Any, feed: Feed, plan: Plan, seed: int, functions: tuple[Any, ...]
+    net: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    feed: Feed,
+    plan: Plan,
+    seed: int,
+    functions: tuple[object, ...],
 ) -> Curve:
     """One sweep, after which all is as before; `functions` are the user's step and loss."""
     with Snapshot() as before:

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from lrcourse.rangetest.reach import slots_of
+from lrcourse.rangetest.refusals import UnfitBatch, WrongLoss, refusal
 from lrcourse.support.checks import of_kind, shown
 
 Step = Callable[[nn.Module, Any], Any]
@@ -19,14 +20,6 @@ LossFunction = Callable[..., torch.Tensor]
 WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 _FAILURES = (TypeError, ValueError, RuntimeError, LookupError, AttributeError, AssertionError)
-
-
-class UnfitBatch(TypeError):
-    """A batch that cannot be used without a `step`; the message has the lines to write."""
-
-
-class WrongLoss(ValueError):
-    """Outputs and targets that cross-entropy, the default, is not for."""
 
 
 def moved(batch: Any, device: torch.device | None) -> Any:
@@ -90,10 +83,9 @@ def default_step(loss_fn: LossFunction | None) -> Step:
             if isinstance(problem, UnfitBatch | WrongLoss | torch.OutOfMemoryError):
                 raise
             way = "net(**batch).loss" if isinstance(batch, Mapping) else "loss_fn(net(X), y)"
-            raise UnfitBatch(
-                f"{way}, which is the default, failed on the first batch, {described(batch)}: "
-                f"{type(problem).__name__}: {str(problem).rstrip('.')}. {advice(batch)}"
-            ) from problem
+            error, said = type(problem).__name__, str(problem).rstrip(".")
+            told = {"way": way, "batch": described(batch), "advice": advice(batch)}
+            raise refusal("default that fails", **told, error=error, said=said) from problem
         worked = True
         return used
 
@@ -103,23 +95,16 @@ def default_step(loss_fn: LossFunction | None) -> Step:
             return criterion(outputs, batch[1]), outputs, batch[1]
         if isinstance(batch, Mapping):
             if loss_fn is not None:
-                raise UnfitBatch(
-                    f"loss_fn cannot be used on {described(batch)}: net(**batch) is asked for its "
-                    f"own loss. Leave loss_fn out. {advice(batch)}"
-                )
+                raise refusal("loss_fn of a mapping", batch=described(batch), advice=advice(batch))
             given = net(**batch)
             loss, outputs = _own_loss(given)
             if loss is None:
-                raise UnfitBatch(
-                    f"net(**batch) gave {described(given)} without a loss; put the labels into "
-                    f"the batch. {advice(batch)}"
+                raise refusal(
+                    "mapping without a loss", given=described(given), advice=advice(batch)
                 )
             return loss, outputs, batch.get("labels")
         if not isinstance(batch, Sequence) or isinstance(batch, str | bytes) or len(batch) < 2:
-            raise UnfitBatch(
-                f"a batch, in batches and held_out, is (X, y) or a mapping for net(**batch), not "
-                f"{described(batch)}. {advice(batch)}"
-            )
+            raise refusal("batch of another kind", batch=described(batch), advice=advice(batch))
         *inputs, targets = batch
         outputs = net(*inputs)
         if loss_fn is None and not worked:
@@ -152,22 +137,14 @@ def taken_apart(given: Any) -> tuple[torch.Tensor, Any, Any]:
     loss, outputs, targets = given, None, None
     if isinstance(given, tuple | list):
         if len(given) != 3:
-            raise TypeError(
-                f"step returns a loss or (loss, outputs, targets), not {len(given)} things"
-            )
+            raise refusal("several things", count=len(given))
         loss, outputs, targets = given
     if not isinstance(loss, torch.Tensor):
-        raise TypeError(
-            f"the loss is a tensor with one number, not {described(loss)}: from step=step return "
-            f"the tensor itself, and from loss_fn too"
-        )
+        raise refusal("loss that is no tensor", given=described(loss))
     if loss.is_complex():
-        raise ValueError("the loss is a real number, not a complex one: take its abs() or .real")
+        raise refusal("complex loss")
     if loss.numel() != 1:
-        raise ValueError(
-            f"the loss is one number, not a tensor of shape {tuple(loss.shape)}: "
-            f"take its mean, for instance by reduction='mean'"
-        )
+        raise refusal("many losses", shape=tuple(loss.shape))
     return loss, outputs, targets
 
 
@@ -245,22 +222,13 @@ def _check_cross_entropy(outputs: Any, targets: Any) -> None:
     """Refuse what cross-entropy, the default, computes without a word and without a meaning."""
     if not (isinstance(outputs, torch.Tensor) and isinstance(targets, torch.Tensor)):
         return
-    given = f"the outputs have shape {tuple(outputs.shape)}"
-    other = "give the loss that is meant as loss_fn, such as functional.mse_loss or, for answers "
-    other += "0 and 1, functional.binary_cross_entropy_with_logits"
     if outputs.ndim < 2 or outputs.shape[1] < 2:
-        raise WrongLoss(
-            f"{given}, and cross-entropy, the default, needs (N, classes) with two classes or "
-            f"more; of one output it is always 0: {other}"
-        )
+        raise refusal("one output", shape=tuple(outputs.shape))
     if not (targets.is_floating_point() and bool(targets.isfinite().all())):
         return
     chances = targets.detach().sum(1) if targets.ndim > 1 else targets.detach()
     if bool((targets < 0).any()) or bool(((chances - 1).abs() > 1e-2).any()):
-        raise WrongLoss(
-            f"the targets are neither classes nor probabilities, which cross-entropy, the "
-            f"default, is for: {other}"
-        )
+        raise refusal("no classes")
 
 
 def _has_to(batch: Any) -> bool:

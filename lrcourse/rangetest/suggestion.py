@@ -11,6 +11,7 @@ import numpy as np
 
 from lrcourse.rangetest import rules
 from lrcourse.rangetest.curves import Curve, Curves
+from lrcourse.rangetest.refusals import refusal
 from lrcourse.rangetest.rules import RULES
 from lrcourse.support.checks import one_of
 
@@ -92,7 +93,7 @@ class Suggestion:
 def suggest(test: Curves, on: str = "training") -> Suggestion:
     """Apply every rule to every repeat and judge them; `RangeTest.suggest` is the way in."""
     if on == "held_out" and test.table("held_out_loss") is None:
-        raise ValueError("this test has no held-out curve: range_test(..., held_out=...)")
+        raise refusal("no held-out curve")
     readings = [_read(test, curve, on) for curve in test.curves]
     table = {name: _reading([r.rates.get(name) for r in readings]) for name in RULES}
     found = sorted((lr, name) for name in RATE_RULES if (lr := table[name].lr) is not None)

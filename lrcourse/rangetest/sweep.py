@@ -14,10 +14,12 @@ from lrcourse.rangetest.curves import Curve
 from lrcourse.rangetest.feeding import Feed, OutOfBatches
 from lrcourse.rangetest.measuring import dtype_of, home_of, measure, precision, switch_modes
 from lrcourse.rangetest.record import Part, Record
+from lrcourse.rangetest.refusals import refusal
 from lrcourse.rangetest.rules import DivergenceWatch
 from lrcourse.rangetest.steps import Step, answers_of, moved, taken_apart, total_of
 from lrcourse.rangetest.updates import Updates
 from lrcourse.recorder import groups_of
+from lrcourse.recorder.protocols import Group
 from lrcourse.support import progress as bars
 
 DEVICE_LOOKS_EVERY = 10  # updates; reading the loss back from a GPU each time would stall it
@@ -48,7 +50,7 @@ class Plan:
 
 def sweep(
     net: nn.Module,
-    optimizer: Any,  # whose step takes a closure that gives a float or a tensor
+    optimizer: torch.optim.Optimizer,
     feed: Feed,
     plan: Plan,
     seed: int,
@@ -64,10 +66,7 @@ def sweep(
     groups, bases = groups_of(optimizer), base_rates(optimizer)
     planned = np.outer(plan.rates, bases / bases.max()).tolist()  # of each update and group
     if dtype is torch.float16 and with_closure:
-        raise ValueError(
-            f"{type(optimizer).__name__} steps with a closure, which does not go with the scaled "
-            f"gradients of float16: autocast=torch.bfloat16"
-        )
+        raise refusal("closure with float16", optimizer=type(optimizer).__name__)
     device_type = device.type if device else "cpu"
     scaled = dtype is torch.float16
     scaler = torch.amp.GradScaler(device_type, enabled=scaled)
@@ -89,16 +88,9 @@ def sweep(
                 return None
             loss, outputs, targets = taken_apart(given)
         if record.is_empty and _have_gradients(groups):
-            raise ValueError(
-                "step has called backward(): the range test does that itself, once for the loss "
-                "that step returns; leave it out"
-            )
+            raise refusal("backward in step")
         if not loss.requires_grad:
-            raise ValueError(
-                "the loss has no gradient: it does not depend on a parameter that trains; was it "
-                "detached, computed under no_grad, or was backward() called on it? The range test "
-                "calls backward() itself: return the loss as it is"
-            )
+            raise refusal("loss without gradient")
         share = loss if plan.accumulate == 1 else loss / plan.accumulate
         scaler.scale(share).backward(create_graph=plan.create_graph)
         answers = answers_of(outputs, targets)
@@ -110,7 +102,7 @@ def sweep(
         if plan.clip_norm is not None:
             nn.utils.clip_grad_norm_(net.parameters(), plan.clip_norm)
 
-    def closure() -> torch.Tensor:
+    def closure() -> Any:  # a tensor, which torch calls a float
         with torch.enable_grad():
             optimizer.zero_grad()
             again = [part.loss for part in map(part_of, used) if part is not None]
@@ -131,10 +123,7 @@ def sweep(
                 used[k] = drawn[-1]
             record.add(t, part)
         if t == 0 and not _have_gradients(groups):
-            raise ValueError(
-                "no parameter of this optimizer has a gradient: the loss does not depend on them; "
-                "build the optimizer on the part of the net that is used"
-            )
+            raise refusal("no gradient")
 
     def update(t: int) -> None:
         """The optimizer's step, or why it makes none."""
@@ -178,21 +167,17 @@ def sweep(
             if plan.held_out is not None and t % plan.held_out_every == 0:
                 record.held_out[t] = measure(net, plan.held_out, plan.step, dtype, optimizer)
     if record.made_none():
-        raise ValueError(
-            "optimizer.step() left out every update, so no rate was tried: behind an accelerator "
-            "that accumulates, set its gradient_accumulation_steps to 1 and give accumulate= here; "
-            "a gradient scaler that finds no finite gradient asks for a lower init_scale"
-        )
+        raise refusal("no update")
     rates = log.rates(plan.rates, int(bases.argmax()))
     return record.curve(rates, seed, measures=plan.held_out is not None)
 
 
-def _set_rate(group: dict[str, Any], rate: float) -> None:
+def _set_rate(group: Group, rate: float) -> None:
     if isinstance(group["lr"], torch.Tensor):
         group["lr"].fill_(rate)
     else:
         group["lr"] = rate
 
 
-def _have_gradients(groups: list[dict[str, Any]]) -> bool:
+def _have_gradients(groups: list[Group]) -> bool:
     return any(p.grad is not None for group in groups for p in group["params"])

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from lrcourse.rangetest.refusals import refusal
 from lrcourse.recorder import OptimizerLike, Recorder, groups_of
 from lrcourse.recorder.steppers import share_groups
 
@@ -52,12 +53,7 @@ class Updates(Recorder):
         result = step(*given)
         self._is_watching = False
         if self._seen is not None:
-            raise ValueError(
-                f"step has called step() of the {type(self._seen).__name__}: the range test makes "
-                f"the updates itself, one at each rate, and calls backward() before it. Leave "
-                f"zero_grad(), backward() and step() out of step, and return the loss; where the "
-                f"training makes several updates on one batch, test it with one"
-            )
+            raise refusal("update in step", optimizer=type(self._seen).__name__)
         return result
 
     def begin(self) -> None:
@@ -80,11 +76,7 @@ class Updates(Recorder):
         lr, ends = self.lr, [*self._begins[1:], len(self)]
         for t, (begin, end) in enumerate(zip(self._begins, ends, strict=True)):
             if end > begin + 1 and (np.ptp(lr[begin:end], axis=0) > SAME * lr[begin]).any():
-                raise ValueError(
-                    f"the optimizer made {end - begin} updates at different rates in its step {t}, "
-                    f"so that no one rate belongs to the loss there: test the optimizer inside it, "
-                    f"or let its step leave group['lr'] alone"
-                )
+                raise refusal("several rates in a step", made=end - begin, step=t)
         table = np.vstack([lr, np.zeros_like(lr, shape=(1, lr.shape[1]))])[self._begins]
         for t, rates in self._instead.items():
             table[t] = rates
@@ -93,9 +85,5 @@ class Updates(Recorder):
         never = (used == used[:1]).all()  # a rate that is capped on the way may stay there
         if (wrong := np.flatnonzero(others & ((np.diff(used) < 0) | never))).size:
             t = int(wrong[0]) + 1
-            raise ValueError(
-                f"the rate does not rise as the sweep sets it: update {t} used {used[t]:.4g}, and "
-                f"{meant[t]:.4g} was set. Something else writes group['lr'] on the way, such as a "
-                f"scheduler that step or the optimizer calls: leave it out of the test"
-            )
+            raise refusal("another writer", update=t, used=used[t], meant=meant[t])
         return table

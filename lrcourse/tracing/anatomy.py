@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import torch
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
-from lrcourse.recorder.protocols import Group
+from lrcourse.recorder.protocols import Group, SchedulerLike
 from lrcourse.schedules import Schedule
 from lrcourse.schedules.rules import plateau
 from lrcourse.tracing import readers
 from lrcourse.tracing.parts import Anatomy, Part, shifted
 
 
-def anatomy(scheduler: Any, groups: Sequence[Group]) -> Anatomy:
+def anatomy(scheduler: SchedulerLike | Schedule | plateau, groups: Sequence[Group]) -> Anatomy:
     """Read a scheduler (or shape); `groups` are the optimizer's, with the LR of each."""
     parts = tuple(_parts(scheduler, groups))
     if isinstance(scheduler, Schedule | plateau):
@@ -30,8 +30,8 @@ def anatomy(scheduler: Any, groups: Sequence[Group]) -> Anatomy:
     name = type(scheduler).__name__
     if children:
         name += f"({', '.join(anatomy(child, groups).name for child in children)})"
-    elif readers.kind_of(scheduler) == "LambdaLR" and readers.shape_of(scheduler) is not None:
-        name += f" ({readers.shape_of(scheduler)!r})"
+    elif type(scheduler) is LambdaLR and (shape := readers.shape_of(scheduler)) is not None:
+        name += f" ({shape!r})"
     elif len(parts) == 1 and parts[0].name != name:
         name += f" ({parts[0].name})"
     return Anatomy(name, parts, _position(scheduler))
@@ -46,9 +46,9 @@ def inside_of(scheduler: Any) -> Any:
     return scheduler
 
 
-def held_by(scheduler: Any) -> list[Any]:
+def held_by(scheduler: object) -> list[Any]:
     """The schedulers in the attributes of what is no scheduler of torch itself, nor a shape."""
-    if isinstance(scheduler, Schedule | plateau | torch.optim.lr_scheduler.LRScheduler):
+    if isinstance(scheduler, Schedule | plateau | LRScheduler):
         return []
     held = []
     for name, value in getattr(scheduler, "__dict__", {}).items():
@@ -59,7 +59,7 @@ def held_by(scheduler: Any) -> list[Any]:
     return held
 
 
-def leaves(scheduler: Any) -> list[Any]:
+def leaves(scheduler: object) -> list[Any]:
     """The simple schedulers inside a torch scheduler; itself where it is one."""
     children = getattr(scheduler, "_schedulers", None)
     if not isinstance(children, list | tuple):

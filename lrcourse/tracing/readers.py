@@ -9,9 +9,11 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
+
+from torch.optim import lr_scheduler
 
 from lrcourse.recorder.protocols import Group
 from lrcourse.schedules import (
@@ -28,6 +30,7 @@ from lrcourse.schedules import (
 )
 from lrcourse.tracing.parts import Part, shifted
 
+FunctionLR = lr_scheduler.LambdaLR | lr_scheduler.MultiplicativeLR
 TORCH = "torch.optim.lr_scheduler"
 # Their schedulers' rises are their own design.
 LIBRARIES = (
@@ -36,20 +39,20 @@ LIBRARIES = (
 )
 
 
-def kind_of(scheduler: Any) -> str | None:
+def kind_of(scheduler: object) -> str | None:
     """The class's name, for a class of torch itself: a subclass may do anything."""
     kind = type(scheduler)
     return kind.__name__ if kind.__module__ == TORCH else None
 
 
-def _bases(scheduler: Any) -> tuple[float, ...]:
+def _bases(scheduler: lr_scheduler.LRScheduler) -> tuple[float, ...]:
     return tuple(float(lr) for lr in scheduler.base_lrs)
 
 
 Fields = dict[str, Any]  # of a Part; without `peaks` they are the base rates
 
 
-def _linear(s: Any, groups: Sequence[Group]) -> Fields:
+def _linear(s: lr_scheduler.LinearLR, groups: Sequence[Group]) -> Fields:
     highest = max(s.start_factor, s.end_factor)
     return {
         "length": s.total_iters,
@@ -59,7 +62,7 @@ def _linear(s: Any, groups: Sequence[Group]) -> Fields:
     }
 
 
-def _one_cycle(s: Any, groups: Sequence[Group]) -> Fields:
+def _one_cycle(s: lr_scheduler.OneCycleLR, groups: Sequence[Group]) -> Fields:
     top = s._schedule_phases[0]["end_step"]
     whole = max(2, min(round(top + 1), s.total_steps - 1))
     mend = (
@@ -71,7 +74,7 @@ def _one_cycle(s: Any, groups: Sequence[Group]) -> Fields:
     return {**length, "top": top, "peaks": peaks, "top_mend": mend}
 
 
-def _cyclic(s: Any, groups: Sequence[Group]) -> Fields:
+def _cyclic(s: lr_scheduler.CyclicLR, groups: Sequence[Group]) -> Fields:
     own = s._scale_fn_custom is not None  # a height that only its author knows
     top = s.total_size * s.step_ratio
     height = s.gamma**top if s.mode == "exp_range" and not own else 1
@@ -86,7 +89,7 @@ def _cyclic(s: Any, groups: Sequence[Group]) -> Fields:
     }
 
 
-def _milestones(marks: Any) -> Fields:
+def _milestones(marks: Collection[float]) -> Fields:
     length, first = max(marks, default=None), min(marks, default=None)
     return {"length": length, "first": first, "stepwise": True}
 
@@ -118,7 +121,7 @@ BY_CLASS: dict[str, Callable[[Any, Sequence[Group]], Fields]] = {
 }
 
 
-def of_torch(s: Any, groups: Sequence[Group]) -> Part:
+def of_torch(s: lr_scheduler.LRScheduler, groups: Sequence[Group]) -> Part:
     """A simple scheduler of torch; one that is not known has a name alone."""
     name = type(s).__name__
     if name not in BY_CLASS:
@@ -127,7 +130,7 @@ def of_torch(s: Any, groups: Sequence[Group]) -> Part:
     return Part(name, **fields)
 
 
-def parts_of_function(scheduler: Any, groups: Sequence[Group]) -> list[Part]:
+def parts_of_function(scheduler: FunctionLR, groups: Sequence[Group]) -> list[Part]:
     """LambdaLR with a shape of this package or a function of transformers; else unknown."""
     name = type(scheduler).__name__
     functions = getattr(scheduler, "lr_lambdas", [])
@@ -166,7 +169,7 @@ def _enclosed(function: Any) -> dict[str, Any]:
     return dict(inspect.getclosurevars(function).nonlocals) if inspect.isfunction(function) else {}
 
 
-def shape_of(scheduler: Any) -> Schedule | None:
+def shape_of(scheduler: FunctionLR) -> Schedule | None:
     """The shape of a LambdaLR that `schedules.to_torch` has made."""
     owners = [getattr(function, "__self__", None) for function in scheduler.lr_lambdas]
     same = owners and isinstance(owners[0], Schedule) and all(o is owners[0] for o in owners)

@@ -16,12 +16,13 @@ import io
 import types
 import weakref
 from collections import deque
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
 
 from lrcourse.recorder.groups import is_schedule_free
+from lrcourse.recorder.protocols import Group
 from lrcourse.support.checks import of_kind
 
 # A schedule reads a table of this many numbers at most; what is larger is somebody's data set.
@@ -37,13 +38,13 @@ _BUILT_IN = (types.BuiltinFunctionType, types.MethodWrapperType)
 class SingleUse:
     """Stands for a generator, which cannot be copied: asking it for a value is refused."""
 
-    def __init__(self, original: Any) -> None:
+    def __init__(self, original: object) -> None:
         self._kind = of_kind(original)
 
     def __iter__(self) -> SingleUse:
         return self
 
-    def __next__(self) -> Any:
+    def __next__(self) -> NoReturn:
         raise CannotCopy(
             f"the schedule takes its values from {self._kind}, which can be used only once: a "
             f"trace would use it up. Let it compute the value from the number of the update, or "
@@ -119,7 +120,7 @@ class _Copier:
             return made
         return self._object(x)
 
-    def _optimizer(self, x: torch.optim.Optimizer) -> Any:
+    def _optimizer(self, x: torch.optim.Optimizer) -> torch.optim.Optimizer:
         made = self._register(x, object.__new__(type(x)))
         for name, value in x.__dict__.items():
             if name.endswith("_hooks"):
@@ -148,7 +149,7 @@ class _Copier:
         made.__dict__["step"] = step
         return made
 
-    def _function(self, x: types.FunctionType) -> Any:
+    def _function(self, x: types.FunctionType) -> types.FunctionType:
         if not (x.__closure__ or x.__defaults__ or x.__kwdefaults__ or x.__dict__):
             return x
         cells = {id(cell): cell for cell in x.__closure__ or () if id(cell) not in self._made}
@@ -169,13 +170,14 @@ class _Copier:
             self._made[key].cell_contents = self(content)
         return made
 
-    def _fixed(self, x: Any) -> Any:
+    def _fixed(self, x: tuple[Any, ...] | frozenset[Any]) -> Any:
         parts = [self(part) for part in x]
         if all(new is old for new, old in zip(parts, x, strict=True)):
             return x
         if type(x) in (tuple, frozenset):
             return type(x)(parts)
-        return type(x)._make(parts) if hasattr(type(x), "_make") else x
+        make = getattr(type(x), "_make", None)  # a named tuple
+        return make(parts) if make else x
 
     def _container(self, x: Any) -> Any:
         made = self._register(x, copy.copy(x))
@@ -224,11 +226,11 @@ class _Copier:
             return SingleUse(x) if is_iterator else x
 
 
-def _own_groups(optimizer: Any) -> list[dict[str, Any]]:
+def _own_groups(optimizer: torch.optim.Optimizer) -> list[Group]:
     return optimizer.__dict__.get("param_groups", [])
 
 
-def _copied_numbers(x: Any) -> Any:
+def _copied_numbers(x: torch.Tensor | np.ndarray) -> torch.Tensor | np.ndarray:
     if isinstance(x, torch.nn.Parameter):
         if type(x) is not torch.nn.Parameter:
             return x
