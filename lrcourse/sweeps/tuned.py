@@ -242,7 +242,10 @@ class Tuned:
 
     @arguments(title=TEXT, name=TEXT, path=optional(PATH))
     def plot(self, title: str = "", name: str = "tuned", path: str | Path | None = None) -> None:
-        """Draw the values over the rates, with the seeds' range; `path` keeps it as a PNG."""
+        """Draw the values over the rates, with the seeds' range; `path` keeps it as a PNG.
+
+        `title` stands over the figure; `name` is that of its file in a headless run.
+        """
         from lrcourse.sweeps.figure import plot  # matplotlib, only where it is needed
 
         values = {rate.lr: list(rate.values.values()) for rate in self.rates}
