@@ -22,11 +22,15 @@ from lrcourse.schedules.decays import (
     step,
 )
 from lrcourse.schedules.for_torch import to_torch
+from lrcourse.schedules.formulas import NoSpelling
 from lrcourse.schedules.functions import from_function
+from lrcourse.schedules.reading_torch import from_torch
 from lrcourse.schedules.rules import PlateauState, plateau, warm_until
+from lrcourse.schedules.spelling import spell
 from lrcourse.schedules.warmups import warmup, wsd
 
 __all__ = [
+    "NoSpelling",
     "PlateauState",
     "Product",
     "Schedule",
@@ -37,6 +41,7 @@ __all__ = [
     "exp_range",
     "exponential",
     "from_function",
+    "from_torch",
     "linear",
     "multistep",
     "one_cycle",
@@ -44,6 +49,7 @@ __all__ = [
     "polynomial",
     "power",
     "restarts",
+    "spell",
     "step",
     "to_torch",
     "triangular2",

@@ -9,13 +9,23 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from lrcourse.support import progress as bars
 from lrcourse.sweeps.records import Records
 from lrcourse.sweeps.source_code import StaleCode
 
-Job = TypeVar("Job")
+
+class Named(Protocol):
+    """Something to run."""
+
+    @property
+    def key(self) -> str:
+        """The name of its record."""
+        ...
+
+
+Job = TypeVar("Job", bound=Named)
 Result = TypeVar("Result")
 Done = tuple[str, dict[str, Any]]  # a key and what its record holds, as plain data
 
@@ -28,7 +38,7 @@ AT_ONCE = (StaleCode, KeyboardInterrupt, RunFailed)  # no fault of one run: they
 
 
 def finished(
-    wanted: Mapping[str, Job],
+    wanted: Iterable[Job],
     store: Records,
     *,
     read: Callable[[str], Result | None],
@@ -41,7 +51,7 @@ def finished(
     """What every job gave, by its key: read where it is there, else started and kept.
 
     Args:
-        wanted: the jobs by their keys.
+        wanted: the jobs; those with the same key are one.
         store: where their records lie.
         read: what the record under a key says, or None.
         understand: what a job that was started says, from what its record holds.
@@ -51,8 +61,9 @@ def finished(
         progress: a bar that shows how many are left; None decides by itself.
     """
     with naming(store.folder):
-        found = {key: result for key in wanted if (result := read(key)) is not None}
-        missing = {key: job for key, job in wanted.items() if key not in found}
+        jobs = {job.key: job for job in wanted}
+        found = {key: result for key in jobs if (result := read(key)) is not None}
+        missing = {key: job for key, job in jobs.items() if key not in found}
         check(missing.values())
         if not missing.keys() <= store.stuck:
             store.check_writable()

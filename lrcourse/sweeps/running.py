@@ -26,7 +26,7 @@ from lrcourse.sweeps.committed import note_asked, stored_run
 from lrcourse.sweeps.experiment import Experiment
 from lrcourse.sweeps.grids import arms_rule, experiments_rule, grid
 from lrcourse.sweeps.records import Records
-from lrcourse.sweeps.resuming import AT_ONCE, Done, RunFailed, finished, run_failed
+from lrcourse.sweeps.resuming import AT_ONCE, Done, RunFailed, finished, naming, run_failed
 from lrcourse.sweeps.rules import device_rule
 from lrcourse.sweeps.runs import Run, Runs
 from lrcourse.sweeps.source_code import StaleCode
@@ -98,10 +98,11 @@ def run(
         found = store.read_run(key) or stored_run(key)
         return found[1] if found else None
 
-    wanted = {experiment.key: experiment for experiment in experiments}
+    with naming(store.folder):
+        wanted = {experiment.key: experiment for experiment in experiments}
     note_asked(wanted)
     histories = finished(
-        wanted,
+        wanted.values(),
         store,
         read=read,
         understand=History.from_dict,

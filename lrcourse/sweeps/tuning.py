@@ -33,7 +33,7 @@ from lrcourse.support.checks import (
 from lrcourse.sweeps import user_code
 from lrcourse.sweeps.own_training import Call, Judge, Outcome, Train, call_and_keep
 from lrcourse.sweeps.records import Records
-from lrcourse.sweeps.resuming import Done, finished
+from lrcourse.sweeps.resuming import Done, finished, naming
 from lrcourse.sweeps.rules import RATE
 from lrcourse.sweeps.tuned import TriedRate, Tuned
 from lrcourse.sweeps.workers import JOBS, jobs_asked_for, side_by_side
@@ -236,7 +236,8 @@ class _Search:
     ) -> None:
         self.train, self.judge, self.jobs, self.progress = train, judge, jobs, progress
         self.store = Records(Records(records).folder / "tune")
-        self.code, self.loaded = user_code.of_function(train), user_code.loaded(train)
+        with naming(self.store.folder):
+            self.code, self.loaded = user_code.of_function(train), user_code.loaded(train)
         self.outcomes: dict[tuple[float, int], Outcome] = {}
 
     def run(self, pairs: Iterable[tuple[float, int]]) -> None:
@@ -249,7 +250,6 @@ class _Search:
         if not calls:
             return
         leader = self._leader()
-        by_key = {call.key: call for call in calls}
 
         def read(key: str) -> Outcome | None:
             content = self.store.read(key)
@@ -267,7 +267,7 @@ class _Search:
             )
 
         found = finished(
-            by_key,
+            calls,
             self.store,
             read=read,
             understand=Outcome.from_record,
@@ -275,7 +275,7 @@ class _Search:
             told=Call.short,
             progress=self.progress,
         )
-        self.outcomes |= {(call.lr, call.seed): found[key] for key, call in by_key.items()}
+        self.outcomes |= {(call.lr, call.seed): found[call.key] for call in calls}
 
     def found(self, most: int) -> Tuned:
         """What the runs so far say."""

@@ -432,6 +432,8 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "schedules.one_cycle": lambda: {"total": 10},
     "schedules.polynomial": lambda: {"total": 10},
     "schedules.restarts": lambda: {"first": 5},
+    "schedules.from_torch": lambda: {"scheduler": scheduled()["scheduler"]},
+    "schedules.spell": lambda: {"shape": s.step(5, 0.5), "framework": "torch"},
     "schedules.step": lambda: {"every": 3, "gamma": 0.5},
     "schedules.to_torch": lambda: {"shape": s.cosine(5), "optimizer": sgd()},
     "schedules.triangular2": lambda: {"cycle": 2, "t": 0.5},
