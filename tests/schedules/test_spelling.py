@@ -98,10 +98,8 @@ def rates(framework, code, updates):
 def needs(framework):
     if framework == "keras":
         os.environ.setdefault("KERAS_BACKEND", "torch")
-    if framework in ("transformers", "timm"):
-        peer(framework)
-    elif framework in ("optax", "keras"):  # large: tried where they are, in no lock
-        pytest.importorskip("jax" if framework == "optax" else "keras")
+    for name in {"optax": ("jax", "optax")}.get(framework, (framework,)):
+        peer(name)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -153,7 +151,7 @@ def test_a_name_of_the_library_is_used_where_it_has_one(shape, framework, name):
 
 def test_lightning_applies_the_rates():
     shape, applied = s.warmup(3).then(s.cosine(5)), []
-    lightning = pytest.importorskip("lightning")
+    lightning = peer("lightning")
 
     class Module(lightning.LightningModule):
         def __init__(self):
@@ -176,7 +174,7 @@ def test_lightning_applies_the_rates():
 
 
 def test_optax_applies_the_rates():
-    optax, jnp = pytest.importorskip("optax"), pytest.importorskip("jax.numpy")
+    optax, jnp = peer("optax"), peer("jax.numpy")
     shape, space = s.warmup(3).then(s.cosine(5)), {"lr": 0.5}
     exec(s.spell(shape, "optax"), space)
     optimizer = optax.sgd(space["schedule"])
