@@ -34,7 +34,7 @@ from torch.utils.data import DataLoader, Subset
 
 from lrcourse import data, look, models, training
 from lrcourse.study import d2l_reference
-from lrcourse.support.outputs import write_csv
+from lrcourse.support.outputs import between, write_csv
 from lrcourse.support.paths import data_folder, write_atomically
 from lrcourse.support.provenance import run_provenance
 from lrcourse.sweeps import Experiment
@@ -46,7 +46,7 @@ TABLE, FIGURE, PAGE = (
     ROOT / "results" / "benchmarks.png",
     ROOT / "README.md",
 )
-BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
+MARKS = "<!-- speed: begin -->", "<!-- speed: end -->"
 DENSE = Experiment(model="mlp", model_options={"depth": 2, "width": 64}, lr=0.1, epochs=3)
 LENET = Experiment(model="lenet", lr=0.1, epochs=1)
 MEMBERS, IMAGES = 16, 6000
@@ -188,15 +188,6 @@ def table(rows: list[dict[str, str]]) -> str:
     return "\n".join(lines)
 
 
-def with_table(page: str, text: str) -> str:
-    """The page with `text` between its two marks. Raises ValueError where they are missing."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"{PAGE.name} lacks the lines {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
-
-
 def draw(rows: list[dict[str, str]], path: Path = FIGURE) -> None:
     """Each ratio with its spread, beside the line where both sides cost the same."""
     size = (6.8, 0.8 + 0.5 * len(rows))
@@ -233,7 +224,7 @@ def main(arguments: list[str]) -> int:
         print(f"{name}: {row['ratio']} ({row['ratio_low']} to {row['ratio_high']})", flush=True)
     if rows := read():
         draw(rows)
-        write_atomically(PAGE, with_table(PAGE.read_text(encoding="utf-8"), table(rows)))
+        write_atomically(PAGE, between(PAGE.read_text(encoding="utf-8"), MARKS, table(rows)))
     return 0
 
 

@@ -6,6 +6,8 @@ import sys
 import pytest
 from helpers.repository import ROOT
 
+from lrcourse.support.outputs import between
+
 FOLDER = ROOT / "benchmarks"
 
 
@@ -28,7 +30,7 @@ def row(name, ratio="0.50"):
 
 def test_readme_s_table_is_that_of_the_file(measure):
     page = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert page == measure.with_table(page, measure.table(measure.read()))
+    assert page == between(page, measure.MARKS, measure.table(measure.read()))
 
 
 def test_what_needs_no_download_has_been_measured_and_says_on_what(measure):
@@ -62,7 +64,7 @@ def test_the_sides_take_turns_after_a_round_that_warms_up(measure):
 
 def test_a_page_without_the_marks_is_refused(measure):
     with pytest.raises(ValueError, match="speed: begin"):
-        measure.with_table("no marks", "T")
+        between("no marks", measure.MARKS, "T")
 
 
 def test_the_figure_names_every_comparison(measure, tmp_path):

@@ -25,14 +25,14 @@ sys.path.insert(0, str(ROOT))
 
 from lrcourse.commands import chapters as runner  # noqa: E402
 from lrcourse.commands.terminal import duration  # noqa: E402
-from lrcourse.support.outputs import write_csv  # noqa: E402
+from lrcourse.support.outputs import between, write_csv  # noqa: E402
 from lrcourse.support.paths import write_atomically  # noqa: E402
 from lrcourse.support.provenance import run_provenance  # noqa: E402
 
 TABLE = ROOT / "results" / "run-times.csv"
 PAGE = ROOT / "notebooks" / "run-times.md"
 KEY = ("chapter", "scale", "device", "cores")
-BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
+MARKS = "<!-- table: begin -->", "<!-- table: end -->"
 
 
 def measure(chapter: runner.Chapter, scale: str) -> dict[str, object]:
@@ -81,15 +81,6 @@ def table(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def with_table(page: str, text: str) -> str:
-    """The page with `text` between its two marks. Raises ValueError where they are missing."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"{PAGE.name} lacks the lines {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
-
-
 def read() -> list[dict]:
     """The measurements that are kept, as text."""
     if not TABLE.is_file():
@@ -107,7 +98,7 @@ def main(arguments: list[str]) -> int:
     for chapter in runner.select(runner.find_chapters(ROOT / "notebooks"), given.chapters):
         rows = merged(read(), [measure(chapter, given.scale)])
         write_csv(TABLE, rows)
-        write_atomically(PAGE, with_table(PAGE.read_text(encoding="utf-8"), table(rows)))
+        write_atomically(PAGE, between(PAGE.read_text(encoding="utf-8"), MARKS, table(rows)))
     return 0
 
 

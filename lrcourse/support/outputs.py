@@ -86,3 +86,12 @@ def _folder(kind: str, name: str) -> Path | None:
     folder = expanded(out, "LRCOURSE_OUT").absolute() / kind / chapter
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def between(page: str, marks: tuple[str, str], text: str) -> str:
+    """The page with `text` between its two marks. Raises ValueError where one is missing."""
+    before, begin, rest = page.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
+    if not (begin and end):
+        raise ValueError(f"the page lacks the lines {' and '.join(marks)}")
+    return f"{before}{begin}\n\n{text}\n\n{end}{after}"

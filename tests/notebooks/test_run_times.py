@@ -6,6 +6,7 @@ import pytest
 from helpers.repository import ROOT
 
 from lrcourse.commands import chapters as runner
+from lrcourse.support.outputs import between
 
 spec = importlib.util.spec_from_file_location("run_times", ROOT / "tools" / "run_times.py")
 run_times = importlib.util.module_from_spec(spec)
@@ -29,11 +30,11 @@ def test_the_table_gives_times_in_words():
 
 
 def test_a_page_without_its_marks_is_refused():
-    assert run_times.with_table("a\n<!-- table: begin -->x<!-- table: end -->\nb", "T") == (
+    assert between("a\n<!-- table: begin -->x<!-- table: end -->\nb", run_times.MARKS, "T") == (
         "a\n<!-- table: begin -->\n\nT\n\n<!-- table: end -->\nb"
     )
     with pytest.raises(ValueError, match="lacks the lines"):
-        run_times.with_table("no marks", "T")
+        between("no marks", run_times.MARKS, "T")
 
 
 def test_a_notebook_is_measured_twice_and_a_failing_one_not_at_all(tmp_path, monkeypatch):
@@ -56,6 +57,6 @@ def test_a_notebook_is_measured_twice_and_a_failing_one_not_at_all(tmp_path, mon
 def test_the_page_shows_what_is_kept_and_knows_every_notebook_in_it():
     rows = run_times.read()
     page = run_times.PAGE.read_text(encoding="utf-8")
-    assert run_times.with_table(page, run_times.table(rows)) == page
+    assert between(page, run_times.MARKS, run_times.table(rows)) == page
     there = {chapter.name for chapter in runner.find_chapters(ROOT / "notebooks")}
     assert {row["chapter"] for row in rows} <= there
