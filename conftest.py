@@ -151,7 +151,7 @@ def _report_cell(item: pytest.Item, report: pytest.TestReport) -> None:
     from lrcourse.claims import read_lines
 
     printed = "".join(output.get("text", "") for output in item.test_outputs or ())
-    rows = [row | {"where": item.path.stem} for row in read_lines(printed)]
+    rows = [row | {"where": _page(item)} for row in read_lines(printed)]
     report.user_properties.append((VERDICTS, rows))
     if item.parent.timed_out:
         limit = item.config.option.nbval_cell_timeout
@@ -200,6 +200,11 @@ def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
     if not CANNOT_BE_INSTALLED.search(reason):
         report.outcome = "failed"
         report.longrepr = f"LRCOURSE_REQUIRE=all forbids this skip: {reason}"
+
+
+def _page(item: pytest.Item) -> str:
+    path, notebooks = item.path.with_suffix(""), BUILD.parent / "notebooks"
+    return path.relative_to(notebooks).as_posix() if path.is_relative_to(notebooks) else path.stem
 
 
 def _is_notebook_cell(item: pytest.Item) -> bool:

@@ -1,8 +1,8 @@
 """Gather what the chapters found about each sentence of the sources: notebooks/sources.md.
 
-Each chapter ends in a table with the rows "| id | sentence | what we found |". This page puts them
-together in the order of the ids, with a link to the chapter. `--check` writes nothing and fails
-when the page is not what would be written.
+Evidence pages (and chapters that have none) hold tables with the rows
+"| id | sentence | what we found |". This page puts them together in the order of the ids, with a
+link to the chapter. `--check` writes nothing and fails when the page is not what would be written.
 """
 
 from __future__ import annotations
@@ -50,16 +50,22 @@ def ids() -> list[str]:
 def findings(folder: Path = NOTEBOOKS) -> list[Finding]:
     """The rows of all chapters, in the chapters' order."""
     found = []
-    for path in sorted(folder.glob("[0-9][0-9]-*.ipynb")):
+    numbered = "[0-9][0-9]-*.ipynb"
+    paths = [*folder.glob(numbered), *folder.glob(f"evidence/{numbered}")]
+    for path in sorted(paths, key=lambda path: path.name):
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "markdown":
-                found += [Finding(*row, path.stem) for row in ROW.findall(cell.source)]
+                found += [
+                    Finding(*row, path.relative_to(folder).with_suffix("").as_posix())
+                    for row in ROW.findall(cell.source)
+                ]
     return found
 
 
 def as_line(row: Finding) -> str:
     """A row of the page's tables."""
-    link = f"[{int(row.chapter[:2])}]({row.chapter}.ipynb)"
+    number = int(Path(row.chapter).name[:2])
+    link = f"[{number}]({row.chapter}.ipynb)"
     return f"| {row.id} | {row.sentence} | {row.found} | {link} |"
 
 

@@ -6,6 +6,7 @@ from lrcourse.claims.flips import flips
 from lrcourse.claims.judging import ClaimError, check, claim, judge
 from lrcourse.claims.margins import Margin, read_margins
 from lrcourse.claims.pages import CHANCE, FALSE_ALARM, made, most_that_differ, page, several
+from lrcourse.claims.quoting import quote
 from lrcourse.claims.splits import over_splits
 from lrcourse.claims.verdicts import SANITIZE, Verdict, read_lines, summarise
 
@@ -28,6 +29,7 @@ __all__ = [
     "over_splits",
     "page",
     "paired",
+    "quote",
     "read_lines",
     "read_margins",
     "several",

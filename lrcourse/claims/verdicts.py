@@ -173,6 +173,27 @@ class Verdict:
         return {name: values[name] for name in _COLUMNS}
 
 
+def verdict_of(row: Mapping[str, str]) -> Verdict:
+    """The verdict that a row of `claims.csv` keeps, but for the values of its seeds."""
+    sides = zip(("margin_above", "margin_below"), (-math.inf, math.inf), strict=True)
+    least, most = (float(row[side]) if row[side] else end for side, end in sides)
+    numbers: dict[str, Any] = {name: float(row[name]) for name in ("effect", "low", "high")}
+    expect: Any = row["expected"]
+    none = 0.0 if row["quantity"] in ("difference", "slope") else 1.0
+    return Verdict(
+        **{name: row[name] for name in ("verdict", "sentence", "counted", "quantity", "test")},
+        **numbers,
+        n=int(row["n"]),
+        margin=(least, most),
+        alpha=float(row["alpha"]),
+        of=int(row["of"]),
+        expect=expect,
+        exact=row["test"] == "exact",
+        no_effect=none if row.get("no_effect_inside") == "True" else None,
+        revision=int(row["revision"]) if row.get("revision") else None,
+    )
+
+
 def verdict_on(
     low: float,
     high: float,

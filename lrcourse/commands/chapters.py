@@ -20,6 +20,7 @@ from lrcourse.claims import summarise
 from lrcourse.commands import options
 from lrcourse.commands.execution import Failure, execute, parse, tidy
 from lrcourse.commands.terminal import CommandError, duration, plain, say
+from lrcourse.support.outputs import label_of
 from lrcourse.support.paths import write_atomically
 
 _CHAPTER_FILES = "[0-9][0-9]-*.ipynb"
@@ -38,7 +39,7 @@ class Chapter:
     @property
     def label(self) -> str:
         """The name as one word of letters, digits, - and _: what its outputs are filed under."""
-        return re.sub(r"[^A-Za-z0-9_]+", "-", self.name).strip("-_")
+        return label_of(self.name)
 
 
 def find_chapters(folder: Path) -> list[Chapter]:

@@ -3,7 +3,7 @@
 Two environment variables say it, and whoever executes the notebooks sets them:
 
 - `LRCOURSE_OUT`: the folder for everything. Unset (or empty), as in Jupyter, nothing is kept.
-- `LRCOURSE_CHAPTER`: the stem of the notebook that runs, for instance `02-schedulers`.
+- `LRCOURSE_CHAPTER`: the label of the notebook that runs, for instance `02-schedulers`.
 
 A figure then goes to `$LRCOURSE_OUT/figures/<chapter>/NN-<name>.png`, where NN counts the
 figures of this process, so that the files sort as a reader meets them. A table goes to
@@ -31,6 +31,14 @@ _NAME = such(
 
 # (folder of the chapter's figures, name) -> running number, counted from 1 in each folder.
 _figure_numbers: dict[tuple[Path, str], int] = {}
+
+
+def label_of(page: str) -> str:
+    """The name of a notebook as one word of letters, digits, - and _: its outputs are filed there.
+
+    `page` is its path in the folder of the notebooks, without the ending.
+    """
+    return re.sub(r"[^A-Za-z0-9_]+", "-", page).strip("-_")
 
 
 def figure_path(name: str) -> Path | None:

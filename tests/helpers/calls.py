@@ -287,6 +287,11 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "claims.paired": samples,
     "claims.read_margins": lambda: {"path": "no-such-file.toml"},
+    "claims.quote": lambda: {
+        "page": "00-recipe",
+        "sentence": "On the test images the chosen rate's loss is less than a third of the "
+        "default's",
+    },
     "claims.read_lines": lambda: {"text": "HOLDS | a > b | 3 cases, exceptions 0 (exact)"},
     "claims.several": lambda: {"k": 2},
     "claims.share": lambda: {"a": [True, False, True]},

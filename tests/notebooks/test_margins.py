@@ -7,6 +7,7 @@ import pytest
 from helpers.repository import ROOT, tool
 
 from lrcourse.claims import Margin, judge, paired, read_margins, share
+from lrcourse.commands.chapters import find_chapters
 
 margins = tool("margins")
 PLANNED = read_margins(ROOT / "notebooks" / "margins.toml")
@@ -44,7 +45,7 @@ def test_every_statistical_claim_has_its_entry_and_every_entry_its_claim():
 
 
 def test_an_entry_belongs_to_a_page():
-    assert PLANNED.keys() <= {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert PLANNED.keys() <= {page.label for page in find_chapters(ROOT / "notebooks")}
 
 
 @pytest.mark.parametrize(("page", "margin"), ENTRIES, ids=lambda one: getattr(one, "margin", one))

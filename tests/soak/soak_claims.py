@@ -35,9 +35,10 @@ from helpers.repository import ROOT
 from nbclient import NotebookClient
 
 from lrcourse.claims import flips
+from lrcourse.commands.chapters import find_chapters
 from lrcourse.support.outputs import write_csv
 
-NOTEBOOKS = ROOT / "notebooks"
+PAGES = {page.label: page.path for page in find_chapters(ROOT / "notebooks")}
 SOAK = ROOT / "results" / "soak.csv"
 FIRST_SHIFT, NEXT_SHIFT = 100_000, 10_000  # no page's own seeds reach so far
 
@@ -87,14 +88,14 @@ def moved(source: str, pattern: str, move: Callable[[int], int]) -> str:
 
 def verdicts(page: str, pattern: str, move: Callable[[int], int], folder: Path) -> Rows:
     """Sentence -> its row in the table of claims, with the page's judging seeds moved."""
-    notebook = nbformat.read(NOTEBOOKS / f"{page}.ipynb", as_version=4)
+    notebook = nbformat.read(PAGES[page], as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.source = moved(cell.source, pattern, move)
     out = folder / f"{page}-{move(0)}"
     os.environ |= {"LRCOURSE_OUT": str(out), "LRCOURSE_CHAPTER": page, "LRCOURSE_SCALE": "small"}
     notebook.cells.insert(0, nbformat.v4.new_code_cell(GO_ON))
-    where = {"metadata": {"path": str(NOTEBOOKS)}}
+    where = {"metadata": {"path": str(PAGES[page].parent)}}
     NotebookClient(notebook, timeout=1800, resources=where).execute()
     table = out / "tables" / page / "claims.csv"
     if not table.exists():

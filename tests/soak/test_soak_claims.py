@@ -8,7 +8,7 @@ import pytest
 from helpers.repository import ROOT
 from soak.soak_claims import (
     CLAIMS_FIRST,
-    NOTEBOOKS,
+    PAGES,
     SEEDS,
     append,
     beside_stored,
@@ -41,7 +41,7 @@ def test_judging_seeds_move(page, before, after):
 
 @pytest.mark.parametrize(("page", "pattern"), [*SEEDS.items(), ("claims", CLAIMS_FIRST)])
 def test_every_page_of_claims_has_seeds_that_move(page, pattern):
-    notebook = nbformat.read(NOTEBOOKS / f"{page}.ipynb", as_version=4)
+    notebook = nbformat.read(PAGES[page], as_version=4)
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     other = moved(code, pattern, lambda seed: seed + 10_000)
     ast.parse(other)
@@ -62,11 +62,7 @@ def test_every_page_of_claims_has_seeds_that_move(page, pattern):
 
 
 def test_chapters_with_claims_are_all_known():
-    pages = {
-        path.stem
-        for path in NOTEBOOKS.glob("*.ipynb")
-        if "claim(" in path.read_text(encoding="utf-8")
-    }
+    pages = {page for page, path in PAGES.items() if "claim(" in path.read_text(encoding="utf-8")}
     assert pages == {*SEEDS, "claims"}
 
 
