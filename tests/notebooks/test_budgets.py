@@ -15,7 +15,7 @@ FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell", "solution"}
 LESSONS = sorted(
     path
     for path in NOTEBOOKS.glob("[0-9][0-9]-*.ipynb")
-    if (NOTEBOOKS / "evidence" / path.name).exists()
+    if path.name == "00-recipe.ipynb" or (NOTEBOOKS / "evidence" / path.name).exists()
 )
 
 
