@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,17 @@ from lrcourse.rangetest.suggestion import suggest
 
 
 def plot(
-    test: Curves, *, title: str = "", name: str = "range-test", path: str | Path | None = None
+    test: Curves,
+    *,
+    title: str = "",
+    name: str = "range-test",
+    path: str | Path | None = None,
+    with_rules: bool = True,
 ) -> None:
     """Draw, show and, in a headless run or at `path`, keep the figure.
 
-    It has a panel for the loss, one for the accuracy where there is one, and one for the rules.
+    It has a panel for the loss, one for the accuracy where there is one, and, `with_rules`,
+    one for what each rule reads off.
     """
     suggestion = suggest(test)
     shown = [k for k in ("loss", "accuracy") if test.table(k) is not None]
@@ -28,38 +35,51 @@ def plot(
         for rule, reading in suggestion.rules.items()
         if reading.lr is not None
     }
-    heights = (*[2.0] * len(shown), 0.35 + 0.22 * max(len(found), 1))
+    heights = [2.0] * len(shown)
+    if with_rules:
+        heights.append(0.35 + 0.22 * max(len(found), 1))
     size = (6.4, 1.0 + sum(heights))
-    with look.sheet(name, test.provenance, size, heights=heights, path=path) as (figure, panels):
-        *curves, marks = panels
+    with look.sheet(name, test.provenance, size, heights=tuple(heights), path=path) as (
+        figure,
+        panels,
+    ):
+        curves = panels[: len(shown)]
         for axes, quantity in zip(curves, shown, strict=True):
             for column in (quantity, f"held_out_{quantity}"):
                 if test.table(column) is not None:
                     _draw(axes, test, column)
             axes.set_ylabel(quantity)
         _limit_loss(panels[0], test)
-        for k, (rule, (lr, repeats)) in enumerate(found.items()):
-            colour = look.COLOURS[1] if rule == suggestion.rule else "#444444"
-            each = [one for one in repeats if one is not None]
-            marks.plot(each, [k] * len(each), "|", color=colour, markersize=9, alpha=0.7)
-            marks.plot([lr], [k], "o", color=colour, markersize=5, gid=rule)
-        marks.set_yticks(range(len(found)), [rules.RULES[rule].mark for rule in found])
-        marks.set_ylim(max(len(found), 1) - 0.4, -0.6)
-        marks.set_xlabel("learning rate")
-        marks.grid(visible=False, axis="y")
+        if with_rules:
+            _mark_rules(panels[-1], found, suggestion.rule)
+        panels[-1].set_xlabel("learning rate")
         for axes in panels:
             axes.set_xscale(test.scale)
             axes.set_xlim(test.start / 1.1, test.end * 1.1 if test.scale == "log" else test.end)
             if suggestion.lr is not None:
                 axes.axvline(suggestion.lr, color=look.COLOURS[1], linewidth=1, alpha=0.7)
         if test.scale == "log":
-            look.plain_log_ticks(marks.xaxis)
+            look.plain_log_ticks(panels[-1].xaxis)
         repeats = len(test.curves)
         several = f" (median and range of {repeats} repeats)" if repeats > 1 else ""
         panels[0].set_title(f"{title}{several}".strip())
         figure.supxlabel(textwrap.fill(suggestion.sentence, 92), fontsize=8.5, x=0.01, ha="left")
         for axes in curves:
             look.name_lines(axes)
+
+
+def _mark_rules(
+    axes: Axes, found: Mapping[str, tuple[float, Sequence[float | None]]], followed: str | None
+) -> None:
+    """Each rule's rate as a dot, those of the repeats as strokes."""
+    for k, (rule, (lr, repeats)) in enumerate(found.items()):
+        colour = look.COLOURS[1] if rule == followed else "#444444"
+        each = [one for one in repeats if one is not None]
+        axes.plot(each, [k] * len(each), "|", color=colour, markersize=9, alpha=0.7)
+        axes.plot([lr], [k], "o", color=colour, markersize=5, gid=rule)
+    axes.set_yticks(range(len(found)), [rules.RULES[rule].mark for rule in found])
+    axes.set_ylim(max(len(found), 1) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
 
 
 def _draw(axes: Axes, test: Curves, column: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lrcourse.rangetest.curves import Curves
 from lrcourse.rangetest.rules import RULES
 from lrcourse.rangetest.suggestion import SIDE, Suggestion, suggest
-from lrcourse.support.checks import PATH, POSITIVE, TEXT, arguments, optional
+from lrcourse.support.checks import FLAG, PATH, POSITIVE, TEXT, arguments, optional
 
 if TYPE_CHECKING:
     from lrcourse.sweeps import BestRate
@@ -106,13 +106,19 @@ class RangeTest(Curves):
             sweep_cost=getattr(best, "cost", None),
         )
 
-    @arguments(title=TEXT, name=TEXT, path=optional(PATH))
+    @arguments(title=TEXT, name=TEXT, path=optional(PATH), rules=FLAG)
     def plot(
-        self, title: str = "", name: str = "range-test", path: str | Path | None = None
+        self,
+        title: str = "",
+        name: str = "range-test",
+        path: str | Path | None = None,
+        *,
+        rules: bool = True,
     ) -> None:
-        """Draw the curves and the suggestions, `title` over them; `path` keeps the figure as a PNG.
+        """Draw the curves and the suggestion, `title` over them; `path` keeps the figure as a PNG.
 
-        `name` is that of its file in a headless run."""
+        `name` is that of its file in a headless run; `rules` says whether a panel shows what each
+        rule reads off."""
         from lrcourse.rangetest.figure import plot  # matplotlib, only where it is needed
 
-        plot(self, title=title, name=name, path=path)
+        plot(self, title=title, name=name, path=path, with_rules=rules)

@@ -46,7 +46,8 @@ def plot(
         if best is not None:
             axes.axvline(best, color=look.colour(1), linewidth=1)
         top = {"transform": axes.get_xaxis_transform(), "clip_on": False, "markersize": 6}
-        axes.plot(dead, np.ones(len(dead)), "x", color=look.colour(3), **top)
+        if len(dead):  # an empty line would take room below the axes
+            axes.plot(dead, np.ones(len(dead)), "x", color=look.colour(3), **top)
         live = table[np.isfinite(table)]
         is_wide = live.size > 0 and live.min() > 0 and live.max() > 20 * live.min()
         look.scales(axes, log_x=True, log_y=bool(is_wide), limits=None)
