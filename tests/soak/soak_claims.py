@@ -49,7 +49,7 @@ SEEDS = {
     "02-schedulers": r"range\((2200, 2210)\)|seeds=range\(([\d, ]+)\)",
     "03-warmup": r"\b(3[0-6]\d\d)\b",
     "04-cyclical": r"\b(4\d\d\d|50\d\d|5100)\b",
-    "05-optimizers": r"FIRST = (5000)",
+    "evidence-05-optimizers": r"(?:FIRST|EARLIER) = (\d+)",
     "more-claims": r"\b(3[0-5]\d\d|4[0-8]\d\d)\b",
     "own-model": r"seeds(?: =|=)\s?range\(([\d, ]+)\)",
     "playground": r"for seed in range\(([\d, ]+)\)",
