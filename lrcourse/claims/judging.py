@@ -186,6 +186,7 @@ def judge(
         plan=None if entry is None or same else entry.margin,
         seeds=evidence.seeds,
         about=about(evidence, target),
+        evidence=evidence,
     )
 
 

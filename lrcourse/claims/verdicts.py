@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from lrcourse.claims.evidence import Evidence
 from lrcourse.claims.margins import listed
 from lrcourse.support.checks import TEXT, arguments, each, shown
 
@@ -78,6 +79,7 @@ class Verdict:
         plan: the margin that stands there, where it is another one; else None.
         seeds: those that the evidence names.
         about: of a median, how many values do not lie above the margin, and how many not below it.
+        evidence: what was judged; None where the verdict comes from a table.
 
     >>> from lrcourse.claims import Verdict, exact, judge
     >>> verdict = judge("All are even", exact([k % 2 for k in (2, 4, 7)], 0), expect="fails")
@@ -106,6 +108,7 @@ class Verdict:
     plan: str | None = None
     seeds: tuple[Any, ...] = field(default=(), compare=False)
     about: str = field(default="", compare=False)
+    evidence: Evidence | None = field(default=None, compare=False, repr=False)
 
     @property
     def no_effect_inside(self) -> bool:

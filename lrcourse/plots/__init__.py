@@ -7,7 +7,7 @@ A wrong argument is a TypeError or a ValueError that says what would be right.
 
 from lrcourse.plots.descents import curve, surface
 from lrcourse.plots.diagnoses import diagnosis, gallery
-from lrcourse.plots.effects import effect
+from lrcourse.plots.effects import effect, effects
 from lrcourse.plots.lines import (
     against,
     by_parameter,
@@ -32,6 +32,7 @@ __all__ = [
     "diagnosis",
     "displacement",
     "effect",
+    "effects",
     "gallery",
     "gradient_noise",
     "loop",

@@ -14,60 +14,103 @@ from lrcourse.claims import Evidence, Verdict
 from lrcourse.claims.intervals import clopper_pearson
 from lrcourse.plots import arguments as given
 from lrcourse.plots.sweeps import stacked
-from lrcourse.support.checks import kind
+from lrcourse.support.checks import each, kind
 
-_EVIDENCE = kind("what paired, over_splits, share, slope or spread returns", Evidence)
-_VERDICT = kind("what judge returns, or one of made()", Verdict)
+_JUDGED = kind("what judge returns, or one of made()", Verdict)
 _BAND, _INK = look.colour(2), look.colour(6)
 
 
-@given.drawing(evidence=_EVIDENCE, verdict=_VERDICT)
-def effect(
-    evidence: Evidence,
-    verdict: Verdict,
-    *,
-    label: str = "",
-    title: str = "",
-    name: str = "effect",
-) -> None:
+def _verdict(owner: str, name: str, value: object) -> Verdict:
+    """Rule: a verdict that has evidence with an interval."""
+    verdict = _JUDGED(owner, name, value)
+    if verdict.exact or verdict.evidence is None:
+        lacks = "is exact, and has no interval" if verdict.exact else "comes from a table"
+        raise ValueError(
+            f"{owner}: {name} {lacks}: there is nothing to draw but what its line says"
+        )
+    return verdict
+
+
+@given.drawing(verdict=_verdict)
+def effect(verdict: Verdict, *, label: str = "", title: str = "", name: str = "effect") -> None:
     """The effect of each seed as a dot, their mean or median with its interval, and the margin.
 
     Of several splits of the data each has a row. The shaded band is where the effect lies if the
     sentence is true, the dashed line is no effect. Ratios stand on a log axis. What is dead or was
     never reached is a mark at the edge. A share is a bar with its interval, of two arms two.
 
-    `evidence` is what the claim rests on, `verdict` what came of it; `label` names the effect with
-    its unit, `title` stands over the figure instead of the sentence, `name` is that of its file.
+    `verdict` is what `judge` returns, or one of `made()`; `label` names the effect with its unit,
+    `title` stands over the figure instead of the sentence, `name` is that of its file.
 
-    ValueError for exact evidence, which has no interval, and for a verdict on other evidence.
+    ValueError for a verdict on exact evidence, which has no interval, or without its evidence.
+
+    >>> from lrcourse import plots
+    >>> from lrcourse.claims import judge, paired
+    >>> warm, cold = [0.95, 0.96, 0.94, 0.95, 0.97, 0.96], [0.91, 0.93, 0.9, 0.92, 0.92, 0.91]
+    >>> verdict = judge("Warmup helps by a point", paired(warm, cold), margin=0.01)
+    >>> plots.effect(verdict, label="accuracy")
+    """
+    told = {"claim": verdict.sentence, "verdict": verdict.verdict, "effect": str(verdict.effect)}
+    over = title or _title(verdict, 84)
+    with look.sheet(name, told, (6.8, _height(verdict, over))) as (_, (axes,)):
+        _draw(axes, verdict)
+        axes.set_title(over)
+        axes.set_xlabel(label or axes.get_xlabel())
+
+
+@given.drawing(verdicts=each(_JUDGED, 0, list))
+def effects(verdicts: Iterable[Verdict], *, name: str = "effects") -> None:
+    """The estimation plot of each of several claims, as `effect` draws one, in two columns.
+
+    `verdicts` are those of `made()`, or what `judge` returned; claims without an interval (exact
+    ones) are left out. `name` is that of the figure's file.
+
+    ValueError where no claim is left to draw.
 
     >>> from lrcourse import plots
     >>> from lrcourse.claims import judge, paired
     >>> warm, cold = [0.95, 0.96, 0.94, 0.95, 0.97, 0.96], [0.91, 0.93, 0.9, 0.92, 0.92, 0.91]
     >>> found = paired(warm, cold)
-    >>> plots.effect(found, judge("Warmup helps by a point", found, margin=0.01), label="accuracy")
+    >>> plots.effects([judge("It helps", found, margin=0.01), judge("A lot", found, margin=0.03)])
     """
-    if evidence.exact:
-        raise ValueError(
-            "effect: evidence is exact, and has no interval to draw: its line says it all"
-        )
-    if (evidence.n, evidence.test, evidence.effect) != (verdict.n, verdict.test, verdict.effect):
-        raise ValueError(
-            f"effect: verdict is on an effect of {verdict.effect:.4g} ({verdict.test}), and the "
-            f"evidence has {evidence.effect:.4g} ({evidence.test}): give both of one claim"
-        )
-    rows = _rows(evidence)
-    told = {"claim": verdict.sentence, "verdict": verdict.verdict, "effect": str(verdict.effect)}
-    over = title or textwrap.fill(f"{verdict.verdict.upper()}: {verdict.sentence}", 84)
-    lines = len(evidence.counts) or len(rows) + 1 + (len(rows) == 1)
-    size = (6.8, 1.15 + 0.34 * lines + 0.16 * over.count("\n"))
-    with look.sheet(name, told, size) as (_, (axes,)):
-        if evidence.counts:
-            _bars(axes, evidence, verdict)
-        else:
-            _dots(axes, rows, evidence, verdict)
-        axes.set_title(over)
-        axes.set_xlabel(label or axes.get_xlabel())
+    drawn = [verdict for verdict in verdicts if verdict.evidence and not verdict.exact]
+    if not drawn:
+        raise ValueError("effects: verdicts holds no claim with an interval to draw")
+    titles = [_title(verdict, 62) for verdict in drawn]
+    tall = [_height(verdict, over) for verdict, over in zip(drawn, titles, strict=True)]
+    heights = [max(tall[k : k + 2]) for k in range(0, len(drawn), 2)]
+    told = {"claims": [verdict.sentence for verdict in drawn]}
+    ratios = {"height_ratios": heights}
+    size = (10.0, sum(heights))
+    with look.sheet(name, told, size, len(heights), 2, gridspec_kw=ratios) as (_, panels):
+        for axes, verdict, over in zip(panels, drawn, titles, strict=False):
+            _draw(axes, verdict)
+            axes.set_title(over, fontsize=9)
+
+
+def _title(verdict: Verdict, width: int) -> str:
+    return textwrap.fill(f"{verdict.verdict.upper()}: {verdict.sentence}", width)
+
+
+def _height(verdict: Verdict, title: str) -> float:
+    """Of a panel, in inches."""
+    evidence = _evidence(verdict)
+    rows = len(_rows(evidence))
+    lines = len(evidence.counts) or rows + 1 + (rows == 1)
+    return 1.15 + 0.34 * lines + 0.16 * title.count("\n")
+
+
+def _draw(axes: Axes, verdict: Verdict) -> None:
+    evidence = _evidence(verdict)
+    if evidence.counts:
+        _bars(axes, evidence, verdict)
+    else:
+        _dots(axes, _rows(evidence), evidence, verdict)
+
+
+def _evidence(verdict: Verdict) -> Evidence:
+    assert verdict.evidence is not None  # as `_verdict` and `effects` see to
+    return verdict.evidence
 
 
 def _rows(evidence: Evidence) -> dict[str, list[float]]:

@@ -372,10 +372,8 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "plots.by_parameter": lambda: {"panels": {"sgd": {"w": torch.tensor([0.1, 0.2])}}},
     "plots.by_seed": lambda: {"samples": {"a": by_seed("a"), "b": by_seed("b")}, "label": "loss"},
     "plots.compare": lambda: {"runs": {"a": history()}},
-    "plots.effect": lambda: {
-        "evidence": evidence(),
-        "verdict": claims.judge("a > b", evidence(), margin=0.1),
-    },
+    "plots.effect": lambda: {"verdict": claims.judge("a > b", evidence(), margin=0.1)},
+    "plots.effects": lambda: {"verdicts": [claims.judge("a > b", evidence(), margin=0.1)]},
     "plots.curve": lambda: {
         "f": bowl,
         "descents": {"a": landscapes.descend(lambda w: 2 * w, START[:1], optimizers.sgd(), 0.1, 3)},

@@ -1,5 +1,6 @@
 """Estimation plots: dots, interval, margin and edges are those of the evidence and the verdict."""
 
+import dataclasses
 import math
 
 import matplotlib
@@ -24,7 +25,7 @@ def drawn(monkeypatch):
 
     def draw(evidence, **options):
         verdict = judge("It helps", evidence, **options)
-        plots.effect(evidence, verdict, label="accuracy")
+        plots.effect(verdict, label="accuracy")
         return plt.gcf().axes[0], verdict
 
     yield draw
@@ -110,9 +111,31 @@ def test_evidence_without_points_shows_its_interval(drawn):
 
 
 def test_what_cannot_be_drawn_is_refused():
-    found = exact([True])
-    with pytest.raises(ValueError, match="evidence is exact"):
-        plots.effect(found, judge("x", found))
-    found, other = paired(WARM, COLD), paired(COLD, WARM)
-    with pytest.raises(ValueError, match="give both of one claim"):
-        plots.effect(found, judge("x", other, margin=0.1))
+    whole = judge("x", exact([True]))
+    with pytest.raises(ValueError, match="verdict is exact, and has no interval"):
+        plots.effect(whole)
+    of_a_table = dataclasses.replace(judge("x", paired(WARM, COLD), margin=0.1), evidence=None)
+    with pytest.raises(ValueError, match="verdict comes from a table"):
+        plots.effect(of_a_table)
+    with pytest.raises(ValueError, match="no claim with an interval"):
+        plots.effects([whole, of_a_table])
+
+
+def test_all_claims_of_a_page_have_a_panel_each_but_for_exact_ones(monkeypatch):
+    monkeypatch.setattr(plt, "close", lambda *_: None)
+    monkeypatch.setattr(plt, "show", lambda: None)
+    alive = share({k: 0.9 for k in range(20)}, dead_below=0.2)
+    verdicts = [
+        judge("It helps", paired(WARM, COLD), margin=0.01),
+        judge("All do", exact([True])),
+        judge("By a lot", paired(WARM, COLD), margin=0.2, expect="fails"),
+        judge("Few die", alive, below=0.4),
+    ]
+    plots.effects(verdicts)
+    drawn = [axes for axes in plt.gcf().axes if axes.get_visible()]
+    assert [axes.get_title(loc="left") for axes in drawn] == [
+        "HOLDS: It helps", "NOT THAT LARGE: By a lot", "HOLDS: Few die"
+    ]  # fmt: skip
+    of_each = sorted(WARM[k] - COLD[k] for k in WARM)
+    assert dots(drawn[0]) == dots(drawn[1]) == pytest.approx(of_each)
+    plt.gcf().clf()
