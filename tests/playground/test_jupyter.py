@@ -45,7 +45,7 @@ def lab(tmp_path_factory):
             cell.outputs, cell.execution_count = [], None
     notebook.cells.append(nbformat.v4.new_code_cell(WATCH))
     nbformat.write(notebook, folder / "playground.ipynb")
-    chapter = nbformat.read(ROOT / "notebooks" / "01-size.ipynb", as_version=4)
+    chapter = nbformat.read(ROOT / "notebooks" / "evidence" / "01-size.ipynb", as_version=4)
     for cell in chapter.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -151,7 +151,7 @@ def test_a_slider_in_jupyterlab_is_seen_by_python_and_the_other_way_round(lab, b
     page.context.close()
 
 
-def test_chapter_1_runs_whole_in_jupyterlab_and_its_widget_answers(lab, browser):
+def test_the_evidence_of_chapter_1_runs_whole_in_jupyterlab_and_its_widget_answers(lab, browser):
     folder, address = lab
     page = run_all(browser, address, "01-size")
     # "Run All" stops at the first cell that fails, and the last one says that it was reached.
