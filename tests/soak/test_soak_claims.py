@@ -23,9 +23,11 @@ from soak.soak_claims import (
 @pytest.mark.parametrize(
     ("page", "before", "after"),
     [
-        ("01-size", "for seed in range(10)", "for seed in range(10000, 10010)"),
-        ("01-size", "eight = range(30, 38)", "eight = range(10030, 10038)"),
-        ("01-size", "for lr in range(10)", "for lr in range(10)"),
+        ("evidence-01-size", "for seed in range(10)", "for seed in range(10000, 10010)"),
+        ("evidence-01-size", "eight = range(30, 38)", "eight = range(10030, 10038)"),
+        ("evidence-01-size", "for lr in range(10)", "for lr in range(10)"),
+        ("evidence-01-size", "seeds=range(200, 280)", "seeds=range(10200, 10280)"),
+        ("evidence-01-size", "FIRST = 2000  # the first", "FIRST = 12000  # the first"),
         ("03-warmup", "seeds=range(3400, 3440)", "seeds=range(13400, 13440)"),
         ("03-warmup", "lr=0.04, seed=100", "lr=0.04, seed=100"),
         ("evidence-05-optimizers", "FIRST = 5000  # first", "FIRST = 15000  # first"),
@@ -51,7 +53,7 @@ def test_every_page_of_claims_has_seeds_that_move(page, pattern):
         for text in (code, other)
     ]
     if page not in (
-        "01-size",
+        "evidence-01-size",
         "02-schedulers",
         "own-model",
         "playground",
