@@ -46,7 +46,7 @@ FIRST_SHIFT, NEXT_SHIFT = 100_000, 10_000  # no page's own seeds reach so far
 SEEDS = {
     "00-recipe": r"SEEDS = range\((10, 16)\)",
     "02-schedulers": r"range\((2200, 2210)\)|seeds=range\(([\d, ]+)\)",
-    "03-warmup": r"\b(3[0-6]\d\d)\b",
+    "evidence-03-warmup": r"\b(3[0-6]\d\d)\b|FIRST = (2000)",
     "04-cyclical": r"\b(4\d\d\d|50\d\d|5100)\b",
     "evidence-05-optimizers": r"(?:FIRST|EARLIER) = (\d+)",
     "more-claims": r"\b(3[0-5]\d\d|4[0-8]\d\d)\b",
