@@ -54,6 +54,10 @@ def nano(t, warmup=10, highest=6e-4, lowest=6e-5):
     return lowest + 0.5 * (1 + math.cos(math.pi * (t - warmup) / (N - warmup))) * (highest - lowest)
 
 
+class MyOneCycle(ls.OneCycleLR):
+    """A subclass, as people derive to log what it does."""
+
+
 def staircase(t):
     return (t + 1) / 5 if t < 5 else 0.1 ** ((t >= 30) + (t >= 60) + (t >= 80))
 
@@ -69,6 +73,7 @@ SCHEDULED = {
             o, 1e-3, total_steps=N, pct_start=0.1, anneal_strategy="linear", div_factor=10
         ),
     ),
+    "1cycle of one's own class": (adam, lambda o: MyOneCycle(o, 1e-3, total_steps=N)),
     "1cycle, one step more": (adam, lambda o: ls.OneCycleLR(o, 1e-3, total_steps=N + 1)),
     "1cycle, a rate for each layer": (
         lambda: grouped(0.1, 0.05, 0.025, momentum=0.9),

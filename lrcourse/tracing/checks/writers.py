@@ -142,7 +142,8 @@ def stepped_before(now: Condition) -> Iterator[Finding]:
 
 def left_by_1cycle(now: Condition) -> Iterator[Finding]:
     """A OneCycleLR that is not among the schedulers has been built on the optimizer, too."""
-    if now.rewriters or ((now.used or now.stepped) and now.unlike_closed()):
+    itself = any("OneCycle" in kind.__name__ for kind in type(now.scheduler).__mro__)
+    if itself or now.rewriters or ((now.used or now.stepped) and now.unlike_closed()):
         return
     for g, group in enumerate(now.groups):
         low, base, high = (group.get(name, math.nan) for name in _OF_1CYCLE)
