@@ -37,6 +37,11 @@ class Part:
     top_mend: str = ""
 
     @property
+    def untold(self) -> bool:
+        """Whether nothing is known of its times, as of a function or of another library's class."""
+        return not self.known or (self.length is self.first is self.cycle is None)
+
+    @property
     def end(self) -> float | None:
         return None if self.length is None else self.start + self.length
 

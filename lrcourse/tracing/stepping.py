@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import random
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,10 @@ import torch
 
 from lrcourse.recorder import OptimizerLike, SchedulerLike, groups_of
 from lrcourse.recorder.groups import is_schedule_free, momentum_of, rate_of, rate_used
+from lrcourse.recorder.protocols import Group
 from lrcourse.schedules.base import Schedule
 from lrcourse.schedules.rules import plateau
+from lrcourse.support.checks import shown
 from lrcourse.tracing.anatomy import inside_of
 from lrcourse.tracing.twin import CannotCopy
 
@@ -28,20 +30,30 @@ def run(
     lr, momentum, error = [], [], None
     groups = groups_of(optimizer)
     scaling = any(map(is_schedule_free, groups))
+    rates = _rates(groups)
     for made in range(1, updates + 1):
-        lr.append(list(map(rate_of, groups)))
+        lr.append(rates)
         momentum.append(list(map(momentum_of, groups)))
         try:
             optimizer.step()
             if scaling:
                 lr[-1] = list(map(rate_used, groups))
             advance(made)
+            rates = _rates(groups)
         except CannotCopy as problem:
             raise TypeError(f"trace: {problem}") from None
         except Exception as problem:  # a foreign scheduler may raise anything
             error = f"{type(problem).__name__}: {problem}"
             break
     return _table(lr), _table(momentum), error
+
+
+def _rates(groups: Sequence[Group]) -> list[float]:
+    try:
+        return list(map(rate_of, groups))
+    except TypeError:  # of a complex one: a decay to a broken power that goes on below 0
+        held = [group["lr"] for group in groups]
+        raise TypeError(f"the LR that it sets is no real number: {shown(held)}") from None
 
 
 def _table(rows: list[list[float]]) -> np.ndarray:

@@ -62,6 +62,11 @@ def timm(name, *args, **options):
     return lambda o: getattr(peer("timm.scheduler"), name)(o, *args, **options)
 
 
+def pytorch_optimizers_cosine(length):
+    options = {"max_lr": 0.1, "min_lr": 1e-4, "init_lr": 1e-3, "warmup_steps": 5}
+    return lambda o: peer("pytorch_optimizer").CosineScheduler(o, t_max=length, **options)
+
+
 def chained(*builds):
     return lambda o: ls.ChainedScheduler([build(o) for build in builds])
 
@@ -172,6 +177,12 @@ WRONG = [
     ("rise-after-end", 0.1, lambda o: Times(ls.CosineAnnealingLR(o, 1000), 8), 1000),
     ("ends-early", 0.1, lambda o: Times(ls.PolynomialLR(o, 1000), 8), 1000),
     ("ends-late", 0.1, lambda o: Fraction(ls.CosineAnnealingWarmRestarts(o, 30), 10), N),
+    # classes of other libraries, of which nothing is known but their rates
+    ("ends-late", 0.1, pytorch_optimizers_cosine(10 * N), N),
+    ("rise-after-end", 0.1, pytorch_optimizers_cosine(20), N),
+    ("rise-after-end", 0.1, lambda o: peer("mmengine.optim").CosineAnnealingLR(o, T_max=20), N),
+    # (1 - t / T) ** 0.9 is complex from t = T + 1 on
+    ("error", 0.1, lambda o: ls.LambdaLR(o, lambda t: (1 - t / 60) ** 0.9), N),
 ]
 
 
@@ -424,6 +435,7 @@ PEERS = {
     "mmengine constant": ("mmengine.optim", lambda m, o: m.ConstantLR(o, 0.1, end=5)),
     "mmengine linear": ("mmengine.optim", lambda m, o: m.LinearLR(o, 0.1, end=5)),
     "mmengine poly": ("mmengine.optim", lambda m, o: m.PolyLR(o, end=N)),
+    "mmengine 1cycle": ("mmengine.optim", lambda m, o: m.OneCycleLR(o, 0.1, total_steps=N)),
     "mmengine restarts": (
         "mmengine.optim.scheduler",
         lambda m, o: m.CosineRestartLR(o, [50, 50], [1, 1], eta_min=0),

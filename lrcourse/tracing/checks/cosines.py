@@ -1,7 +1,8 @@
 """Checks of functions of one's own by what they do: a cosine in the wrong unit, an endless warmup.
 
-Nothing is known of such a function but its rates. Those of a cosine tell its length: of its changes
-d, d[t + 1] + d[t - 1] = 2 cos(w) d[t] at each t, with a length of pi / w.
+Nothing is known of such a function, nor of a class of another library, but its rates. Those of a
+cosine tell its length: of its changes d, d[t + 1] + d[t - 1] = 2 cos(w) d[t] at each t, with a
+length of pi / w.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ FEWEST_CHANGES = 4  # in a row, from which a cosine is read
 SHORTEST = 2.5  # steps: any cycle of two or three rates lies on a cosine
 EXACT = 1e-6  # of its bend: how near to its law the changes of a cosine are, but for
 ROUNDING = 1e-14  # of the peak
+WHOLE = 1e-6  # steps: an end that is rounded to just above a whole step
 STUCK = 0.9  # of the LR that the function multiplies: a rise to the end that stays below it
 
 
@@ -84,7 +86,7 @@ def wrong_unit(trace: Trace) -> Iterator[Finding]:
     """A cosine that rises again after its end, is over early, or has hardly begun."""
     steps = by_step(trace)
     is_record = not trace.anatomy.parts
-    own = [Part("")] if is_record else [part for part in trace.anatomy.parts if not part.known]
+    own = [Part("")] if is_record else [part for part in trace.anatomy.parts if part.untold]
     if not own or not np.isfinite(steps).all() or trace.error is not None or not len(steps):
         return
     part, position, total = own[-1], trace.anatomy.position, total_steps(trace)
@@ -112,8 +114,8 @@ def wrong_unit(trace: Trace) -> Iterator[Finding]:
         return
     if is_record or part.stop < math.inf:
         return
-    over = math.ceil(end)
-    if over < len(rates) and (rates[over:] == rates[over]).all():
+    over = math.ceil(end - WHOLE)
+    if not part.known and over < len(rates) and (rates[over:] == rates[over]).all():
         if lengths.ends_early(position + begin + end, total):
             k = begin + over
             message = f"{told}, which is over at {where(trace, k * trace.every)} of {trace.asked}"
