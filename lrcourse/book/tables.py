@@ -2,7 +2,7 @@
 
 A page says it by a link that stands alone, with a title that begins with "table":
 
-    [Published beside reproduced](../results/01-size/tables/parabola.csv "table: what, verdict")
+    [Reproduced](../../results/evidence-01-size/tables/parabola.csv "table: what, verdict")
 
 Where Markdown is shown raw, this is a link to the file. The title may name columns, separated by
 commas, in order; `column as Heading` renames one, `mean ± sd` joins two. Without names all
