@@ -45,7 +45,7 @@ FIRST_SHIFT, NEXT_SHIFT = 100_000, 10_000  # no page's own seeds reach so far
 # Which numbers of a chapter's code are its judging seeds: those that the first group matches.
 SEEDS = {
     "00-recipe": r"SEEDS = range\((10, 16)\)",
-    "02-schedulers": r"range\((2200, 2210)\)|seeds=range\(([\d, ]+)\)",
+    "evidence-02-schedulers": r"FIRST = (2000) |range\((2200, 2210)\)|seeds=range\(([\d, ]+)\)",
     "evidence-03-warmup": r"\b(3[0-6]\d\d)\b|FIRST = (2000)",
     "04-cyclical": r"\b(4\d\d\d|50\d\d|5100)\b",
     "evidence-05-optimizers": r"(?:FIRST|EARLIER) = (\d+)",

@@ -54,7 +54,7 @@ def test_every_page_of_claims_has_seeds_that_move(page, pattern):
     ]
     if page not in (
         "evidence-01-size",
-        "02-schedulers",
+        "evidence-02-schedulers",
         "own-model",
         "playground",
     ):  # range(10) gets a second end there
