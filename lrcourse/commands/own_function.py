@@ -180,10 +180,17 @@ def working(what: str) -> Iterator[None]:
     except (KeyboardInterrupt, CommandError):
         raise
     except BaseException as problem:
-        last = traceback.extract_tb(problem.__traceback__)[-1]
-        if isinstance(problem, TypeError | ValueError) and last.filename.startswith(HERE):
+        if is_refusal(problem):
             raise CommandError(f"{what}: {problem}") from None
         raise CommandError(f"{what}, it fails:\n{excerpt(problem)}", code=1) from None
+
+
+def is_refusal(problem: BaseException) -> bool:
+    """Whether this package has raised it, so that its message says all."""
+    last = traceback.extract_tb(problem.__traceback__)[-1:]
+    return isinstance(problem, TypeError | ValueError) and any(
+        frame.filename.startswith(HERE) for frame in last
+    )
 
 
 def write(what: str, file: Path | None, writer: Callable[[Path], object]) -> None:

@@ -71,7 +71,9 @@ def tune(given: argparse.Namespace) -> int:
             found = sweeps.tune(function, **options)
         except sweeps.RunFailed as problem:
             cause = problem.__cause__  # of another process it has no traceback here
-            where = f"\n{own_function.excerpt(cause)}" if cause and cause.__traceback__ else ""
+            where = ""
+            if cause and cause.__traceback__ and not own_function.is_refusal(cause):
+                where = f"\n{own_function.excerpt(cause)}"
             raise CommandError(f"{problem}{where}", code=1) from None
     say(found.table(), "", found)
     own_function.write("figure", given.out, lambda file: found.plot(given.function, path=file))

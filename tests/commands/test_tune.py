@@ -25,6 +25,9 @@ def breaks(lr, seed):
 def flat(lr, seed):
     return 1.0
 
+def says(lr, seed):
+    return "good"
+
 def alone(lr):
     return lr
 """
@@ -84,3 +87,12 @@ def test_what_does_not_go_is_said(folder, capsys, name, code, message):
     said = capsys.readouterr().err
     assert message in said
     assert "own_training.py" not in said
+
+
+def test_lines_are_shown_of_the_persons_own_code_alone(folder, capsys):
+    assert cli.main(["tune", "my_training:breaks", "--no-png"]) == 1
+    assert """return {}["what"]""" in capsys.readouterr().err
+    assert cli.main(["tune", "my_training:says", "--no-png"]) == 1
+    said = capsys.readouterr().err
+    assert "must return a number" in said and "'good'" in said
+    assert "Traceback" not in said and "own_training" not in said
