@@ -29,7 +29,7 @@ help:
 	@echo "             ARGS=fit-lenet: one comparison anew"
 	@echo "make soak    a sweep killed twenty times ends with the records of an unbroken one,"
 	@echo "             evidence errs as rarely as it says, by simulation,"
-	@echo "             and the claims page comes to the same verdicts on two sets of seeds"
+	@echo "             and every page of claims comes to the same verdicts on other seeds"
 	@echo "make setup   only make or refresh .venv; PYTHON=python3.12: with that Python"
 	@echo "             PEERS=1: with the other libraries that some tests compare with"
 	@echo "make lock    pin the dependencies again; ARGS=--upgrade: at their newest versions"
