@@ -19,6 +19,7 @@ import nbformat
 from lrcourse.claims import summarise
 from lrcourse.commands import options
 from lrcourse.commands.execution import Failure, execute, parse, tidy
+from lrcourse.commands.remaining import Remaining, measured
 from lrcourse.commands.terminal import CommandError, duration, plain, say
 from lrcourse.support.outputs import label_of
 from lrcourse.support.paths import write_atomically
@@ -40,6 +41,11 @@ class Chapter:
     def label(self) -> str:
         """The name as one word of letters, digits, - and _: what its outputs are filed under."""
         return label_of(self.name)
+
+
+def notebooks_of(chapter: Chapter) -> Path:
+    """The folder of the notebooks that a chapter belongs to."""
+    return chapter.path.parents[len(Path(chapter.name).parts) - 1]
 
 
 def find_chapters(folder: Path) -> list[Chapter]:
@@ -82,7 +88,8 @@ def run_chapters(
     """Execute chapters, print a line for each, and return 0, 1 (some failed) or 130 (Ctrl-C).
 
     Below `out`: notebooks/ with the executed notebooks, also those that failed; figures/ and
-    tables/ as the chapters save them; records/ with finished runs. `in_place` also writes the
+    tables/ as the chapters save them; records/ with finished runs. Where the repository knows how
+    long each takes, a line says how long the others will take here. `in_place` also writes the
     outputs of the chapters that succeeded into the notebooks themselves, and their figures and
     tables into results/ beside the folder of the notebooks. Before the last line stands one on the
     verdicts of all claims: how many differ here from those expected, and which.
@@ -91,10 +98,15 @@ def run_chapters(
     width = max(len(chapter.name) for chapter in chapters)
     failed = 0
     verdicts: list[dict[str, str]] = []
+    table = notebooks_of(chapters[0]).parent / "results" / "run-times.csv"
+    rest = Remaining((chapter.name for chapter in chapters), measured(table, scale))
+    _say_what_is_left(len(chapters), rest)
     try:
-        for chapter in chapters:
-            before = _outputs(chapter, out)
+        for k, chapter in enumerate(chapters, start=1):
+            before, start = _outputs(chapter, out), time.monotonic()
             failed += not _run_chapter(chapter, width, out, scale, in_place, timeout, before)
+            rest.done(chapter.name, time.monotonic() - start)
+            _say_what_is_left(len(chapters) - k, rest)
             verdicts += _verdicts(chapter, before, out)
     except KeyboardInterrupt:
         records = environment(chapters[0], out, scale)["LRCOURSE_RECORDS"]
@@ -108,6 +120,11 @@ def run_chapters(
     made = [kind for kind in ("notebooks/", "figures/", "tables/") if (out / kind).is_dir()]
     print(f"Look in {out}: {', '.join(made)}")
     return 0
+
+
+def _say_what_is_left(count: int, rest: Remaining) -> None:
+    if count > 1 and (seconds := rest.seconds) is not None and seconds >= 60:
+        print(f"    {count} notebooks to go, in about {duration(seconds)}", flush=True)
 
 
 def _run_chapter(
@@ -178,8 +195,7 @@ def _verdicts(chapter: Chapter, before: Outputs, out: Path) -> list[dict[str, st
 
 def _keep_results(chapter: Chapter, written: Mapping[str, list[Path]]) -> None:
     """Put what this run of the chapter made in the place of what results/ held of it."""
-    notebooks = chapter.path.parents[len(Path(chapter.name).parts) - 1]
-    results = notebooks.parent / "results" / chapter.label
+    results = notebooks_of(chapter).parent / "results" / chapter.label
     for kind, files in written.items():
         shutil.rmtree(results / kind, ignore_errors=True)
         for path in files:

@@ -114,6 +114,17 @@ def test_the_notebooks_themselves_are_untouched_without_in_place(three):
     assert printed(three[0] / "note books" / "01-good.ipynb") == ""
 
 
+def test_what_is_left_is_told_where_it_is_known(tmp_path, capsys):
+    for name in ("01-a", "02-b", "03-c"):
+        write_notebook(tmp_path / "notebooks" / f"{name}.ipynb", "1")
+    table = tmp_path / "results" / "run-times.csv"
+    table.parent.mkdir()
+    rows = [f"{name},small,CPU,2,3600" for name in ("01-a", "02-b", "03-c")]
+    table.write_text("\n".join(["chapter,scale,device,cores,seconds", *rows]))
+    runner.run_chapters(runner.find_chapters(tmp_path / "notebooks"), tmp_path / "out")
+    assert capsys.readouterr().out.startswith("    3 notebooks to go, in about 3 h")
+
+
 def test_in_place_writes_tidy_outputs_back_but_loses_no_edit(tmp_path, capsys):
     good = write_notebook(tmp_path / "01-good.ipynb", "print('hello')")
     edit = "from pathlib import Path; path = Path('02-edited.ipynb')\n"
