@@ -29,7 +29,7 @@ ROW = re.compile(r"^\|\s*([A-D]\d+)\s*\|\s*(.+?)\s*\|\s*(.+?)\s*\|\s*$", re.MULT
 
 HEAD = """# The sources, sentence by sentence
 
-The course is built from four documents. Every sentence of theirs that says something about the learning rate has an id, is shown, tested or set right in a chapter, and stands here with what was found. This page is gathered from the tables of the chapters by `python tools/gather_sources.py`; "tested" means a claim over several seeds, whose cell stands in the chapter or, with its number, on a page of claims.
+The course is built from four documents. Every sentence of theirs that says something about the learning rate has an id, is shown, tested or set right in a chapter, and stands here with what was found. This page is gathered from the tables of the chapters by `python tools/gather_sources.py`; "tested" means a claim over several seeds, whose cell stands on the page of evidence.
 """  # noqa: E501
 
 

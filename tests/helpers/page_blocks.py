@@ -39,11 +39,21 @@ def _names(tree: ast.AST, *contexts: type) -> set[str]:
     return {node.id for node in nodes if isinstance(node.ctx, contexts)}
 
 
+def _of_comprehensions(tree: ast.AST) -> set[str]:
+    """Names that live within a comprehension: nothing outside sees them."""
+    return {
+        name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.comprehension)
+        for name in _names(node.target, ast.Store)
+    }
+
+
 def _read(tree: ast.AST) -> set[str]:
-    """Names that are read, but for a function's own."""
-    own = set()
+    """Names that are read, but for a function's own and a comprehension's."""
+    own = _of_comprehensions(tree)
     if isinstance(tree, ast.FunctionDef):
-        own = _names(tree, ast.Store) | {one.arg for one in ast.walk(tree) if type(one) is ast.arg}
+        own |= _names(tree, ast.Store) | {one.arg for one in ast.walk(tree) if type(one) is ast.arg}
     return _names(tree, ast.Load) - own
 
 
@@ -69,4 +79,4 @@ def _bound(statement: ast.stmt) -> set[str]:
         if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store)
         for name in _read(node.value)
     }
-    return _names(statement, ast.Store) | items
+    return (_names(statement, ast.Store) - _of_comprehensions(statement)) | items

@@ -78,6 +78,17 @@ def test_a_run_that_is_missing_is_found(tmp_path, no_records):
         exec(code_of_blocks(page), {"__name__": "page"})
 
 
+def test_the_names_of_a_comprehension_lead_nowhere(tmp_path, no_records):
+    before = nbformat.v4.new_code_cell("parts = {k: this_would_fail(k) for k in range(3)}")
+    block = nbformat.v4.new_code_cell(
+        "from lrcourse import sweeps\nwith sweeps.evidence('no-such-file'):\n"
+        "    sizes = [k for k in range(3)]"
+    )
+    page = tmp_path / "page.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[before, block]), page)
+    exec(code_of_blocks(page), {"__name__": "page"})
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_is_whole_and_tells_where_it_comes_from(name):
     told = evidence_files.head(evidence_files.path_of(FOLDER, name))
