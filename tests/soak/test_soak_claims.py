@@ -30,6 +30,7 @@ from soak.soak_claims import (
         ("evidence-03-warmup", "seeds=range(3400, 3440)", "seeds=range(13400, 13440)"),
         ("evidence-03-warmup", "lr=0.04, seed=100", "lr=0.04, seed=100"),
         ("evidence-05-optimizers", "FIRST = 5000  # first", "FIRST = 15000  # first"),
+        ("evidence-04-cyclical", "range(4700, 4748)", "range(14700, 14748)"),
         ("00-recipe", "SEEDS = range(10, 16)", "SEEDS = range(10010, 10016)"),
         ("playground", "for seed in range(20):", "for seed in range(10000, 10020):"),
         ("own-model", "seeds=range(20), device", "seeds=range(10000, 10020), device"),
