@@ -146,7 +146,7 @@ def test_a_page_shows_its_pictures_and_formulas(desk):
 
 
 def test_formulas_are_set_and_not_run_together(visit):
-    page = visit("claims.html")
+    page = visit("05-optimizers.html")
     assert page.locator("main math").count() > 20
     top, bottom = (
         page.locator("main math[display=block] mfrac > *").nth(i).bounding_box() for i in (0, 1)
@@ -242,7 +242,7 @@ def test_search_finds_a_word_and_leads_to_it(visit):
 
 
 def test_a_link_into_a_section_shows_its_heading(visit):
-    page = visit("claims.html#what-we-do-not-claim")
+    page = visit("evidence/index.html#what-we-do-not-claim")
     page.wait_for_timeout(200)
     top = page.locator("[id=what-we-do-not-claim]").bounding_box()["y"]
     assert page.locator("[id$=menu-bar]").first.bounding_box()["height"] <= top + 5 < 300
