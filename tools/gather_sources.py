@@ -7,6 +7,7 @@ link to the chapter. `--check` writes nothing and fails when the page is not wha
 
 from __future__ import annotations
 
+import posixpath
 import re
 import sys
 from pathlib import Path
@@ -55,11 +56,25 @@ def findings(folder: Path = NOTEBOOKS) -> list[Finding]:
     for path in sorted(paths, key=lambda path: path.name):
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "markdown":
+                name = path.relative_to(folder).with_suffix("").as_posix()
                 found += [
-                    Finding(*row, path.relative_to(folder).with_suffix("").as_posix())
-                    for row in ROW.findall(cell.source)
+                    Finding(id, _from_here(sentence, name), _from_here(said, name), name)
+                    for id, sentence, said in ROW.findall(cell.source)
                 ]
     return found
+
+
+def _from_here(text: str, page: str) -> str:
+    """The text with its links as they are from the folder of the notebooks."""
+
+    def rebased(link: re.Match) -> str:
+        target, mark, section = link[1].partition("#")
+        if "://" in link[1]:
+            return link[0]
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(page), target))
+        return f"]({path if target else f'{page}.ipynb'}{mark}{section})"
+
+    return re.sub(r"\]\(([^()\s]+)\)", rebased, text)
 
 
 def as_line(row: Finding) -> str:

@@ -49,3 +49,16 @@ def test_a_sentence_treated_twice_stands_twice_with_both_chapters():
     rows = [row(id) for id in gather.ids()] + [row("A13", "04-cyclical")]
     lines = [line for line in gather.page(rows).splitlines() if line.startswith("| A13 ")]
     assert ["(01-size.ipynb)" in lines[0], "(04-cyclical.ipynb)" in lines[1]] == [True, True]
+
+
+def test_a_link_on_a_page_of_evidence_leads_there_from_the_gathered_page(tmp_path):
+    table = "| A1 | Try it. | [1](../01-size.ipynb#x), [here](#y), [2](02-b.ipynb), <https://z.y> |"
+    page = tmp_path / "evidence" / "03-warmup.ipynb"
+    page.parent.mkdir()
+    nbformat.write(new_notebook(cells=[new_markdown_cell(table)]), page)
+    (found,) = gather.findings(tmp_path)
+    assert found.chapter == "evidence/03-warmup"
+    assert found.found == (
+        "[1](01-size.ipynb#x), [here](evidence/03-warmup.ipynb#y), [2](evidence/02-b.ipynb), "
+        "<https://z.y>"
+    )
