@@ -60,9 +60,10 @@ def test_every_chapter_is_a_page_and_none_is_heavy(built):
 
 def test_every_notebook_can_be_downloaded(built, pages):
     for name in (name for name in LISTED if name.endswith(".ipynb")):
-        page = pages[str(Path(name).with_suffix(".html"))]
-        link = page.select_one("main a[download]")
-        assert (built[0] / link["href"]).read_bytes() == (ROOT / "notebooks" / name).read_bytes()
+        place = Path(name).with_suffix(".html")
+        link = pages[str(place)].select_one("main a[download]")
+        file = built[0] / place.parent / link["href"]
+        assert file.read_bytes() == (ROOT / "notebooks" / name).read_bytes()
 
 
 def test_every_link_leads_to_a_file_and_a_section_that_are_there(built, pages):
