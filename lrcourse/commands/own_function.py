@@ -188,7 +188,7 @@ def working(what: str) -> Iterator[None]:
 def is_refusal(problem: BaseException) -> bool:
     """Whether this package has raised it, so that its message says all."""
     last = traceback.extract_tb(problem.__traceback__)[-1:]
-    return isinstance(problem, TypeError | ValueError) and any(
+    return isinstance(problem, TypeError | ValueError | OSError) and any(
         frame.filename.startswith(HERE) for frame in last
     )
 

@@ -96,3 +96,10 @@ def test_lines_are_shown_of_the_persons_own_code_alone(folder, capsys):
     said = capsys.readouterr().err
     assert "must return a number" in said and "'good'" in said
     assert "Traceback" not in said and "own_training" not in said
+
+
+def test_a_folder_that_takes_no_records_is_told_in_a_sentence(folder, capsys):
+    assert cli.main(["tune", "my_training:train", "--no-png", "--records", "/dev/null"]) == 2
+    said = capsys.readouterr().err
+    assert "records cannot be written into" in said and "nothing was trained" in said
+    assert "Traceback" not in said
