@@ -3,10 +3,11 @@
 The digest of a function that reads nothing but its arguments is that of its source. What else it
 reads is part of it: constants and helpers of its module and of other modules of the user's, default
 values, closures, what decorators put around it, the state of a callable object. Of libraries the
-names count alone. The code in memory has to be that of the file: a module that was edited after it
-was imported is refused, for its record would be kept under a source that never ran. What a function
-reads from files, the environment or the clock when it runs is not covered, nor is what a cache of
-its helpers (functools.cache) holds already.
+names count alone, but for a function of the user's that was put under one of them. The code in
+memory has to be that of the file: a module that was edited after it was imported is refused, for
+its record would be kept under a source that never ran. What a function reads from files, the
+environment or the clock when it runs is not covered, nor is what a cache of its helpers
+(functools.cache) holds already.
 """
 
 from __future__ import annotations
@@ -290,6 +291,7 @@ class _Reader:
                 found[f"annotations of {name}"] = self.token(value.__annotations__)
             if attributes & ASKS_NAME and _is_renamed(value):
                 found[f"name of {name}"] = self.token((value.__name__, value.__qualname__))
+        found |= {name: self._named(name, made) for name, made in _replaced(chains, read)}
         asked = reached(function, codes, read.values(), refuse=self.values)
         for module in [*asked, *_passed(chains, read), *modules_given(codes, package)]:
             if is_library(module.__name__):
@@ -327,6 +329,20 @@ class _Reader:
         for each in sorted((attributes | {"__getattr__"}) & vars(value).keys() - {name}):
             found |= self._global(f"{name}.{each}", vars(value)[each], attributes, function)
         return found
+
+
+def _replaced(
+    chains: Iterable[tuple[str, ...]], read: dict[str, Any]
+) -> Iterator[tuple[str, types.FunctionType]]:
+    """Functions of the user's that stand under a library's name, as math.floor = mine puts them."""
+    for name, *rest in chains:
+        value = read.get(name)
+        for each in rest:
+            if not (isinstance(value, types.ModuleType) and is_library(value.__name__)):
+                break
+            value = vars(value).get(each)
+            if isinstance(value, types.FunctionType) and not is_of_library(value):
+                yield ".".join((name, *rest)), value
 
 
 def _passed(chains: Iterable[tuple[str, ...]], read: dict[str, Any]) -> Iterator[types.ModuleType]:

@@ -53,6 +53,16 @@ HIDDEN = {
         "C = types.new_class('C', (), {}, lambda names: names.update(p=VALUE))",
         "C.p",
     ),
+    "function put under a library's name": (
+        "import math\n",
+        "def own(t):\n    return VALUE\nmath.rounded_by_the_user = own",
+        "math.rounded_by_the_user(t)",
+    ),
+    "function put under a name in a library's module": (
+        NUMPY,
+        "def own(t):\n    return VALUE\nnp.linalg.norm_of_the_user = own",
+        "np.linalg.norm_of_the_user(t)",
+    ),
     "method of a dictionary": ("", "get = {0: VALUE}.get", "get(0)"),
     "method of a list": ("", "get = [VALUE].__getitem__", "get(0)"),
     "method of a string": ("", "get = 'VALUE'.strip", "float(get())"),
