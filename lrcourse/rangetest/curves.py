@@ -29,8 +29,8 @@ class Curve:
             ended before the sweep did, else None.
         skipped: updates that the gradient scaler left out (float16 only).
         seed: of this repeat.
-        bad_batch: the update whose batch held NaN or infinity itself, where it diverged for that:
-            at this update or the next; else None.
+        bad_batch: the update whose batch held NaN or infinity itself, or, for a cross-entropy, no
+            target that counts, where it diverged for that: at this update or the next; else None.
         passed_over: batches for which the step gave None.
     """
 

@@ -25,6 +25,7 @@ class Part:
     loss: torch.Tensor  # its share
     answers: tuple[torch.Tensor, torch.Tensor] | None  # beside the right ones
     batch: Any  # or the sum of it: no number where it holds none
+    outputs: Any = None  # or their sum, where finite ones give NaN for want of targets alone
 
 
 class Record:
@@ -89,7 +90,7 @@ class Record:
             self._why = self._watch.add(loss)
             if self._why is not None:
                 self._diverged_at = t
-                self._bad_batch = None if self._why == "rose" else self._blamed(t)
+                self._bad_batch = None if self._why == "rose" else self._blamed(t, parts)
                 return True
         return False
 
@@ -108,11 +109,14 @@ class Record:
             count = sum(len(target) for _, target in row)
             self._accuracy.append(sum(next(right) for _ in row) / count)
 
-    def _blamed(self, t: int) -> int | None:
+    def _blamed(self, t: int, parts: list[Part]) -> int | None:
         """The update whose batch spoilt the loss of update t: this one, or that of the weights.
 
-        Infinities in all batches, as some masks have them, spoil nothing.
+        Infinities in all batches, as some masks have them, spoil nothing. Where finite outputs give
+        NaN, the batch has no sample, or each of its targets is ignored.
         """
+        if any(p.loss.isnan() and _is_finite(total_of(p.outputs)) for p in parts):
+            return t
 
         def is_bad(k: int) -> bool:
             totals = map(total_of, self._batches.get(k, ()))
@@ -152,3 +156,8 @@ class Record:
             bad_batch=self._bad_batch,
             passed_over=self._passed_over,
         )
+
+
+def _is_finite(total: torch.Tensor | None) -> bool:
+    """Whether there is a sum, and it is a number."""
+    return total is not None and math.isfinite(total)

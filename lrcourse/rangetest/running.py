@@ -21,7 +21,7 @@ from lrcourse.rangetest.measuring import dtype_of, home_of
 from lrcourse.rangetest.randomness import seed_everything
 from lrcourse.rangetest.result import RangeTest
 from lrcourse.rangetest.snapshot import Snapshot
-from lrcourse.rangetest.steps import LossFunction, Step, default_step
+from lrcourse.rangetest.steps import LossFunction, Step, counts_targets, default_step
 from lrcourse.rangetest.sweep import NeedsClosure, Plan, sweep
 from lrcourse.support import provenance
 from lrcourse.support.checks import arguments, kind, optional
@@ -157,6 +157,7 @@ def range_test(
             rates=rates,
             step=step or default_step(loss_fn),
             is_own_step=step is not None,
+            counts_targets=step is None and counts_targets(loss_fn),
             held_out=held_out_batches(held_out, batch_size or EVALUATION_BATCH),
             held_out_every=held_out_every,
             accumulate=accumulate,

@@ -114,6 +114,13 @@ def default_step(loss_fn: LossFunction | None) -> Step:
     return step
 
 
+def counts_targets(loss_fn: LossFunction | None) -> bool:
+    """Whether a loss is a cross-entropy: NaN for finite outputs where no target counts."""
+    if isinstance(loss_fn, nn.CrossEntropyLoss | nn.NLLLoss):
+        return True
+    return loss_fn in (None, functional.cross_entropy, functional.nll_loss)
+
+
 def advice(batch: Any) -> str:
     """The lines to write for a batch that the default cannot use."""
     line = "loss_fn(net(batch.x), batch.y)"

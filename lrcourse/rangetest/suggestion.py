@@ -196,8 +196,8 @@ def _spoilt(test: Curves) -> str | None:
         if (bad := curve.bad_batch) is not None:
             return (
                 f"the batch of update {bad} (repeat {test.curves.index(curve)}) holds NaN or "
-                f"infinity, and the rate there, {curve.lr[bad]:.3g}, has nothing to do with it: "
-                f"look at the data"
+                f"infinity, or no target that counts, and the rate there, {curve.lr[bad]:.3g}, has "
+                f"nothing to do with it: look at the data"
             )
         if curve.diverged_at == 0:
             return f"the loss is {curve.why} before any update: look at the net and the data first"

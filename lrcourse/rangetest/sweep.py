@@ -36,6 +36,7 @@ class Plan:
     rates: np.ndarray
     step: Step
     is_own_step: bool  # of the user's, who may do anything in it
+    counts_targets: bool  # whether the loss is a cross-entropy, the mean over targets that count
     held_out: list[Any] | None
     held_out_every: int
     accumulate: int
@@ -93,10 +94,13 @@ def sweep(
             raise refusal("loss without gradient")
         share = loss if plan.accumulate == 1 else loss / plan.accumulate
         scaler.scale(share).backward(create_graph=plan.create_graph)
+        said = None  # as for the batch
+        if plan.counts_targets:
+            said = outputs if look_every == 1 else total_of(outputs)
         answers = answers_of(outputs, targets)
         if answers is not None and (plan.is_own_step or type(batch) not in (list, tuple, dict)):
             answers = answers[0], targets.clone()  # they are no copy of ours, and looked at later
-        return Part(share.detach().view(()), answers, seen)
+        return Part(share.detach().view(()), answers, seen, said)
 
     def clip() -> None:
         if plan.clip_norm is not None:

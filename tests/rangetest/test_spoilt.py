@@ -36,6 +36,50 @@ def test_nan_in_the_data_is_told_from_divergence(where, bad):
         assert "lower" not in said
 
 
+class OwnLoss(nn.Linear):
+    """A net of transformers' kind."""
+
+    def forward(self, x, labels):
+        logits = super().forward(x)
+        return {"loss": functional.cross_entropy(logits, labels), "logits": logits}
+
+
+PAIRS = [(x, y.clone()) for x, y in BATCHES * 3]
+IGNORED = {
+    "by default": (nn.Linear, PAIRS, None, -100),
+    "255": (nn.Linear, PAIRS, nn.CrossEntropyLoss(ignore_index=255), 255),
+    "of a net's own loss": (OwnLoss, [{"x": x, "labels": y} for x, y in PAIRS], None, -100),
+    "no sample": (nn.Linear, PAIRS, None, None),
+}
+
+
+@pytest.mark.parametrize("look_every", [1, 10])
+@pytest.mark.parametrize("kind", IGNORED)
+def test_a_batch_without_a_target_that_counts_is_told_from_divergence(kind, look_every):
+    make, batches, loss_fn, ignored = IGNORED[kind]
+    x, y = PAIRS[12]
+    x, y = (x, torch.full_like(y, ignored)) if ignored is not None else (x[:0], y[:0])
+    batches = [*batches[:12], {"x": x, "labels": y} if make is OwnLoss else (x, y), *batches[13:]]
+    net = make(6, 3)
+    test = range_test(net, sgd(net), batches, loss_fn, updates=40, look_every=look_every)
+    assert (test.curves[0].why, test.curves[0].bad_batch) == ("NaN", 12)
+    said = test.suggest()
+    assert said.lr is None and "batch of update 12" in said.sentence
+    assert "no target that counts" in said.sentence and "lower" not in said.sentence
+
+
+def test_a_logarithm_of_zero_is_not_blamed_on_the_targets():
+    """Finite outputs, and NaN all the same, for the rate has made one of them 0."""
+
+    def entropy(outputs, targets):
+        chances = outputs.softmax(1)
+        return -(chances * chances.log()).sum(1).mean()
+
+    net = nn.Linear(6, 3)
+    test = range_test(net, sgd(net), BATCHES, entropy, updates=40, end=1e6)
+    assert test.curves[0].why in ("NaN", "rose", None) and test.curves[0].bad_batch is None
+
+
 class Slots:
     __slots__ = ("x", "y")
 
