@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import inspect
 import json
 import re
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -51,6 +50,17 @@ from lrcourse.sweeps.source_code import (
     modules_imported,
     source_of,
 )
+from lrcourse.sweeps.values_read import (
+    counts,
+    is_itself,
+    is_method_of_library,
+    is_renamed,
+    is_usual,
+    name_of,
+    passed,
+    replaced,
+    unwrapped,
+)
 
 ATOMS = (type(None), bool, int, float, complex, str, bytes, type(...))
 # By these names code reaches what it does not name: of the modules concerned, everything counts.
@@ -58,12 +68,9 @@ ASKS_ANY_MODULE = {"getattr", "vars", "eval", "exec", "__dict__", "__getattribut
 ASKS_ANY_MODULE |= {"__globals__", "getmembers", "getattr_static"}
 ASKS_ANNOTATIONS = {"__annotations__", "get_annotations", "get_type_hints", "signature"}
 ASKS_NAME = {"__name__", "__qualname__"}
-# What Python keeps in a class and in a module by itself.
-OF_ANY_CLASS = {"__module__", "__firstlineno__", "__static_attributes__", "__annotations_cache__"}
-OF_ANY_CLASS |= {"__slotnames__"}
+# What Python keeps in a module by itself.
 OF_ANY_MODULE = {"__name__", "__file__", "__path__", "__package__", "__spec__", "__loader__"}
 OF_ANY_MODULE |= {"__builtins__", "__cached__", "__warningregistry__"}
-OF_SOME = {"__doc__", "__annotations__"}
 METHODS = (staticmethod, classmethod)
 
 
@@ -81,7 +88,7 @@ def of_schedule(schedule: object) -> dict[str, str]:
 
 def of_function(function: Callable[..., Any]) -> str:
     """The digest of one function or callable object, 16 hexadecimal digits; or StaleCode."""
-    reader, inner = _Reader(), _unwrapped(function)
+    reader, inner = _Reader(), unwrapped(function)
     if not isinstance(inner, types.FunctionType):
         return reader.token(function)[:16]
     source = source_of(inner)[0]
@@ -98,7 +105,7 @@ def of_function(function: Callable[..., Any]) -> str:
 
 def read_by(function: Callable[..., Any]) -> dict[str, str]:
     """A token by name of what a function reads beside its arguments, or of what an object holds."""
-    reader, inner = _Reader(), _unwrapped(function)
+    reader, inner = _Reader(), unwrapped(function)
     if isinstance(inner, types.FunctionType):
         return reader.reads(inner)
     return {"what it holds": reader.token(function)}
@@ -169,16 +176,16 @@ class _Reader:
             return ["library", "sys:modules"]
         if isinstance(value, types.FunctionType):
             if is_of_library(value):
-                return ["library", _name(value)]
+                return ["library", name_of(value)]
             source, is_odd = source_of(value)
             self.is_odd |= is_odd
             return ["function", source, sorted(self.reads(value).items())]
         if isinstance(value, type):
-            return ["library", _name(value)] if is_of_library(value) else self._type(value)
+            return ["library", name_of(value)] if is_of_library(value) else self._type(value)
         if isinstance(value, types.ModuleType):
             return ["module", value.__name__, *self._all_of(value)]
         if isinstance(value, types.BuiltinFunctionType | np.ufunc):
-            return ["library", _name(value), *map(self.token, behind(value))]
+            return ["library", name_of(value), *map(self.token, behind(value))]
         if isinstance(value, types.MethodType):
             return ["method", self.token(value.__func__), *map(self.token, behind(value))]
         is_own = not is_of_library(type(value))
@@ -187,7 +194,7 @@ class _Reader:
             value, "__dict__", ()
         )
         if is_wrapper and (isinstance(value, METHODS) or not is_own):
-            return [_name(type(value)), *map(self.token, [value.__wrapped__, *own])]
+            return [name_of(type(value)), *map(self.token, [value.__wrapped__, *own])]
         if isinstance(value, property):
             deleter = [] if value.fdel is None else [value.fdel]
             return ["property", *map(self.token, (value.fget, value.fset, *deleter, *own))]
@@ -204,7 +211,7 @@ class _Reader:
         own = [
             [name, self._named(f"{name} in {module.__name__}", value)]
             for name, value in sorted(vars(module).items())
-            if not (name in OF_ANY_MODULE or (name in OF_SOME and _is_empty(value)))
+            if not (name in OF_ANY_MODULE or is_usual(name, value))
         ]
         kind = type(module)
         return own if kind is types.ModuleType else [*own, ["its class", self.token(kind)]]
@@ -218,7 +225,7 @@ class _Reader:
 
     def _data(self, value: Any) -> list[Any]:
         """Of an object: what it holds, and the code of its class where that is the user's."""
-        name = _name(type(value))
+        name = name_of(type(value))
         if not is_of_library(type(value)):
             if isinstance(value, torch.Tensor):
                 held = [value.as_subclass(torch.Tensor)]  # pyright: ignore
@@ -269,10 +276,10 @@ class _Reader:
         own = {
             name: self.token(value)
             for name, value in sorted(vars(kind).items())
-            if _counts(kind, name, value)
+            if counts(kind, name, value)
         }
         above = [*kind.__bases__] if type(kind) is type else [*kind.__bases__, type(kind)]
-        return ["class", _name(kind), own, *map(self.token, above)]
+        return ["class", name_of(kind), own, *map(self.token, above)]
 
     def reads(self, function: types.FunctionType) -> dict[str, str]:
         """Token by name of what a function of the user's reads beside its arguments."""
@@ -289,11 +296,11 @@ class _Reader:
             found |= self._global(name, value, attributes, function)
             if isinstance(value, types.FunctionType) and attributes & ASKS_ANNOTATIONS:
                 found[f"annotations of {name}"] = self.token(value.__annotations__)
-            if attributes & ASKS_NAME and _is_renamed(value):
+            if attributes & ASKS_NAME and is_renamed(value):
                 found[f"name of {name}"] = self.token((value.__name__, value.__qualname__))
-        found |= {name: self._named(name, made) for name, made in _replaced(chains, read)}
+        found |= {name: self._named(name, made) for name, made in replaced(chains, read)}
         asked = reached(function, codes, read.values(), refuse=self.values)
-        for module in [*asked, *_passed(chains, read), *modules_given(codes, package)]:
+        for module in [*asked, *passed(chains, read), *modules_given(codes, package)]:
             if is_library(module.__name__):
                 continue
             found[f"all of {module.__name__}"] = self.token(module)
@@ -304,13 +311,15 @@ class _Reader:
                 value = cell.cell_contents
             except ValueError:  # still empty
                 continue
-            if not _is(value, function):
+            if not is_itself(value, function):
                 found[f"{name} around it"] = self._named(name, value)
         defaults = (function.__defaults__ or (), tuple((function.__kwdefaults__ or {}).items()))
         if any(defaults) and not defaults_are_written(function):
             found["default values"] = self._named("its default values", defaults)
         for name, value in vars(function).items():
-            if not (name == "__wrapped__" or _is(value, function) or _is_of_library(value)):
+            if not (
+                name == "__wrapped__" or is_itself(value, function) or is_method_of_library(value)
+            ):
                 found[f"its {name}"] = self._named(f"its {name}", value)
         return found
 
@@ -318,91 +327,14 @@ class _Reader:
         self, name: str, value: Any, attributes: set[str], function: types.FunctionType
     ) -> dict[str, str]:
         if not isinstance(value, types.ModuleType):
-            return {} if _is(value, function) else {name: self._named(name, value)}
+            return {} if is_itself(value, function) else {name: self._named(name, value)}
         if is_library(value.__name__):
             usual = {value.__name__, value.__name__.rpartition(".")[2]}
-            is_usual = name in usual or (name, value.__name__) == ("np", "numpy")
-            return {} if is_usual else {name: f"module {value.__name__}"}
+            is_known = name in usual or (name, value.__name__) == ("np", "numpy")
+            return {} if is_known else {name: f"module {value.__name__}"}
         if attributes & ASKS_ANY_MODULE or type(value) is not types.ModuleType:
             return {name: self.token(value)}
         found: dict[str, str] = {}
         for each in sorted((attributes | {"__getattr__"}) & vars(value).keys() - {name}):
             found |= self._global(f"{name}.{each}", vars(value)[each], attributes, function)
         return found
-
-
-def _replaced(
-    chains: Iterable[tuple[str, ...]], read: dict[str, Any]
-) -> Iterator[tuple[str, types.FunctionType]]:
-    """Functions of the user's that stand under a library's name, as math.floor = mine puts them."""
-    for name, *rest in chains:
-        value = read.get(name)
-        for each in rest:
-            if not (isinstance(value, types.ModuleType) and is_library(value.__name__)):
-                break
-            value = vars(value).get(each)
-            if isinstance(value, types.FunctionType) and not is_of_library(value):
-                yield ".".join((name, *rest)), value
-
-
-def _passed(chains: Iterable[tuple[str, ...]], read: dict[str, Any]) -> Iterator[types.ModuleType]:
-    """The user's modules that the code takes as values, to give them to another function, say."""
-    for name, *rest in chains:
-        value = read.get(name)
-        for each in rest:
-            value = vars(value).get(each) if isinstance(value, types.ModuleType) else None
-        if isinstance(value, types.ModuleType):
-            yield value
-
-
-def _is(value: Any, function: types.FunctionType) -> bool:
-    """Whether it is the function itself, which calls itself, maybe through a decorator."""
-    return callable(value) and _unwrapped(value) is function
-
-
-def _unwrapped(function: Any) -> Any:
-    """What decorators are put around; the function itself where that leads in a circle."""
-    try:
-        return inspect.unwrap(function)
-    except Exception:  # an object can answer anything
-        return function
-
-
-def _is_renamed(value: object) -> bool:
-    """Whether it is a function of another name than its source gives it."""
-    if not isinstance(value, types.FunctionType):
-        return False
-    code = value.__code__
-    return (value.__name__, value.__qualname__) != (code.co_name, code.co_qualname)
-
-
-def _is_of_library(value: object) -> bool:
-    """Whether it is a method that a decorator of a library hung on, which may keep a cache."""
-    return isinstance(value, types.MethodType) and is_of_library(value.__func__)
-
-
-def _counts(kind: type, name: str, value: Any) -> bool:
-    """Whether an attribute of a class says more than its name, its fields and slots do."""
-    if name in OF_ANY_CLASS or (name in OF_SOME and _is_empty(value)):
-        return False
-    if isinstance(value, types.MemberDescriptorType | types.GetSetDescriptorType):
-        return value.__objclass__ is not kind
-    if name == "__init__" and value is object.__init__:  # Protocol puts it there when it is used
-        return False
-    if name == "__doc__" and "__dataclass_fields__" in vars(kind):
-        return value != f"{kind.__name__}{inspect.signature(kind)}".replace(" -> None", "")
-    code = getattr(_unwrapped(value), "__code__", None)
-    if not (isinstance(value, types.FunctionType) and code and code.co_filename == "<string>"):
-        return True
-    is_named_tuple = code.co_name == "<lambda>" and "_fields" in vars(kind)
-    return not (is_named_tuple or code.co_qualname.startswith("__create_fn__."))
-
-
-def _is_empty(value: object) -> bool:
-    return value is None or (isinstance(value, dict) and not value)
-
-
-def _name(value: Any) -> str:
-    name = getattr(value, "__qualname__", None) or getattr(value, "__name__", type(value).__name__)
-    module = getattr(value, "__module__", None)
-    return f"{module if isinstance(module, str | None) else ''}:{name}"
