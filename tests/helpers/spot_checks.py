@@ -8,7 +8,9 @@ with initial weights that are disturbed by a millionth, ten times what a process
 - Else each number may differ by TIGHT and ten times as much as the twins differ there.
 - Only after the twins' losses have moved by more than FREE, and the stored losses have left those
   of today as well, is a number no longer compared. The last values of such runs, stored and of
-  today, are compared as two samples of pairs (Wilcoxon, at .001) over all that were drawn.
+  today, are compared as two samples of pairs (Wilcoxon, at .001) over all that were drawn. The
+  files have some fifty columns, so one in twenty draws shows such a column by chance: it counts
+  where a second draw, of other runs, shows it again.
 
 So a number that is wrong is excused only in a run that has been shown to be erratic up to there,
 and on a processor that gives other losses than the stored ones in that very run.
@@ -16,6 +18,7 @@ and on a processor that gives other losses than the stored ones in that very run
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 import tempfile
@@ -29,6 +32,7 @@ from scipy import stats
 
 from lrcourse import schedules, sweeps
 from lrcourse.sweeps import Experiment
+from lrcourse.sweeps.records import finished
 from lrcourse.training import History
 
 TIGHT = 1e-4  # of a loss or norm, relative to its size, 0.1 at least
@@ -48,10 +52,12 @@ def experiment_of(spec: Mapping[str, Any]) -> Experiment:
     return Experiment(**fields)
 
 
-def draw(keys: Iterable[str], seed: int) -> list[str]:
-    """A tenth of the keys, one at least."""
+def draw(keys: Iterable[str], seed: int) -> tuple[list[str], list[str]]:
+    """A tenth of the keys, one at least; and as many of the others, where there are any."""
     ordered = sorted(keys)
-    return random.Random(seed).sample(ordered, math.ceil(len(ordered) / 10))
+    n = math.ceil(len(ordered) / 10)
+    mixed = random.Random(seed).sample(ordered, len(ordered))
+    return mixed[:n], mixed[n : 2 * n]
 
 
 def trained_again(experiments: Iterable[Experiment]) -> dict[str, History]:
@@ -72,6 +78,28 @@ def twins_of(experiment: Experiment) -> list[History]:
                 weights *= 1 + DISTURBANCE * torch.randn(weights.shape, generator=noise)
         found.append(experiment.train(net, optimizer, data))
     return found
+
+
+def spot_check(runs: Mapping[str, Any], seed: int) -> tuple[list[str], str]:
+    """Train a tenth of some stored runs again; what is wrong, and a line on what was done."""
+    drawn, others = draw(runs, seed)
+    outcomes = _compared(runs, drawn)
+    wrong = [f"{label}: {said}" for label, one in outcomes.items() for said in one.wrong]
+    if found := unlike(outcomes.values()):
+        again = unlike(_compared(runs, others).values())
+        wrong += [said for column, said in found.items() if column in again]
+    erratic = sum(bool(one.erratic) for one in outcomes.values())
+    return wrong, f"{len(drawn)} of {len(runs)} runs (draw {seed}), {erratic} of them erratic here"
+
+
+def _compared(runs: Mapping[str, Any], drawn: Iterable[str]) -> dict[str, Outcome]:
+    """What each of these runs comes to when it is trained again, by its label."""
+    experiments = {key: experiment_of(runs[key]["spec"]) for key in drawn}
+    fresh = trained_again(experiments.values())
+    return {
+        one.short(): compare(finished(runs[key])[1], fresh[key], functools.partial(twins_of, one))
+        for key, one in experiments.items()
+    }
 
 
 @dataclass
@@ -109,20 +137,20 @@ def compare(stored: History, fresh: History, twins: Twins) -> Outcome:
     return found
 
 
-def judged_together(outcomes: Iterable[Outcome]) -> list[str]:
-    """What is wrong with the last values of the erratic runs, as samples of pairs."""
+def unlike(outcomes: Iterable[Outcome]) -> dict[str, str]:
+    """By column: why the last values of the erratic runs, as pairs, are not two like samples."""
     pairs: dict[str, list[tuple[float, float]]] = {}
     for one in outcomes:
         for column, pair in one.erratic.items():
             pairs.setdefault(column, []).append(pair)
-    wrong = []
+    wrong = {}
     for column, those in pairs.items():
         first, second = (np.nan_to_num(row, nan=1e9) for row in np.transpose(those))
         if (first == second).all():
             continue
         chance = stats.wilcoxon(first, second).pvalue
         if chance < LEVEL:
-            wrong.append(
+            wrong[column] = (
                 f"{column} of {len(those)} erratic runs: stored and new ones differ more than "
                 f"chance allows (p = {chance:.1g})"
             )
@@ -166,18 +194,21 @@ def _compare_columns(
 
 
 def _gap(first: np.ndarray, second: np.ndarray, least: float, length: int = 0) -> np.ndarray:
-    """How far two rows of numbers lie apart, relative to the second; infinite where one ends."""
-    length = max(len(first), len(second), length)
+    """How far two rows of numbers lie apart, relative to the second; infinite where one ends.
+
+    `length`: of the answer, where it is not that of the longer row; a longer row is cut there.
+    """
+    length = length or max(len(first), len(second))
     rows = []
     for row in (first, second):
         whole = np.full(length, np.nan)
-        whole[: len(row)] = row
+        whole[: len(row)] = row[:length]
         rows.append(whole)
     a, b = rows
     with np.errstate(invalid="ignore"):
         apart = np.abs(a - b) / np.maximum(np.abs(b), least)
     apart[(a == b) | (np.isnan(a) & np.isnan(b))] = 0
-    return np.nan_to_num(apart, nan=np.inf)[:length]
+    return np.nan_to_num(apart, nan=np.inf)
 
 
 def _at(row: np.ndarray, k: int) -> str:

@@ -18,15 +18,15 @@ from helpers.spot_checks import (
     compare,
     draw,
     experiment_of,
-    judged_together,
+    spot_check,
     trained_again,
-    twins_of,
+    unlike,
 )
 
 from lrcourse.commands.chapters import find_chapters
 from lrcourse.commands.evidence import names_of
 from lrcourse.sweeps import Experiment, evidence_files
-from lrcourse.sweeps.records import as_text, finished, whole
+from lrcourse.sweeps.records import as_text, whole
 from lrcourse.training import History
 
 FOLDER = ROOT / "results" / "evidence"
@@ -116,22 +116,6 @@ def test_the_files_are_small():
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 5e6
 
 
-def spot_check(runs, seed):
-    """Train a tenth of some stored runs again; what is wrong, and a line on what was done."""
-    drawn = draw(runs, seed)
-    histories = {key: finished(runs[key])[1] for key in drawn}
-    experiments = {key: experiment_of(runs[key]["spec"]) for key in drawn}
-    fresh = trained_again(experiments.values())
-    outcomes = {
-        key: compare(histories[key], fresh[key], functools.partial(twins_of, one))
-        for key, one in experiments.items()
-    }
-    wrong = [f"{experiments[key].short()}: {w}" for key, o in outcomes.items() for w in o.wrong]
-    erratic = sum(bool(one.erratic) for one in outcomes.values())
-    line = f"{len(drawn)} of {len(runs)} runs (draw {seed}), {erratic} of them erratic here"
-    return wrong + judged_together(outcomes.values()), line
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_runs_that_are_drawn_come_back(name, capsys):
@@ -156,7 +140,7 @@ def forged(runs, change):
     """The same runs with one history changed, and a checksum that fits."""
     texts = {key: as_text(one["spec"], one["history"]) for key, one in runs.items()}
     made = {key: whole(text.encode()) for key, text in texts.items()}
-    change(made[draw(runs, 0)[0]]["history"])
+    change(made[draw(runs, 0)[0][0]]["history"])
     return made
 
 
@@ -234,11 +218,19 @@ def test_erratic_runs_are_judged_together():
     random_state = np.random.default_rng(0)
     pairs = random_state.normal(0.8, 0.05, (30, 2))
     same = [Outcome(erratic={"test_acc": tuple(pair)}) for pair in pairs]
-    assert judged_together(same) == []
+    assert unlike(same) == {}
     better = [Outcome(erratic={"test_acc": (a + 0.1, b)}) for a, b in pairs]
-    assert "test_acc of 30 erratic runs" in judged_together(better)[0]
+    assert "30 erratic runs" in unlike(better)["test_acc"]
 
 
 def test_a_draw_is_a_tenth_and_one_at_least():
-    assert [len(draw(map(str, range(n)), 1)) for n in (1, 10, 11, 300)] == [1, 1, 2, 30]
+    numbers = [[len(part) for part in draw(map(str, range(n)), 1)] for n in (1, 10, 11, 300)]
+    assert numbers == [[1, 0], [1, 1], [2, 2], [30, 30]]
     assert draw("abc", 3) == draw("cba", 3)
+    assert not set.intersection(*map(set, draw("abcdefghijklm", 3)))
+
+
+def test_twins_that_live_longer_than_the_run_are_compared_up_to_its_end():
+    short = history([2.0, 1.0], 0.9)
+    found = compare(history([2.0, 1.1], 0.9), short, lambda: [*WILD, short])
+    assert "the loss of update 1: stored 1.1" in found.wrong[0]
