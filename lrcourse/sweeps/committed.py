@@ -22,7 +22,7 @@ _name: ContextVar[str | None] = ContextVar("evidence", default=None)
 def evidence(name: str) -> Iterator[None]:
     """In this block a run without a record is taken from the repository's evidence, if it is there.
 
-    The file is `results/evidence/NAME.jsonl.gz`, which `make evidence` trains and writes. A run
+    The file is `results/evidence/NAME.jsonl.xz`, which `make evidence` trains and writes. A run
     that it does not hold, or holds with another spec or other numerics, is trained as anywhere
     else; so is every run where there is no repository. A damaged line is named in a RecordWarning
     and its run trained. Several blocks may share a name, and a name belongs to one page.

@@ -1,6 +1,6 @@
 """Evidence files: runs that were trained beforehand and lie in the repository, as plain data.
 
-`results/evidence/NAME.jsonl.gz` holds in its first line where its runs come from, and in each other
+`results/evidence/NAME.jsonl.xz` holds in its first line where its runs come from, and in each other
 line one record, as a folder of records holds it, with its checksum. `NAME.csv` beside it tells how
 each run ended. The same records give the same bytes.
 """
@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import csv
 import functools
-import gzip
 import io
 import json
 import stat
 import warnings
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from lrcourse.support.checks import TEXT, shown, such
@@ -26,7 +25,7 @@ from lrcourse.sweeps.records import DAMAGE, LARGEST, RecordWarning, finished, ke
 from lrcourse.training.history import History
 
 FORMAT = 1  # of the first line; a reader refuses what it does not know
-ENDING = ".jsonl.gz"
+ENDING = ".jsonl.xz"
 NAME = such(
     TEXT,
     lambda name: name.replace("-", "a").isalnum() and name.isascii() and name == name.lower(),
@@ -80,7 +79,7 @@ def write(path: Path, records: Iterable[str], told: Mapping[str, Any]) -> int:
         kept[key_of(content["spec"])] = text, content
     first = {"evidence": name, "format": FORMAT, "runs": len(kept), **told}
     lines = [json.dumps(first), *(kept[key][0] for key in sorted(kept))]
-    packed = gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0)
+    packed = _lzma().compress("".join(f"{line}\n" for line in lines).encode())
     table = as_table({key: content for key, (_, content) in kept.items()})
     write_atomically(path, packed)
     write_atomically(table_of(path), table)
@@ -135,7 +134,7 @@ def _read(path: Path, time: int, size: int) -> Stored:
                 bad.append(f"line {number} ({problem})")
             else:
                 found[key] = content
-    except (ValueError, OSError, EOFError, zlib.error) as problem:
+    except (ValueError, OSError, EOFError) as problem:
         told = problem.strerror if isinstance(problem, OSError) and problem.strerror else problem
         bad.append(f"what follows line {number} ({told})" if number else str(told))
     if bad:
@@ -168,11 +167,24 @@ def _lines(path: Path) -> Iterator[bytes]:
     seen = path.stat()
     if not (stat.S_ISREG(seen.st_mode) and seen.st_size):  # a pipe, or a file of /proc: no end
         raise ValueError("it is empty, or no regular file")
-    with gzip.open(path) as file:
-        while line := file.readline(LARGEST + 1):
-            if len(line) > LARGEST:
-                raise ValueError(f"a line of more than {LARGEST:,} bytes")
-            yield line
+    lzma = _lzma()
+    try:
+        with lzma.open(path) as file:
+            while line := file.readline(LARGEST + 1):
+                if len(line) > LARGEST:
+                    raise ValueError(f"a line of more than {LARGEST:,} bytes")
+                yield line
+    except lzma.LZMAError as problem:
+        raise ValueError(str(problem)) from None
+
+
+def _lzma() -> ModuleType:
+    """Python's lzma; OSError where Python was built without it, so that runs are trained there."""
+    try:
+        import lzma
+    except ImportError:
+        raise OSError("this Python was built without lzma") from None
+    return lzma
 
 
 def _understood_head(line: bytes, path: Path) -> dict[str, Any]:

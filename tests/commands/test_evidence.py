@@ -81,14 +81,14 @@ def test_each_name_gets_a_file_and_a_table(done):
         "second": [(0.01, 7), (0.03, 7)],
     }
     names = sorted(path.name for path in (folder / "results" / "evidence").iterdir())
-    assert names == ["first.csv", "first.jsonl.gz", "second.csv", "second.jsonl.gz"]
+    assert names == ["first.csv", "first.jsonl.xz", "second.csv", "second.jsonl.xz"]
     assert "first: 5 runs" in finished.stdout
 
 
 @slow
 def test_the_first_line_tells_where_the_runs_come_from(done):
     folder, _ = done
-    told = evidence_files.head(folder / "results" / "evidence" / "first.jsonl.gz")
+    told = evidence_files.head(folder / "results" / "evidence" / "first.jsonl.xz")
     assert (told["evidence"], told["page"], told["runs"]) == ("first", "01-one", 5)
     for name in ("torch", "numpy", "python", "lrcourse", "processor", "device_name", "finished"):
         assert told[name]
@@ -116,12 +116,12 @@ def test_a_page_takes_its_runs_from_there(done, tmp_path):
 def test_one_name_is_trained_anew_and_the_others_stay(done):
     folder, _ = done
     files = folder / "results" / "evidence"
-    before = (files / "second.jsonl.gz").read_bytes()
+    before = (files / "second.jsonl.xz").read_bytes()
     forged = (files / "first.csv").read_text()
     (files / "first.csv").write_text("x")
     finished = evidence(folder, "first")
     assert finished.returncode == 0, finished.stderr
-    assert (files / "second.jsonl.gz").read_bytes() == before
+    assert (files / "second.jsonl.xz").read_bytes() == before
     assert (files / "first.csv").read_text() == forged
     assert "second" not in finished.stdout
 
@@ -211,7 +211,7 @@ def test_a_second_call_goes_on_where_one_was_ended(tmp_path):
     assert len(before) == 3
     page(tmp_path, "01-one", BEGIN, FIRST, MORE)
     assert evidence(tmp_path).returncode == 0
-    path = tmp_path / "results" / "evidence" / "first.jsonl.gz"
+    path = tmp_path / "results" / "evidence" / "first.jsonl.xz"
     stored = evidence_files.read(path)
     assert len(stored) == 5
     for name, text in before.items():

@@ -1,8 +1,9 @@
 """Runs that lie in the repository: found in a block, named when damaged, else trained."""
 
-import gzip
 import json
+import lzma
 import os
+import sys
 import warnings
 
 import pytest
@@ -60,11 +61,11 @@ def trained(tmp_path):
 
 
 def lines_of(path):
-    return gzip.decompress(path.read_bytes()).decode().splitlines()
+    return lzma.decompress(path.read_bytes()).decode().splitlines()
 
 
 def put(path, lines):
-    path.write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode()))
+    path.write_bytes(lzma.compress("".join(f"{line}\n" for line in lines).encode()))
     os.utime(path, ns=(0, 0))  # written within one tick of the clock, it is another file still
 
 
@@ -138,7 +139,7 @@ def test_a_damaged_line_is_named_and_its_run_trained(path, trained, damage):
     assert damage(lines[hit]) != lines[hit]
     lines[hit] = damage(lines[hit])
     put(path, [first, *lines])
-    with pytest.warns(RecordWarning, match=rf"three\.jsonl\.gz is damaged: line {hit + 2} \("):
+    with pytest.warns(RecordWarning, match=rf"three\.jsonl\.xz is damaged: line {hit + 2} \("):
         assert trained() == [1]
 
 
@@ -176,14 +177,14 @@ def test_a_foreign_first_line_is_named(path, trained, change, told):
 
 FILES = {
     "empty": lambda path: path.write_bytes(b""),
-    "no gzip": lambda path: path.write_text("nothing of the kind"),
+    "no xz": lambda path: path.write_text("nothing of the kind"),
     "a folder": lambda path: (path.unlink(), path.mkdir()),
     "no first line": lambda path: put(path, ["[]"]),
     "a first line too deep": lambda path: put(path, ["[" * 100_000]),
     "a line too long": lambda path: path.write_bytes(
-        gzip.compress(lines_of(path)[0].encode() + b"\n")
-        + gzip.compress(bytes(2**20)) * 2**8
-        + gzip.compress(b"more")
+        lzma.compress(lines_of(path)[0].encode() + b"\n")
+        + lzma.compress(bytes(2**20)) * 2**8
+        + lzma.compress(b"more")
     ),
     "a pipe": lambda path: (path.unlink(), os.mkfifo(path)),
     "a link to itself": lambda path: (path.unlink(), path.symlink_to(path.name)),
@@ -194,14 +195,20 @@ FILES = {
 @pytest.mark.parametrize("spoil", FILES.values(), ids=FILES)
 def test_a_file_that_cannot_be_read_is_named(path, trained, spoil):
     spoil(path)
-    with pytest.warns(RecordWarning, match=r"three\.jsonl\.gz is damaged"):
+    with pytest.warns(RecordWarning, match=r"three\.jsonl\.xz is damaged"):
+        assert trained() == [0, 1, 2]
+
+
+def test_a_python_without_lzma_trains(path, trained, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lzma", None)  # as if it had been built without
+    with pytest.warns(RecordWarning, match="built without lzma"):
         assert trained() == [0, 1, 2]
 
 
 def test_of_a_file_that_is_cut_off_the_rest_counts(path, trained):
-    whole = gzip.decompress(path.read_bytes())
-    packed = b"".join(gzip.compress(line) for line in whole.splitlines(keepends=True))
-    path.write_bytes(packed[:-20])
+    whole = lzma.decompress(path.read_bytes())
+    packed = b"".join(lzma.compress(line) for line in whole.splitlines(keepends=True))
+    path.write_bytes(packed[:-200])
     with pytest.warns(RecordWarning, match="what follows line 3"):
         assert len(trained()) == 1
 
