@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from lrcourse.claims.samples import Unfit
+
 INSTEAD = (
     "say what a dead run is and judge the living ones, dead_below=0.15 for accuracies or "
     "dead_above=2.3 for losses, together with share(...), which counts the dead"
@@ -59,25 +61,28 @@ def skewness(values: np.ndarray) -> np.ndarray:
 
 
 def fit_for_t(values: np.ndarray, what: str, rounding: Any = 0.0) -> None:
-    """ValueError for a sample that is `unfit`, in words."""
+    """Unfit for a sample that is `unfit`, in words."""
     if not unfit(values, rounding):
         return
     n, tied = len(values), int(most_tied(values, rounding))
     if 2 * tied >= n:
-        raise ValueError(
+        raise Unfit(
             f"{tied} of {n} {what} are equal, and Student's t is wrong where half or more are: "
             f"{MEDIAN}; share(...) counts, and check(...) is for what is not random"
         )
-    raise ValueError(
-        f"{_far_off(values, what)}, and Student's t takes no more: {INSTEAD}; {MEDIAN}"
-    )
+    raise Unfit(f"{_far_off(values, what)}, and Student's t takes no more: {INSTEAD}; {MEDIAN}")
 
 
 def fit_for_spread(values: np.ndarray, which: str) -> None:
-    """ValueError for an arm with a value too far off: its spread is that one value's."""
+    """Unfit for an arm whose values are all equal, or whose spread is that of one value far off."""
+    if not np.ptp(values):
+        raise Unfit(
+            f"all {len(values)} values of {which} equal {values[0]:g}: a ratio of spreads has no "
+            "meaning there; claim it with exact(...)"
+        )
     far, deviation = distance(values)
     if far > farthest(len(values)) * deviation:
-        raise ValueError(
+        raise Unfit(
             f"{_far_off(values, f'values of {which}')}: its spread is that run's. {INSTEAD}; or "
             'compare distances from the median by paired(..., method="sign")'
         )

@@ -14,7 +14,7 @@ The verdict compares the confidence interval of the effect, at level 1 - alpha, 
 **holds** when the interval lies wholly beyond it, **fails** when it lies wholly on the other
 side, **undecided** when it spans it. An end that lies on the margin but for rounding is on neither
 side of it: six equal ratios of a grid, all of them 2, neither hold nor fail "more than 2". What a
-claim can rest on is in `lrcourse.claims.evidence` and `lrcourse.claims.counts`.
+claim can rest on is in `lrcourse.claims.over_seeds`, `splits` and `counts`.
 
 A sentence that fails although its direction holds, or is undecided, is **not that large**: it fails
 at its margin, and would not at no effect (a difference of 0, a ratio of 1). To expect it is to
@@ -23,6 +23,10 @@ expect that it fails. Where no effect lies inside the interval, the line says so
 The margins of the course's own claims stand in `margins.toml`, with their reasons
 (`lrcourse.claims.margins`). The line says "revision 3" where a margin has moved after data were
 seen, and "planned > 2" where it is not the one that stands there.
+
+Values that no interval is right on, such as six of ten equal ones for Student's t, are refused in
+words. Where `margins.toml` plans the sentence, its own values were fit, and those of this processor
+are not: it is undecided here.
 
 What is not random, a formula or a count of updates, is no claim: `check` says it.
 
@@ -109,7 +113,8 @@ def claim(
             `most_that_differ`.
         ValueError: An empty or many-lined sentence; no margin or two; a margin that cannot be;
             alpha outside (0, 0.1]; an unknown `expect`; a second claim in a cell without
-            `several`; evidence whose interval cannot be computed.
+            `several`; evidence whose interval cannot be computed, or is not right on these values
+            (`Evidence.unfit`), unless `margins.toml` plans the sentence.
         TypeError: An argument of another kind.
 
     >>> from lrcourse.claims import claim, paired
@@ -157,14 +162,16 @@ def judge(
     """
     target = _target(evidence, margin, below, within)
     of = 1 if evidence.exact else current().sharing
-    low, high = evidence.interval(alpha / of)
-    if any(map(math.isnan, (low, evidence.effect, high))):
+    entry = None if evidence.exact else planned(sentence.strip())
+    low, high = 0.0 if evidence.ratio else -math.inf, math.inf
+    if not evidence.unfit or entry is None:
+        low, high = evidence.interval(alpha / of)
+    if not evidence.unfit and any(map(math.isnan, (low, evidence.effect, high))):
         raise ValueError(
             f"the {evidence.quantity} is {evidence.effect:g} and its interval {low:g} to {high:g}: "
             "the values are too large or too far apart to compute with"
         )
     none = evidence.no_effect
-    entry = None if evidence.exact else planned(sentence.strip())
     same = entry is None or entry.margin == range_of(target)
     return Verdict(
         verdict=verdict_on(low, high, target, exact=evidence.exact, no_effect=none),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from lrcourse.claims.verdicts import Verdict
 from lrcourse.support.checks import arguments, function, whole
+from lrcourse.support.notebook import running_cell
 
 CHANCE = 0.05
 """Chance that a statistical claim differs on another processor: 7 of 143, found by simulation."""
@@ -18,20 +18,6 @@ FALSE_ALARM = 1e-4
 The number is looked at after every claim. A notebook of 60 claims that each differ with `CHANCE`
 then fails with a chance of 0.0005, and of 0.000004 where each differs with a chance of 0.02.
 """
-
-
-def running_cell() -> object:
-    """What tells one execution of a cell from the next; None outside notebooks.
-
-    IPython's own count stands still where cells are run without history, as nbval runs them, so
-    in a kernel it is the identity of the request.
-    """
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    kernel = getattr(shell, "kernel", None)
-    if kernel is not None:
-        return kernel.get_parent().get("header", {}).get("msg_id")
-    return None if shell is None else shell.execution_count
 
 
 class Page:

@@ -78,6 +78,10 @@ class Pair:
 NO_LIMIT = Dead()
 
 
+class Unfit(ValueError):
+    """Measurements of the right kind, on which no interval is right; a run may have died."""
+
+
 def _seed(owner: str, name: str, value: object) -> object:
     """Rule: something that tells one run from another."""
     if isinstance(value, Hashable) and value is not None:
@@ -108,7 +112,7 @@ def pair(
     if dead.stated:
         counted = f"seeds ({len(names) - int(alive.sum())} dead, left out)"
         if alive.sum() < FEWEST_SEEDS:
-            raise ValueError(
+            raise Unfit(
                 f"with {dead} both arms live at {alive.sum()} of {len(names)} seeds, too few to "
                 f"compare them there (at least {FEWEST_SEEDS}): claim with share(...) how many die"
             )
@@ -116,9 +120,7 @@ def pair(
         bad = alive & ((np.isnan(values) | (values == -np.inf)) if never else ~np.isfinite(values))
         if bad.any():
             wrong = [f"{values[k]} at {named} {names[k]}" for k in np.flatnonzero(bad)]
-            raise ValueError(
-                f"arm {which} has {', '.join(wrong)}: {_WHAT_TO_DO_WITH_A_DIVERGED_RUN}"
-            )
+            raise Unfit(f"arm {which} has {', '.join(wrong)}: {_WHAT_TO_DO_WITH_A_DIVERGED_RUN}")
     seeds_named = tuple(names) if named == "seed" else ()
     return Pair(values_a[alive], values_b[alive], len(names), counted, seeds_named, names, alive)
 
@@ -203,7 +205,7 @@ def float_array(values: Any, name: str, *, finite: bool = True) -> np.ndarray:
             f"{name} is not an array of numbers, but {shown(values)}: {error}"
         ) from None
     if finite and not np.isfinite(array).all():
-        raise ValueError(
+        raise Unfit(
             f"{name} is {shown(values)}, with {int((~np.isfinite(array)).sum())} NaN or infinite "
             f"values: {_WHAT_TO_DO_WITH_A_DIVERGED_RUN}"
         )
@@ -211,9 +213,9 @@ def float_array(values: Any, name: str, *, finite: bool = True) -> np.ndarray:
 
 
 def positive(values: np.ndarray, why: str) -> np.ndarray:
-    """The values, all of them above zero, or a ValueError."""
+    """The values, all of them above zero, or they are Unfit."""
     if (values <= 0).any():
-        raise ValueError(f"{why} takes ratios, and {values.min():g} is not above 0")
+        raise Unfit(f"{why} takes ratios, and {values.min():g} is not above 0")
     return values
 
 

@@ -12,9 +12,10 @@ from typing import Any, Literal
 import numpy as np
 
 from lrcourse.claims import intervals
-from lrcourse.claims.evidence import Evidence, as_ratio, difference_of
+from lrcourse.claims.evidence import Evidence, as_ratio, refused
 from lrcourse.claims.guards import fit_for_t, skewness
-from lrcourse.claims.samples import Dead, pair, positive
+from lrcourse.claims.over_seeds import difference_of
+from lrcourse.claims.samples import Dead, Pair, Unfit, arm, pair, positive
 from lrcourse.support.checks import FLAG, NUMBER, arguments, one_of, optional
 
 FEWEST_SPLITS = 6
@@ -79,14 +80,25 @@ def over_splits(
 difference +0.0151 [+0.0144, +0.0158], margin > 0.005 (t of the splits' means, alpha .01)
     """
     dead = Dead(dead_below, dead_above)
-    sample = pair(a, b, None, dead)
+    test = f"{'t' if method == 't' else 'sign test'} of the splits' {of}s"
+    try:
+        evidence = _compared(pair(a, b, None, dead), log, of, test)
+    except Unfit as problem:
+        names: list[Any] = arm(a, "a")[1] or []
+        splits = list({split for split, _ in names})
+        evidence = refused(problem, "splits", splits, quantity="difference", test=test)
+    return as_ratio(evidence, "ratio", f"{test}, on logs") if log else evidence
+
+
+def _compared(sample: Pair, log: bool, of: str, test: str) -> Evidence:
+    """The differences summed up by split; Unfit where no interval of these is right."""
     first, second = sample.first, sample.second
     if log:
         first, second = np.log(positive(first, "log=True")), np.log(positive(second, "log=True"))
     difference, rounding = difference_of(first, second)
     by_split = _by_split(sample.names, sample.alive, difference)
     summed = np.array([_SUMMED[of](values) for values in by_split])
-    if method == "t":
+    if test.startswith("t "):
         _fit(by_split)
         fit_for_t(summed, f"{of}s of the splits", rounding)
         effect, interval = intervals.mean(summed), intervals.t_interval(summed)
@@ -99,16 +111,14 @@ difference +0.0151 [+0.0144, +0.0158], margin > 0.005 (t of the splits' means, a
         f"splits (a above b in {np.sum(difference > 0)} of {len(difference)} pairs"
         f"{f', {left_out} dead and left out' if left_out else ''}; interquartile mean {told})"
     )
-    test = f"{method if method == 't' else 'sign test'} of the splits' {of}s"
-    evidence = Evidence(
+    return Evidence(
         len(by_split), counted, "difference", effect, test, interval, seeds=sample.seeds,
         points=sample.points(difference),
     )  # fmt: skip
-    return as_ratio(evidence, "ratio", f"{test}, on logs") if log else evidence
 
 
 def _by_split(names: list[Any], alive: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
-    """The values of each split, of those that are alive; ValueError where they are too few."""
+    """The values of each split, of those that are alive; Unfit where they are too few."""
     if wrong := [name for name in names if not (isinstance(name, tuple) and len(name) == 2)]:
         raise ValueError(
             f"over_splits: an arm maps (split, seed) to its value, and {wrong[0]!r} is no such "
@@ -125,7 +135,7 @@ def _by_split(names: list[Any], alive: np.ndarray, values: np.ndarray) -> list[n
         )
     for split, those in groups.items():
         if len(those) < FEWEST_OF_A_SPLIT:
-            raise ValueError(
+            raise Unfit(
                 f"split {split} has {len(those)} pairs of living runs: give {FEWEST_OF_A_SPLIT} at "
                 "least, or claim with share(...) how many die"
             )
@@ -133,10 +143,10 @@ def _by_split(names: list[Any], alive: np.ndarray, values: np.ndarray) -> list[n
 
 
 def _fit(by_split: list[np.ndarray]) -> None:
-    """ValueError where the differences from their split's mean are skewed."""
+    """Unfit where the differences from their split's mean are skewed."""
     away = np.concatenate([values - values.mean() for values in by_split])
     if (skewed := float(skewness(away))) > MOST_SKEWED:
-        raise ValueError(
+        raise Unfit(
             f"the differences within splits are skewed ({skewed:.2g}, more than {MOST_SKEWED}), "
             "and Student's t is wrong there: compare positive values by log=True, say what a dead "
             'run is (dead_below=0.15), or give 8 splits and method="sign"'

@@ -20,7 +20,7 @@ Difference = Literal["no", "weaker", "decided", "opposite"]
 NOT_THAT_LARGE: Outcome = "not that large"
 
 _HERE = " on this processor"
-_NUMBER = r"[+-]?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|inf)"
+_NUMBER = r"[+-]?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|inf|nan)"
 _MEASURED = (
     rf"(?:\d+ of \d+|{_NUMBER})(?: \[{_NUMBER}, {_NUMBER}\])?(?:, no effect \([01]\) inside)?"
 )

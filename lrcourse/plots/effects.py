@@ -23,8 +23,8 @@ _BAND, _INK = look.colour(2), look.colour(6)
 def _verdict(owner: str, name: str, value: object) -> Verdict:
     """Rule: a verdict that has evidence with an interval."""
     verdict = _JUDGED(owner, name, value)
-    if verdict.exact or verdict.evidence is None:
-        lacks = "is exact, and has no interval" if verdict.exact else "comes from a table"
+    if verdict.exact or verdict.evidence is None or verdict.evidence.unfit:
+        lacks = "comes from a table" if verdict.evidence is None else "has no interval"
         raise ValueError(
             f"{owner}: {name} {lacks}: there is nothing to draw but what its line says"
         )
@@ -62,8 +62,8 @@ def effect(verdict: Verdict, *, label: str = "", title: str = "", name: str = "e
 def effects(verdicts: Iterable[Verdict], *, name: str = "effects") -> None:
     """The estimation plot of each of several claims, as `effect` draws one, in two columns.
 
-    `verdicts` are those of `made()`, or what `judge` returned; claims without an interval (exact
-    ones) are left out. `name` is that of the figure's file.
+    `verdicts` are those of `made()`, or what `judge` returned; claims without an interval
+    (exact ones, and those on values that none is right on) are left out. `name` is that of the figure's file.
 
     ValueError where no claim is left to draw.
 
@@ -73,7 +73,7 @@ def effects(verdicts: Iterable[Verdict], *, name: str = "effects") -> None:
     >>> found = paired(warm, cold)
     >>> plots.effects([judge("It helps", found, margin=0.01), judge("A lot", found, margin=0.03)])
     """
-    drawn = [verdict for verdict in verdicts if verdict.evidence and not verdict.exact]
+    drawn = [one for one in verdicts if one.evidence and not (one.exact or one.evidence.unfit)]
     if not drawn:
         raise ValueError("effects: verdicts holds no claim with an interval to draw")
     titles = [_title(verdict, 62) for verdict in drawn]

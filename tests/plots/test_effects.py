@@ -112,7 +112,7 @@ def test_evidence_without_points_shows_its_interval(drawn):
 
 def test_what_cannot_be_drawn_is_refused():
     whole = judge("x", exact([True]))
-    with pytest.raises(ValueError, match="verdict is exact, and has no interval"):
+    with pytest.raises(ValueError, match="verdict has no interval"):
         plots.effect(whole)
     of_a_table = dataclasses.replace(judge("x", paired(WARM, COLD), margin=0.1), evidence=None)
     with pytest.raises(ValueError, match="verdict comes from a table"):
