@@ -63,7 +63,8 @@ def effects(verdicts: Iterable[Verdict], *, name: str = "effects") -> None:
     """The estimation plot of each of several claims, as `effect` draws one, in two columns.
 
     `verdicts` are those of `made()`, or what `judge` returned; claims without an interval
-    (exact ones, and those on values that none is right on) are left out. `name` is that of the figure's file.
+    (exact ones, and those on values that none is right on) are left out. `name` is that of the
+    figure's file.
 
     ValueError where no claim is left to draw.
 
