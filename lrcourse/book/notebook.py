@@ -21,6 +21,7 @@ from lrcourse.book.outputs import Part
 from lrcourse.book.prose import Fragment, Prose
 from lrcourse.book.text import BookError, Heading, as_html, shorten
 
+LIGHT = 1_400_000  # bytes of Markdown; in a heavier page pictures have fewer colours
 LARGEST = 1_900_000  # bytes of Markdown; with what mdBook adds, a page stays below 2 MB
 _PREDICT = re.compile(r"\s*#{1,6}[ \t]+Predict first\b", re.IGNORECASE)
 _TITLE = re.compile(r"^# .*$", re.MULTILINE)
@@ -56,7 +57,7 @@ class Page:
             with naming(where):
                 parts[:] = [self.prose.write(p) if isinstance(p, Fragment) else p for p in parts]
         text = self._draw()
-        if len(text.encode()) > LARGEST:
+        if len(text.encode()) > LIGHT:
             for picture in self._pictures():
                 if picture.kind == "image/png":
                     picture.data = lighten(picture.data)

@@ -18,6 +18,7 @@ from lrcourse.support.checks import each, kind
 
 _JUDGED = kind("what judge returns, or one of made()", Verdict)
 _BAND, _INK = look.colour(2), look.colour(6)
+COLUMNS = 3  # of `effects`
 
 
 def _verdict(owner: str, name: str, value: object) -> Verdict:
@@ -60,7 +61,7 @@ def effect(verdict: Verdict, *, label: str = "", title: str = "", name: str = "e
 
 @given.drawing(verdicts=each(_JUDGED, 0, list))
 def effects(verdicts: Iterable[Verdict], *, name: str = "effects") -> None:
-    """The estimation plot of each of several claims, as `effect` draws one, in two columns.
+    """The estimation plot of each of several claims, as `effect` draws one, in three columns.
 
     `verdicts` are those of `made()`, or what `judge` returned; claims without an interval
     (exact ones, and those on values that none is right on) are left out. `name` is that of the
@@ -77,16 +78,17 @@ def effects(verdicts: Iterable[Verdict], *, name: str = "effects") -> None:
     drawn = [one for one in verdicts if one.evidence and not (one.exact or one.evidence.unfit)]
     if not drawn:
         raise ValueError("effects: verdicts holds no claim with an interval to draw")
-    titles = [_title(verdict, 62) for verdict in drawn]
-    tall = [_height(verdict, over) for verdict, over in zip(drawn, titles, strict=True)]
-    heights = [max(tall[k : k + 2]) for k in range(0, len(drawn), 2)]
+    titles = [_title(verdict, 52) for verdict in drawn]
+    tall = [0.78 * _height(verdict, over) for verdict, over in zip(drawn, titles, strict=True)]
+    heights = [max(tall[k : k + COLUMNS]) for k in range(0, len(drawn), COLUMNS)]
     told = {"claims": [verdict.sentence for verdict in drawn]}
-    ratios = {"height_ratios": heights}
-    size = (10.0, sum(heights))
-    with look.sheet(name, told, size, len(heights), 2, gridspec_kw=ratios) as (_, panels):
-        for axes, verdict, over in zip(panels, drawn, titles, strict=False):
+    options = {"dpi": 90, "gridspec_kw": {"height_ratios": heights}}
+    with look.sheet(name, told, (11, sum(heights)), len(heights), COLUMNS, **options) as (_, grid):
+        for axes, verdict, over in zip(grid, drawn, titles, strict=False):
             _draw(axes, verdict)
-            axes.set_title(over, fontsize=9)
+            axes.set_title(over, fontsize=7.5)
+            axes.tick_params(labelsize=7.5)
+            axes.xaxis.label.set_fontsize(7.5)
 
 
 def _title(verdict: Verdict, width: int) -> str:
@@ -129,7 +131,8 @@ def _dots(axes: Axes, rows: dict[str, list[float]], evidence: Evidence, verdict:
     places = [k + (tall - 1) / 2 for k in range(len(rows))]
     bottom = len(rows) + tall - 0.8
     every = [value for row in rows.values() for value in row]
-    limits = _limits([*every, *_landmarks(verdict)], evidence.ratio, _aside(every, evidence.ratio))
+    room = _aside(every, evidence.ratio, verdict.margin)
+    limits = _limits([*every, *_landmarks(verdict)], evidence.ratio, room)
     if evidence.ratio:
         axes.set_xscale("log")
     axes.set_xlim(limits)
@@ -143,12 +146,12 @@ def _dots(axes: Axes, rows: dict[str, list[float]], evidence: Evidence, verdict:
     axes.plot([verdict.effect], [bottom], "D", color=_INK, ms=6.5)
     told = f"{verdict.effect:.3g} [{verdict.low:.3g}, {verdict.high:.3g}]"
     centre = min(max(verdict.effect, limits[0]), limits[1])
-    look.note(axes, told, (centre, bottom), (0, 8), ha="center")
+    look.note(axes, told, (centre, bottom), (0, 7), ha=_towards_the_middle(axes, centre))
     _margin(axes, verdict, limits)
     middle = "median" if "sign" in verdict.test else "mean"
     names = [*rows, verdict.quantity if verdict.quantity not in ("difference", "ratio") else middle]
     axes.set_yticks([*places, bottom], names)
-    axes.set_ylim(bottom + 0.6, -0.75)
+    axes.set_ylim(bottom + 1.0, -0.75)
     axes.grid(False, axis="y")
     axes.set_xlabel(verdict.quantity)
     if evidence.ratio:
@@ -196,22 +199,31 @@ def _margin(axes: Axes, verdict: Verdict, limits: tuple[float, float]) -> None:
     )  # fmt: skip
     if beside is not None and limits[0] <= beside <= limits[1]:
         axes.axvline(beside, color=look.GREY, linewidth=1.2, linestyle="--")
-        left = right and beside <= verdict.margin[0] and _share(axes, beside) > 0.12
-        look.note(
-            axes, "no effect", (beside, 1), (-4 if left else 4, -9), xycoords=top,
-            ha="right" if left else "left", color="#666666",
-        )  # fmt: skip
+        side = "right" if _along(axes, beside) > 0.5 else "left"  # below, where "claimed" is not
+        offset = (-4 if side == "right" else 4, 3)
+        look.note(axes, "no effect", (beside, 0), offset, xycoords=top, ha=side, color="#666666")
 
 
-def _share(axes: Axes, x: float) -> float:
+def _towards_the_middle(axes: Axes, x: float) -> str:
+    """How a text about a place is aligned so that it stays in the panel."""
+    along = _along(axes, x)
+    return "left" if along < 0.25 else "right" if along > 0.75 else "center"
+
+
+def _along(axes: Axes, x: float) -> float:
     """How far along the axis a value lies, from 0 to 1."""
     return float(axes.transAxes.inverted().transform(axes.transData.transform((x, 0)))[0])
 
 
-def _aside(values: list[float], ratio: bool) -> tuple[bool, bool]:
-    """Whether there are marks at the left edge and at the right one."""
-    low = 0.0 if ratio else -math.inf
-    return any(math.isnan(value) or value == low for value in values), math.inf in values
+def _aside(values: list[float], ratio: bool, margin: tuple[float, float]) -> tuple[bool, bool]:
+    """Whether there is to be room at the left edge and at the right one.
+
+    For marks there, or for the word "claimed" where all values lie on the other side.
+    """
+    low, (least, most) = (0.0 if ratio else -math.inf), margin
+    left = any(math.isnan(value) or value == low for value in values)
+    right = math.inf in values
+    return left or not any(v < most for v in values), right or not any(v > least for v in values)
 
 
 def _at_the_edges(axes: Axes, row: list[float], place: float, evidence: Evidence) -> None:
@@ -242,7 +254,7 @@ def _landmarks(verdict: Verdict) -> Iterable[float]:
 def _limits(values: Iterable[float], ratio: bool, aside: tuple[bool, bool]) -> tuple[float, float]:
     """From a little below the lowest finite value to a little above the highest.
 
-    `aside` says where there is to be room for marks.
+    `aside` says where there is to be room.
     """
     finite = [v for v in values if math.isfinite(v) and (v > 0 or not ratio)]
     places = np.log(finite) if ratio else np.array(finite)

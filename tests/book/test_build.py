@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(not has_mdbook(), reason="mdbook is not installe
 LISTED = re.findall(r"\]\(([^()]+)\)", (ROOT / "notebooks" / "SUMMARY.md").read_text("utf-8"))
 PAGES = [str(Path(name).with_suffix(".html")) for name in LISTED]
 LONGEST = 20  # seconds
-HEAVIEST = 2_000_000  # bytes
+HEAVIEST = 1_500_000  # bytes
 
 
 @pytest.fixture(scope="module")

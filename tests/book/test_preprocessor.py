@@ -212,7 +212,7 @@ def test_a_page_that_is_too_heavy_gets_lighter_pictures_and_loses_none(root):
     pictures = [noisy_png(seed) for seed in range(2)]
     made = page(root, *(code("1", shown(image_png=each)) for each in pictures))
     kept = re.findall(r'src="data:image/png;base64,([^"]+)"', made)
-    assert len(made) < book_notebook.LARGEST < sum(map(len, pictures))
+    assert len(made) < book_notebook.LIGHT < sum(map(len, pictures))
     for before, after in zip(pictures, kept, strict=True):
         first, second = (
             np.asarray(Image.open(io.BytesIO(base64.b64decode(each))).convert("RGB"), float)

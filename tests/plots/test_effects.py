@@ -139,3 +139,23 @@ def test_all_claims_of_a_page_have_a_panel_each_but_for_exact_ones(monkeypatch):
     of_each = sorted(WARM[k] - COLD[k] for k in WARM)
     assert dots(drawn[0]) == dots(drawn[1]) == pytest.approx(of_each)
     plt.gcf().clf()
+
+
+@pytest.mark.parametrize(
+    ("values", "stated"),
+    [
+        (WARM, {"margin": 0}),
+        (WARM, {"margin": 0.001}),
+        (COLD, {"below": 0}),
+        (WARM, {"within": (-0.2, 0.2)}),
+        (COLD, {"margin": 0.3, "expect": "fails"}),
+        (WARM, {"below": -0.3, "expect": "fails"}),
+    ],
+)
+def test_what_is_claimed_and_no_effect_are_read_apart(drawn, values, stated):
+    other = COLD if values is WARM else WARM
+    axes, _ = drawn(paired(values, other), **stated)
+    axes.figure.canvas.draw()
+    boxes = {text.get_text(): text.get_window_extent() for text in axes.texts}
+    assert not boxes["claimed"].overlaps(boxes["no effect"])
+    assert all(axes.bbox.x0 <= one.x0 and one.x1 <= axes.bbox.x1 for one in boxes.values())
