@@ -11,16 +11,18 @@ Everything here takes arrays; what knows the record of a run is in `lrcourse.plo
 from lrcourse.look.axes import log_axis, lr_axis, mark_zero, plain_log_ticks, scales
 from lrcourse.look.lines import band, contours, note, steps
 from lrcourse.look.names import apart, name_lines
-from lrcourse.look.sheets import origin_of, png_info, sheet, title_over
-from lrcourse.look.style import COLOURS, GREY, LOOK, QUARTILES, colour, dash
+from lrcourse.look.sheets import beside, origin_of, png_info, sheet, title_over
+from lrcourse.look.style import COLOURS, GREY, LOOK, QUARTILES, SHAPES, colour, dash
 
 __all__ = [
     "COLOURS",
     "GREY",
     "LOOK",
     "QUARTILES",
+    "SHAPES",
     "apart",
     "band",
+    "beside",
     "colour",
     "contours",
     "dash",

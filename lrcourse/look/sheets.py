@@ -6,17 +6,43 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from os import PathLike
 from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from PIL.PngImagePlugin import PngInfo
 
 from lrcourse.look.style import LOOK
 from lrcourse.support import outputs
 from lrcourse.support.paths import write_atomically
+
+_places: ContextVar[Iterator[SubFigure] | None] = ContextVar("places", default=None)
+
+
+@contextmanager
+def beside(
+    name: str, told: Mapping[str, Any], columns: int, *, title: str | None = None
+) -> Iterator[None]:
+    """The sheets that are made inside stand next to one another in a single figure.
+
+    There are places for so many columns; ValueError for one sheet more.
+    """
+    with plt.rc_context(LOOK):
+        figure = plt.figure(figsize=(min(3.7 * columns, 8.4), 3.2))
+        before = _places.set(iter(figure.subfigures(1, columns, squeeze=False).flat))
+        try:
+            yield
+            if title is not None:
+                title_over(figure, title)
+        except BaseException:
+            plt.close(figure)
+            raise
+        finally:
+            _places.reset(before)
+        finish(figure, name, told)
 
 
 @contextmanager
@@ -31,7 +57,7 @@ def sheet(
     heights: tuple[float, ...] | None = None,
     path: str | PathLike[str] | None = None,
     **options: Any,
-) -> Iterator[tuple[Figure, list[Axes]]]:
+) -> Iterator[tuple[Figure | SubFigure, list[Axes]]]:
     """A figure in the course's look, with its panels row by row; at the end it is finished.
 
     Args:
@@ -45,22 +71,32 @@ def sheet(
         path: where to save it, instead of showing it.
         **options: for `plt.subplots`.
 
-    An error in between closes it.
+    An error in between closes it. Inside `beside` it is one place of a larger figure.
     """
     if heights is not None:
         rows, options = len(heights), options | {"sharex": True, "height_ratios": heights}
+    places = None if path else _places.get()
     with plt.rc_context(LOOK):
-        figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
+        if (figure := _figure(places, size)) is None:
+            raise ValueError(f"there is no place for {name!r} beside the other figures")
         try:
+            grid = figure.subplots(rows, columns, squeeze=False, **options)
             yield figure, list(grid.flat)
             for axes in grid.flat if heights is None else ():
                 axes.set_visible(axes.has_data())
             if title is not None:
                 title_over(figure, title)
         except BaseException:
-            plt.close(figure)
+            plt.close(figure.figure)
             raise
-        finish(figure, name, told, path)
+        if isinstance(figure, Figure):
+            finish(figure, name, told, path)
+
+
+def _figure(
+    places: Iterator[SubFigure] | None, size: tuple[float, float]
+) -> Figure | SubFigure | None:
+    return plt.figure(figsize=size) if places is None else next(places, None)
 
 
 def finish(
@@ -92,6 +128,6 @@ def png_info(told: Mapping[str, Any]) -> PngInfo:
     return info
 
 
-def title_over(figure: Figure, title: str) -> None:
+def title_over(figure: Figure | SubFigure, title: str) -> None:
     """A title over all panels."""
     figure.suptitle(title, x=0.02, ha="left", fontsize=10.5)

@@ -11,6 +11,7 @@ import numpy as np
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#888888")
 GREY = COLOURS[-1]
 QUARTILES = partial(np.nanquantile, q=0.25), partial(np.nanquantile, q=0.75)
+SHAPES = ("o", "s", "^", "D", "v", "P")  # of marks
 DASHES = ("-", "-", "-", "-", "--", "--", "--", "--")
 # Any: matplotlib names the type of the keys in its newer versions alone.
 LOOK: dict[Any, Any] = {

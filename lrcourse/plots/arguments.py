@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
 from lrcourse.support.checks import (
+    COUNT,
     FLAG,
     NUMBER,
     TEXT,
@@ -80,6 +81,36 @@ def equal_rows(owner: str, name: str, value: object) -> np.ndarray:
     return np.stack(found)
 
 
+def logs(owner: str, name: str, value: Any) -> list[np.ndarray]:
+    """Rule: a table of shape (updates, columns), or several of them, one a seed."""
+    several = isinstance(value, list | tuple | np.ndarray) and _depth(value) == 3
+    return [_log(owner, name, table) for table in (value if several else [value])]
+
+
+def _log(owner: str, name: str, value: object) -> np.ndarray:
+    wanted = "a log of shape (updates, columns), or such logs, one a seed"
+    table = _numbers(owner, name, value, wanted, 2)
+    if table.ndim != 2:
+        raise ValueError(f"{owner}: {name} must be {wanted}; got {shown(value)}")
+    return table
+
+
+def _depth(value: Any) -> int:
+    """How many times the first of the first ... can be taken."""
+    inside = isinstance(value, list | tuple) and len(value)
+    return 1 + _depth(value[0]) if inside else getattr(value, "ndim", 0)
+
+
+def by_rate(owner: str, name: str, value: object) -> tuple[np.ndarray, np.ndarray]:
+    """Rule: (rates, values), or rate -> its value, or a list of them, one a seed; as the former."""
+    pair = together("(rates, values), or a value for each rate", series, equal_rows)
+    if not isinstance(value, Mapping) or not value:
+        return pair(owner, name, value)
+    found = list(value.values())
+    rates, table = pair(owner, name, (list(value), found))
+    return rates, table.T if _depth(found[0]) else table
+
+
 def _numbers(owner: str, name: str, value: object, wanted: str, most: int) -> np.ndarray:
     problem = f"{owner}: {name} must be {wanted}; got {shown(value)}"
     if not isinstance(value, list | tuple | range | np.ndarray | torch.Tensor):
@@ -96,11 +127,32 @@ def _numbers(owner: str, name: str, value: object, wanted: str, most: int) -> np
     return numbers
 
 
+def as_long(owner: str, pairs: Mapping[Any, tuple[Any, Any]], argument: str = "lines") -> None:
+    """ValueError unless each line, a pair (x, values), has a number for each place of its x."""
+    for label, (x, values) in pairs.items():
+        numbers, places = np.shape(values)[-1], len(np.asarray(x))
+        if numbers != places:
+            raise ValueError(
+                f"{owner}: {argument}[{label!r}] must have a number for each of the {places} "
+                f"places along x; it has {numbers}"
+            )
+
+
+def style_of(owner: str, lines: Mapping[Any, Any], dashed: Collection[str]) -> dict[Any, str]:
+    """The style of each line. ValueError for a name in `dashed` that no line has."""
+    for name in dashed:
+        if name not in lines:
+            raise ValueError(f"{owner}: dashed must be names of lines, {list(lines)}; got {name!r}")
+    return {name: "--" if name in dashed else "-" for name in lines}
+
+
 # Decorates a figure: what an argument of this name takes where the figure does not say otherwise.
 drawing = Shared(
     {
         **dict.fromkeys(("title", "name", "label", "axis", "alt", "column"), TEXT),
-        **dict.fromkeys(("log", "log_x", "log_y", "log_lr", "legend", "interval"), FLAG),
+        **dict.fromkeys(("log", "log_x", "log_y", "log_lr", "legend", "interval", "dots"), FLAG),
         "limits": optional(limits),
+        "colours": optional(by_name("colour", COUNT)),
+        "dashed": each(TEXT),
     }
 )

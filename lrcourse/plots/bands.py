@@ -63,8 +63,14 @@ def applied(
     axes: Axes, history: History, colour: str, style: str = "-", *, per: int = 1, label: str = ""
 ) -> Line2D:
     """The recorded LR of each update, first parameter group; `per` updates are a unit."""
-    lr = history.lr.reshape(history.updates, -1)[:, 0]
-    return look.steps(axes, lr, style, per=per, color=colour, label=label, gid="applied")
+    return look.steps(
+        axes, lr_of(history), style, per=per, color=colour, label=label, gid="applied"
+    )
+
+
+def lr_of(history: History) -> np.ndarray:
+    """The recorded LR of each update, first parameter group; shape (updates,)."""
+    return history.lr.reshape(history.updates, -1)[:, 0]
 
 
 def origin(arms: Mapping[str, Seeds]) -> dict[str, Any]:

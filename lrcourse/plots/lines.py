@@ -1,4 +1,4 @@
-"""Numbers over updates, rates and other numbers, a line an arm and a row a seed."""
+"""Numbers over updates and over other numbers, a line an arm and a row a seed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,9 @@ from numpy.typing import ArrayLike
 
 from lrcourse import look
 from lrcourse.plots import arguments as given
-from lrcourse.rangetest.result import Calibration
-from lrcourse.rangetest.rules import RULES
-from lrcourse.support.checks import COUNT_FROM_1, NUMBER, POSITIVE, TEXT, kind, optional, together
+from lrcourse.support.checks import COUNT_FROM_1, NUMBER, POSITIVE, TEXT, optional, together
 
 Limits = tuple[float, float]
-SHAPES = ("o", "s", "^", "D", "v", "P")
 
 
 @given.drawing(
@@ -52,12 +49,12 @@ def against(
     >>> from lrcourse import plots
     >>> plots.against([1, 2, 3], {"three seeds": [[1, 2, 3], [2, 2, 4], [1, 3, 5]]}, ("x", "y"))
     """
-    _as_long("against", lines, {label: x for label in lines})
+    given.as_long("against", {label: (x, rows) for label, rows in lines.items()})
     with look.sheet(name, {"lines": list(lines)}, (6.8, 3.2)) as (_, (axes,)):
         floor = limits[0] if log_y and limits else None
         for k, (label, rows) in enumerate(lines.items()):
             line = look.band(axes, x, rows, look.colour(k), look.dash(k), floor=floor, label=label)
-            line.set(marker=SHAPES[k % len(SHAPES)], markersize=4)
+            line.set(marker=look.SHAPES[k % len(look.SHAPES)], markersize=4)
         axes.set(xlabel=labels[0], ylabel=labels[1], title=title)
         if not log_x and all(float(one).is_integer() for one in x):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -69,6 +66,7 @@ def against(
     lines=given.by_name("line", given.rows),
     levels=optional(given.by_name("level", NUMBER)),
     every=COUNT_FROM_1,
+    mark=optional(POSITIVE),
 )
 def over_updates(
     lines: Mapping[str, Sequence[ArrayLike]],
@@ -78,6 +76,8 @@ def over_updates(
     log_x: bool = False,
     limits: Limits | None = None,
     every: int = 1,
+    mark: float | None = None,
+    colours: Mapping[str, int] | None = None,
     title: str = "",
     name: str = "over-updates",
 ) -> None:
@@ -92,6 +92,8 @@ def over_updates(
         log_x: whether the axis of the updates is a log axis, too.
         limits: of the numbers.
         every: updates from one number to the next.
+        mark: a number of updates to mark, dashed: where something was changed.
+        colours: name of a line -> number of its colour; default: one after the other.
         title: of the figure.
         name: of its file in a headless run.
 
@@ -101,13 +103,16 @@ def over_updates(
     """
     with look.sheet(name, {"lines": list(lines)}, (6.8, 3.4)) as (_, (axes,)):
         for k, (line, values) in enumerate(lines.items()):
-            whole_rows = [_until_it_breaks(axes, np.asarray(row), k, every) for row in values]
+            colour = look.colour((colours or {}).get(line, k))
+            whole_rows = [_until_it_breaks(axes, np.asarray(row), colour, every) for row in values]
             made = min(map(len, whole_rows))
             updates = every * np.arange(1, made + 1)
-            rows, colour = [row[:made] for row in whole_rows], look.colour(k)
+            rows = [row[:made] for row in whole_rows]
             look.band(axes, updates, rows, colour, middle=np.mean, label=line, linewidth=1.3)
             if levels and line in levels:
                 axes.axhline(levels[line], color=colour, linestyle="--", linewidth=1)
+        if mark is not None:
+            axes.axvline(mark, color=look.GREY, linestyle="--", linewidth=1)
         axes.set(xlabel="update", ylabel=label, title=title, yscale="log")
         if log_x:
             look.log_axis(axes, "x")
@@ -116,65 +121,15 @@ def over_updates(
         look.name_lines(axes)
 
 
-def _until_it_breaks(axes: Axes, row: np.ndarray, k: int, every: int) -> np.ndarray:
+def _until_it_breaks(axes: Axes, row: np.ndarray, colour: str, every: int) -> np.ndarray:
     """The numbers up to the first that is not finite; there a cross."""
     broken = np.flatnonzero(~np.isfinite(row))
     if not len(broken):
         return row
     row = row[: broken[0]]
     if len(row):
-        axes.plot([every * len(row)], [row[-1]], "x", color=look.colour(k), ms=6, label="_")
+        axes.plot([every * len(row)], [row[-1]], "x", color=colour, ms=6, label="_")
     return row
-
-
-@given.drawing(
-    lines=given.by_name("line", together("(rates, values)", given.series, given.equal_rows)),
-    level=optional(NUMBER),
-)
-def over_rates(
-    lines: Mapping[str, tuple[Sequence[float], ArrayLike]],
-    label: str,
-    *,
-    axis: str = "rate",
-    level: float | None = None,
-    limits: Limits | None = None,
-    log_y: bool = True,
-    legend: bool = False,
-    title: str = "",
-    name: str = "over-rates",
-) -> None:
-    """A number over the rate, on a log axis, for several optimizers.
-
-    Args:
-        lines: name -> (rates, values): one value a rate, or a row of them for each seed, drawn as
-            median and range. NaN and infinity are left out.
-        label: of the numbers.
-        axis: the label of the rates.
-        level: a height to mark, dashed.
-        limits: lowest and highest of the numbers. Lines that leave them upwards end there.
-        log_y: whether the axis of the numbers is a log axis.
-        legend: name the lines in a box, and not at their ends.
-        title: of the figure.
-        name: of its file in a headless run.
-
-    >>> from lrcourse import plots
-    >>> plots.over_rates({"SGD": ([0.01, 0.1, 1.0], [2.0, 0.5, float("nan")])}, "loss", level=1.0)
-    """
-    _as_long(
-        "over_rates", {k: v for k, (_, v) in lines.items()}, {k: x for k, (x, _) in lines.items()}
-    )
-    with look.sheet(name, {"lines": list(lines)}, (6.8, 3.4)) as (_, (axes,)):
-        top = limits[1] if limits else np.inf
-        for k, (optimizer, (rates, values)) in enumerate(lines.items()):
-            rows = np.asarray(values, float)
-            rows = np.where(np.isfinite(rows) & (rows <= top), rows, np.nan)
-            marker = "." if rows.shape[1] <= 30 else ""
-            look.band(axes, rates, rows, look.colour(k), label=optimizer, marker=marker)
-        if level is not None:
-            axes.axhline(level, color=look.GREY, linestyle="--", linewidth=1)
-        axes.set(xlabel=axis, ylabel=label, title=title)
-        look.scales(axes, log_x=True, log_y=log_y, limits=limits)
-        axes.legend(loc="lower left") if legend else look.name_lines(axes)
 
 
 @given.drawing(
@@ -224,6 +179,47 @@ def over_looks(
         axes.legend() if legend else look.name_lines(axes)
 
 
+@given.drawing(
+    dots=given.by_name("cloud", together("(x, y)", given.series, given.series)),
+    limits=optional(together("the limits of x and of y", given.limits, given.limits)),
+    labels=together("the labels of the two axes", TEXT, TEXT),
+)
+def scatter(
+    dots: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    labels: tuple[str, str],
+    *,
+    limits: tuple[Limits, Limits] | None = None,
+    colours: Mapping[str, int] | None = None,
+    title: str = "",
+    name: str = "scatter",
+) -> None:
+    """A dot for each pair of numbers, on two log axes; what is not above 0 is left out.
+
+    Args:
+        dots: name of a cloud -> (x, y), both of shape (dots,).
+        labels: of the two axes.
+        limits: of x and of y, each (lowest, highest).
+        colours: name -> number of its colour; default: one after the other.
+        title, name: of the figure and its file.
+
+    Raises:
+        ValueError: not one y for each x.
+
+    >>> from lrcourse import plots
+    >>> plots.scatter({"SGD": ([0.001, 0.1], [0.01, 1.0])}, ("gradient", "step"))
+    """
+    given.as_long("scatter", dots, "dots")
+    with look.sheet(name, {"clouds": list(dots)}, (6.8, 3.6)) as (_, (axes,)):
+        for k, (label, (x, y)) in enumerate(dots.items()):
+            colour, x, y = look.colour((colours or {}).get(label, k)), np.asarray(x), np.asarray(y)
+            there = (x > 0) & (y > 0)
+            axes.plot(x[there], y[there], ".", ms=2.5, color=colour, label=label, rasterized=True)
+        across, upright = limits or (None, None)
+        axes.set(xlabel=labels[0], ylabel=labels[1], title=title, xlim=across)
+        look.scales(axes, log_x=True, log_y=True, limits=upright)
+        axes.legend(markerscale=4, loc="lower right")
+
+
 @given.drawing(panels=given.by_name("panel", given.by_name("line", given.series)))
 def by_parameter(
     panels: Mapping[str, Mapping[str, Sequence[float]]],
@@ -259,53 +255,3 @@ def by_parameter(
         for axes in grid[::columns]:
             axes.set_ylabel("effective rate")
         figure.legend(handles.values(), handles, loc="outside lower center", ncols=len(handles))
-
-
-@given.drawing(cases=given.by_name("case", kind("a Calibration", Calibration)))
-def readings(cases: Mapping[str, Calibration], *, title: str = "", name: str = "readings") -> None:
-    """For each rule the rate that it reads off over the best rate of a sweep, a mark a case.
-
-    `cases` maps label -> what `RangeTest.calibrate` gave. The grey band reaches from a third of the
-    best rate to three times it.
-    `title` stands over the figure; `name` is that of its file.
-
-    >>> import torch
-    >>> from lrcourse import plots, rangetest
-    >>> net = torch.nn.Linear(2, 1)
-    >>> sgd = torch.optim.SGD(net.parameters(), lr=0.1)
-    >>> batches = [(torch.rand(8, 2), torch.rand(8, 1)) for _ in range(30)]
-    >>> test = rangetest.range_test(net, sgd, batches, torch.nn.functional.mse_loss)
-    >>> plots.readings({"a line": test.calibrate(0.5)})
-    """
-    rules = [rule for rule in RULES if any(c.decades[rule] is not None for c in cases.values())]
-    told = {label: c.best for label, c in cases.items()}
-    with look.sheet(name, told, (6.8, 1.3 + 0.3 * len(rules))) as (figure, (axes,)):
-        axes.axvspan(1 / 3, 3, color="#dddddd", alpha=0.6, linewidth=0)
-        axes.axvline(1, color=look.GREY, linewidth=1)
-        for k, (label, one) in enumerate(cases.items()):
-            there = [(x, row) for row, rule in enumerate(rules) if (x := one.factor(rule))]
-            shift = 0.14 * (k - (len(cases) - 1) / 2)
-            axes.plot(
-                [x for x, _ in there],
-                [row + shift for _, row in there],
-                SHAPES[k % len(SHAPES)],
-                color=look.colour(k),
-                ms=5,
-                label=label,
-            )
-        axes.set_yticks(range(len(rules)), [RULES[rule].mark for rule in rules])
-        axes.set_ylim(len(rules) - 0.4, -0.6)
-        axes.set(xlabel="rate read off / best rate of the sweep", title=title)
-        look.log_axis(axes, "x")
-        figure.legend(loc="outside lower center", ncols=2)
-
-
-def _as_long(owner: str, lines: Mapping[str, ArrayLike], x: Mapping[str, ArrayLike]) -> None:
-    """ValueError unless each line has a number for each place of its x."""
-    for label, rows in lines.items():
-        numbers, places = np.shape(rows)[-1], len(np.asarray(x[label]))
-        if numbers != places:
-            raise ValueError(
-                f"{owner}: lines[{label!r}] must have a number for each of the {places} places "
-                f"along x; it has {numbers}"
-            )

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
 
 from lrcourse import look
 from lrcourse.plots import arguments as given
 from lrcourse.plots import bands
 from lrcourse.plots.bands import Seeds
 from lrcourse.schedules.base import SCHEDULE, Schedule
-from lrcourse.support.checks import POSITIVE, one_of
+from lrcourse.support.checks import COUNT_FROM_1, POSITIVE, one_of, optional
 from lrcourse.training import History
 
 
@@ -150,14 +151,31 @@ def compare(
         look.lr_axis(bottom, log=log_lr)
 
 
-@given.drawing(panels=given.by_name("panel", given.by_name("run", given.a_history)))
+def _rates(owner: str, name: str, value: object) -> History | np.ndarray:
+    """Rule: a History, or a learning rate for each update."""
+    rule = given.a_history if isinstance(value, History) else given.series
+    return rule(owner, name, value)
+
+
+@given.drawing(
+    panels=given.by_name("panel", given.by_name("run", _rates)), epoch=optional(COUNT_FROM_1)
+)
 def traces(
-    panels: Mapping[str, Mapping[str, History]], *, title: str = "", name: str = "traces"
+    panels: Mapping[str, Mapping[str, History | ArrayLike]],
+    *,
+    epoch: int | None = None,
+    colours: Mapping[str, int] | None = None,
+    title: str = "",
+    name: str = "traces",
 ) -> None:
     """One small panel for each pair (or more) of runs, with the LR that each really used.
 
-    `panels` maps panel -> label -> History.
-    `title` stands over the figure; `name` is that of its file.
+    Args:
+        panels: panel -> label -> a History, or the rates that a loop of one's own logged, of shape
+            (updates,).
+        epoch: updates in an epoch of such rates; default: the axis counts updates.
+        colours: label -> number of its colour; default: one after the other.
+        title, name: of the figure and its file.
 
     >>> from lrcourse import plots
     >>> from lrcourse import schedules as s
@@ -165,22 +183,28 @@ def traces(
     >>> base = Experiment(images=64, epochs=2)
     >>> falling = base.but(schedule=s.linear(4)).run("cpu")
     >>> plots.traces({"linear": {"constant": base.run("cpu"), "falling": falling}})
+    >>> plots.traces({"mine": {"meant": [0.1, 0.2, 0.3], "applied": [0.3, 0.3, 0.3]}})
     """
     flat = {f"{panel}, {label}": [h] for panel, row in panels.items() for label, h in row.items()}
     rows = -(-len(panels) // 2)
-    told, size = bands.origin(flat), (7.2, 2.2 * rows)
+    runs_alone = {label: [h] for label, [h] in flat.items() if isinstance(h, History)}
+    told, size = bands.origin(runs_alone), (7.2, 2.2 * rows)
     with look.sheet(name, told, size, rows, 2, title=title, sharex=True) as (figure, grid):
         labels: dict[str, Line2D] = {}
+        in_epochs = epoch is not None
         for axes, (panel, runs) in zip(grid, panels.items(), strict=False):
-            for k, (label, history) in enumerate(runs.items()):
-                per = history.batches_per_epoch
-                style = look.dash(4 * k)
-                line = bands.applied(axes, history, look.colour(k), style, per=per, label=label)
-                line.set_linewidth(2.4 - 0.8 * k)
+            for k, (label, run) in enumerate(runs.items()):
+                if isinstance(run, History):
+                    lr, per, in_epochs = bands.lr_of(run), run.batches_per_epoch, True
+                else:
+                    lr, per = run, epoch or 1
+                colour, style = look.colour((colours or {}).get(label, k)), look.dash(4 * k)
+                line = look.steps(axes, lr, style, per=per, color=colour, label=label)
+                line.set(linewidth=2.4 - 0.8 * k, gid="applied")
                 labels.setdefault(label, line)
             axes.set_title(panel)
             axes.set_ylim(bottom=0)
-        figure.supxlabel("epoch", fontsize=9.5)
+        figure.supxlabel("epoch" if in_epochs else "update", fontsize=9.5)
         figure.supylabel("learning rate applied", fontsize=9.5)
         figure.legend(labels.values(), labels, loc="outside upper right", ncols=len(labels))
 

@@ -11,7 +11,7 @@ from scipy import stats
 from lrcourse import look
 from lrcourse.plots import arguments as given
 from lrcourse.plots import bands
-from lrcourse.support.checks import COUNT, NUMBER, TEXT, each, kind, one_of, optional, such
+from lrcourse.support.checks import NUMBER, TEXT, each, kind, one_of, optional, such
 from lrcourse.sweeps import Run, Runs
 
 _RUNS = such(kind("the Runs of a sweep", Runs), len, "the Runs of a sweep, one at least")
@@ -154,7 +154,6 @@ def _last(run: Run, column: str, if_diverged: float) -> float:
 
 @given.drawing(
     samples=given.by_name("sample", given.by_name("seed", NUMBER)),
-    colours=optional(given.by_name("colour", COUNT)),
     hollow=each(TEXT),
 )
 def by_seed(

@@ -2,6 +2,7 @@
 
     length(net)        # of all such weights together
     along_gradient(net, images, loss_fn) * length(net) ** 2    # what is left of the curvature
+    watched = watch(net, optimizer)    # |w|^2 and the effective rate before each update
 
 BatchNorm divides by the spread of what comes in, so a layer before it may be multiplied by any c > 0
 and the net's outputs stay: the gradient with respect to its weights is then divided by c, and the
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import torch
 from torch import nn
 
 from lrcourse.study.arguments import measuring
@@ -63,3 +65,32 @@ def length(net: nn.Sequential) -> float:
     """
     squares = [float((layer.weight.detach() ** 2).sum()) for layer in invariant_layers(net)]
     return sum(squares) ** 0.5
+
+
+@measuring()
+def watch(net: nn.Sequential, optimizer: torch.optim.Optimizer) -> list[tuple[float, float]]:
+    """A log that `optimizer` fills from now on, before each of its updates.
+
+    A row holds |w|^2 of the weights before a BatchNorm, in units of its first value, and the
+    effective rate eta / |w|^2, with the rate of the first group. It is a log as `plots.logs` draws
+    it. ValueError for a `net` without such weights.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from lrcourse.study.scale_invariance import watch
+    >>> net = nn.Sequential(nn.Linear(2, 1), nn.BatchNorm1d(1))
+    >>> _ = net[0].weight.data.copy_(torch.tensor([[3.0, 4.0]]))
+    >>> sgd = torch.optim.SGD(net.parameters(), lr=0.5)
+    >>> watched = watch(net, sgd)
+    >>> sgd.step()
+    >>> watched
+    [(1.0, 0.02)]
+    """
+    first, log = length(net) ** 2, []
+
+    def look(*_: object) -> None:
+        square = length(net) ** 2
+        log.append((square / first, optimizer.param_groups[0]["lr"] / square))
+
+    optimizer.register_step_pre_hook(look)
+    return log

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lrcourse import plots
+from lrcourse import look, plots
 from lrcourse.rangetest.result import Calibration
 from lrcourse.rangetest.rules import RULES
 
@@ -115,3 +115,11 @@ def test_numbers_over_rates(figure):
     band = axes.collections[0].get_paths()[0].vertices
     assert band[band[:, 0] == 1.0][:, 1].min() == 2 and band[band[:, 0] == 1.0][:, 1].max() == 8
     assert axes.get_xscale() == "log"
+
+
+def test_a_change_is_marked_and_lines_keep_their_colours(figure):
+    plots.over_updates({"a": [2.0, 1.0], "b": [3.0, 1.0]}, "loss", mark=1.5, colours={"b": 6})
+    (axes,) = figure().axes
+    a, b, mark = axes.get_lines()
+    assert (a.get_color(), b.get_color()) == (look.colour(0), look.colour(6))
+    assert mark.get_xdata()[0] == 1.5 and mark.get_linestyle() == "--"

@@ -43,7 +43,7 @@ REFUSED = [
     (lambda: plots.against([1, 2], {"a": [[1, 2], [1]]}, ("x", "y")), "rows of one length, not of"),
     (lambda: plots.against([1], {"a": [1]}, "xyz"), "labels must be the labels of the two axes"),
     (lambda: plots.over_rates({"a": ([1], [1, 2])}, "x"), r"lines\['a'\] must have a number"),
-    (lambda: plots.over_rates({"a": [1, 2, 3]}, "x"), r"lines\['a'\] must be .rates, values.; "),
+    (lambda: plots.over_rates({"a": [1, 2, 3]}, "x"), r"lines\['a'\] must be .rates, values., or"),
     (lambda: plots.curve(lambda x: None, {"a": path(1.0)}, (0, 1)), "function of a figure must"),
     (lambda: plots.surface(Ravine(), {"a": path(1.0)}, FIELD), r"path of descents\['a'\] must"),
     (lambda: plots.surface(Ravine(), {"a": path(1.0, 1.0)}, (0, 1)), r"limits\[0\] must be"),

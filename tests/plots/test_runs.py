@@ -151,3 +151,17 @@ def test_a_headless_run_keeps_png_and_origin(histories, monkeypatch, tmp_path):
 def test_nothing_to_draw():
     with pytest.raises(ValueError, match="history must have 1 or more values; it has 0"):
         plots.training([])
+
+
+def test_rates_of_a_loop_of_ones_own_are_drawn_as_they_were(histories, figure):
+    panels = {"late": {"meant": [0.1, 0.2, 0.3, 0.4], "applied": [0.4, 0.1, 0.2, 0.3]}}
+    plots.traces(panels, epoch=2, colours={"applied": 6})
+    meant, applied = figure().axes[0].get_lines()
+    np.testing.assert_allclose(applied.get_ydata()[:-1], panels["late"]["applied"])
+    np.testing.assert_allclose(applied.get_xdata(), [0, 0.5, 1, 1.5, 2])
+    assert (meant.get_color(), applied.get_color()) == (look.colour(0), look.colour(6))
+    assert figure().get_supxlabel() == "epoch"
+    plots.traces(panels)
+    assert figure().get_supxlabel() == "update"
+    plots.traces({"a net": {"run": histories[0]}})
+    assert figure().get_supxlabel() == "epoch"

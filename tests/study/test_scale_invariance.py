@@ -7,9 +7,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from lrcourse import models
 from lrcourse.data import Split
 from lrcourse.study.curvature import along_gradient
-from lrcourse.study.scale_invariance import invariant_layers, length
+from lrcourse.study.scale_invariance import invariant_layers, length, watch
 
 
 def net_and_images():
@@ -60,3 +61,21 @@ def test_only_layers_right_before_a_batchnorm_count():
         length(nn.Sequential(nn.Linear(2, 2), nn.ReLU()))
     with pytest.raises(ValueError, match="BatchNorm right after"):
         length(nn.Linear(2, 2))
+
+
+def test_a_watch_keeps_length_and_effective_rate_before_each_update():
+    net = models.lenet(norm=True)
+    sgd = torch.optim.SGD(net.parameters(), lr=0.5)
+    watched, lengths = watch(net, sgd), []
+    for lr in (0.5, 0.25):
+        lengths.append(length(net) ** 2)
+        sgd.param_groups[0]["lr"] = lr
+        for w in net.parameters():
+            w.grad = torch.ones_like(w)
+        sgd.step()
+    assert watched == [
+        (1.0, pytest.approx(0.5 / lengths[0])),
+        (pytest.approx(lengths[1] / lengths[0]), pytest.approx(0.25 / lengths[1])),
+    ]
+    with pytest.raises(ValueError, match="BatchNorm"):
+        watch(models.lenet(), sgd)
