@@ -1,6 +1,7 @@
 """A lesson is finished in three quarters of an hour: words, code, figures and verdicts are counted.
 
-What is folded does not count: hints and solutions in <details>, cells whose code is hidden.
+Words that are folded, hints and solutions in <details>, do not count. Code that is folded in the
+book does: who opens the notebook in Jupyter sees it.
 """
 
 import re
@@ -10,8 +11,16 @@ import pytest
 from helpers.repository import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
-MOST = {"words": 2200, "lines of code": 90, "figures": 6, "verdicts": 4}
-FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell", "solution"}
+MOST = {"words": 2200, "figures": 6, "verdicts": 4, "lines of one cell": 20}
+# 90 are wanted. What is above it: a second problem in 00, a question to answer in each section.
+LINES = {
+    "00-recipe": 110,
+    "01-size": 107,
+    "02-schedulers": 104,
+    "03-warmup": 139,
+    "04-cyclical": 158,
+    "05-optimizers": 176,
+}
 LESSONS = sorted(
     path
     for path in NOTEBOOKS.glob("[0-9][0-9]-*.ipynb")
@@ -20,15 +29,16 @@ LESSONS = sorted(
 
 
 def counted(notebook):
-    """How much of each a reader meets who unfolds nothing."""
+    """How much of each a reader meets."""
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     text = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    seen = [cell for cell in code if not FOLDED & set(cell.metadata.get("tags", ()))]
+    lines = [sum(bool(line.strip()) for line in cell.source.splitlines()) for cell in code]
     outputs = [output for cell in code for output in cell.outputs]
     return {
         "words": len(re.findall(r"\w+(?:[-'’.]\w+)*", text)),
-        "lines of code": sum(bool(line.strip()) for c in seen for line in c.source.splitlines()),
+        "lines of code": sum(lines),
+        "lines of one cell": max(lines),
         "figures": sum("image/png" in output.get("data", {}) for output in outputs),
         "verdicts": sum(len(re.findall(r"\b(?:claim|quote)\(", c.source)) for c in code),
     }
@@ -37,10 +47,11 @@ def counted(notebook):
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_a_lesson_keeps_to_its_budget(path):
     found = counted(nbformat.read(path, as_version=4))
-    assert {name: n for name, n in found.items() if n > MOST[name]} == {}
+    most = MOST | {"lines of code": LINES[path.stem]}
+    assert {name: n for name, n in found.items() if n > most[name]} == {}
 
 
-def test_what_is_folded_does_not_count():
+def test_folded_words_do_not_count_and_folded_code_does():
     from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
     picture = new_output("display_data", data={"image/png": "", "text/plain": ""})
@@ -50,5 +61,9 @@ def test_what_is_folded_does_not_count():
         new_code_cell("b = 2", metadata={"tags": ["hide-input"]}),
     ]
     assert counted(new_notebook(cells=cells)) == {
-        "words": 2, "lines of code": 2, "figures": 1, "verdicts": 1
-    }  # fmt: skip
+        "words": 2,
+        "lines of code": 3,
+        "lines of one cell": 2,
+        "figures": 1,
+        "verdicts": 1,
+    }
