@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import TracebackType
@@ -156,6 +157,21 @@ class Recorder(Hooked):
         It did not exist yet, or its optimizer (of several in a wrapper) was not stepped.
         """
         return self._tables()[2] == 0
+
+    def last(self) -> list[float]:
+        """LR of each group in the latest update, as the last row of `lr`; empty before the first.
+
+        It takes no longer after a million updates than after one.
+        """
+        if not self._rows:
+            return []
+        row = self._rows[-1]
+        used = {
+            id(group): lr
+            for k, each in enumerate(self._stepping)
+            for group, (lr, _) in zip(each.groups, row.get(k, ()), strict=False)
+        }
+        return [used.get(id(group), math.nan) for group in groups_of(self._optimizer)]
 
     @property
     def names(self) -> tuple[str, ...]:

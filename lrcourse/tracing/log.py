@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Iterable, Sequence
+from typing import Any, Self, cast
 
 import numpy as np
 
@@ -11,7 +11,15 @@ from lrcourse.recorder import OptimizerLike, Recorder, peak_of
 from lrcourse.recorder.groups import base_of
 from lrcourse.recorder.protocols import Group
 from lrcourse.schedules.base import Schedule
-from lrcourse.support.checks import COUNT_FROM_1, arguments, shown
+from lrcourse.support.checks import (
+    COUNT_FROM_1,
+    POSITIVE,
+    arguments,
+    each,
+    optional,
+    plain_number,
+    shown,
+)
 from lrcourse.tracing.compare import compare
 from lrcourse.tracing.findings import Findings
 from lrcourse.tracing.result import Trace
@@ -21,12 +29,44 @@ MOST_BEYOND = 1_000_000  # updates of a shape that are known beyond a record
 Intended = Schedule | Trace | Recorder | Sequence[float] | np.ndarray
 
 
+def _intended(owner: str, name: str, value: Any) -> Schedule | Trace | Recorder | np.ndarray:
+    """Rule: a shape, a trace, a record, or finite rates, which become (updates, 1 or groups)."""
+    if isinstance(value, Schedule | Trace | Recorder):
+        return value
+    try:
+        rates = np.asarray(value, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        rates = np.empty(0)
+    if rates.ndim not in (1, 2) or not rates.size or not np.isfinite(rates).all():
+        raise TypeError(
+            f"{owner}: {name} must be a shape, a trace, a record, or rates of shape (updates,) or "
+            f"(updates, groups); got {shown(value)}"
+        )
+    return rates[:, None] if rates.ndim == 1 else rates
+
+
+def _peak(owner: str, name: str, value: Any) -> float | list[float]:
+    """Rule: one rate, or one for each group."""
+    if plain_number(value) is not None or not isinstance(value, Iterable):
+        return POSITIVE(owner, name, value)
+    return each(POSITIVE)(owner, name, value)
+
+
 class Log(Recorder):
     """A `Recorder` that also remembers each group's peak, to compare shapes with.
 
     The peak is the LR that the group has when recording begins, or that its scheduler started from
     (`initial_lr`; 1cycle's `max_lr`). Of a group that is added later it is read at its first
     update.
+
+    Example:
+        >>> import torch
+        >>> from lrcourse.tracing import Log
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        >>> with Log(optimizer) as log:
+        ...     optimizer.step()
+        >>> log.peaks, log.lr.tolist()
+        ((0.1,), [[0.1]])
     """
 
     def __init__(self, optimizer: OptimizerLike) -> None:
@@ -38,13 +78,13 @@ class Log(Recorder):
 
     def __enter__(self) -> Self:
         if not len(self):
-            optimizers = [each.optimizer for each in self._stepping]
+            optimizers = [one.optimizer for one in self._stepping]
             self._used = any(o.state or getattr(o, "_opt_called", False) for o in optimizers)
         return super().__enter__()
 
     def _meet_all(self) -> None:
-        for k, each in enumerate(self._stepping):
-            self._meet(k, each.groups)
+        for k, stepper in enumerate(self._stepping):
+            self._meet(k, stepper.groups)
 
     def _meet(self, k: int, groups: list[Group]) -> None:
         super()._meet(k, groups)
@@ -66,7 +106,7 @@ class Log(Recorder):
         columns = self._columns()
         return [self._firsts[place] for place in sorted(columns, key=columns.__getitem__)]
 
-    @arguments(updates_per_epoch=COUNT_FROM_1)
+    @arguments(intended=_intended, peak=optional(_peak), updates_per_epoch=COUNT_FROM_1)
     def against(
         self,
         intended: Intended,
@@ -84,10 +124,10 @@ class Log(Recorder):
 
         Raises:
             TypeError: for an intention of another kind.
-            ValueError: for one that has another number of groups.
+            ValueError: for one that has another number of groups; a peak that is not positive.
         """
         applied = self.lr
-        wanted = self._wanted(intended, peak, updates_per_epoch)
+        wanted = self._wanted(cast(Any, intended), peak, updates_per_epoch)
         if wanted.ndim != 2 or wanted.shape[1] not in (1, applied.shape[1]):
             raise ValueError(
                 f"the record has {applied.shape[1]} groups, and what was intended has the shape "
@@ -109,7 +149,10 @@ class Log(Recorder):
         return [place[0] in stepped and place not in there for place in order]
 
     def _wanted(
-        self, intended: Intended, peak: float | Sequence[float] | None, updates_per_epoch: int
+        self,
+        intended: Schedule | Trace | Recorder | np.ndarray,
+        peak: float | Sequence[float] | None,
+        updates_per_epoch: int,
     ) -> np.ndarray:
         if isinstance(intended, Schedule):
             groups = self.lr.shape[1]
@@ -125,13 +168,4 @@ class Log(Recorder):
             more = max(len(self) // 2, min(int(whole * updates_per_epoch), MOST_BEYOND))
             times = np.arange(len(self) + more)
             return intended(times // updates_per_epoch)[:, None] * peaks
-        if isinstance(intended, Trace | Recorder):
-            return intended.lr
-        try:
-            wanted = np.asarray(intended, np.float64)
-        except (TypeError, ValueError):
-            raise TypeError(
-                f"against: intended must be a shape, a trace, a record or rates; got "
-                f"{shown(intended)}"
-            ) from None
-        return wanted[:, None] if wanted.ndim == 1 else wanted
+        return intended if isinstance(intended, np.ndarray) else intended.lr

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from helpers.repository import ROOT
 from lrcourse import (
     claims,
     data,
+    frameworks,
     landscapes,
     models,
     optimizers,
@@ -41,6 +43,7 @@ once = functools.cache
 START = torch.tensor([-1.0, 0.5])
 RATES = [0.01, 0.03, 0.1, 0.3, 1.0]
 NUMBERS = ROOT / "lrcourse" / "published" / "numbers.toml"
+TRAINER = SimpleNamespace(callback_handler=SimpleNamespace(callbacks=[]))
 LIMITS = ((-2.0, 2.0), (-2.0, 2.0))
 
 
@@ -79,6 +82,21 @@ def scheduled() -> dict[str, Any]:
         "scheduler": torch.optim.lr_scheduler.StepLR(optimizer, 5),
         "updates": 4,
     }
+
+
+def recorded() -> tracing.Log:
+    return _of_one_update(tracing.Log)
+
+
+def watching() -> frameworks.Watch:
+    return _of_one_update(frameworks.Watch)
+
+
+def _of_one_update(kind: Callable[..., Any]) -> Any:
+    optimizer = sgd()
+    with kind(optimizer) as log:
+        optimizer.step()
+    return log
 
 
 def linted() -> dict[str, Any]:
@@ -311,6 +329,18 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "data.Split.take": lambda: {"chosen": np.array([0, 2])},
     "data.Split.to": lambda: {"device": "cpu"},
     "data.load": lambda: {"name": "digits"},
+    "frameworks.Watch": lambda: {"optimizer": sgd()},
+    "frameworks.Watch.against": lambda: {"self": watched(), "intended": [0.1]},
+    "frameworks.Watch.examine": lambda: (
+        {"self": watched()} | {k: v for k, v in scheduled().items() if k != "optimizer"}
+    ),
+    "frameworks.for_accelerate": lambda: {
+        "accelerator": SimpleNamespace(log=print),
+        "optimizer": sgd(),
+    },
+    "frameworks.for_transformers": lambda: {"trainer": TRAINER},
+    "frameworks.to_tensorboard": lambda: {"writer": SimpleNamespace(add_scalar=print)},
+    "frameworks.watch": lambda: {"optimizer": sgd()},
     "landscapes.Descent": lambda: dict(vars(descent())),
     "landscapes.DoubleWell.gradient": lambda: {"w": START},
     "landscapes.Quadratic": lambda: {"matrix": quadratic().matrix},
@@ -627,6 +657,8 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "sweeps.width_by_seed": lambda: {"runs": runs()},
     "teach.check": lambda: {"answer": 0.3, "near": 0.3},
+    "tracing.Log": lambda: {"optimizer": sgd()},
+    "tracing.Log.against": lambda: {"self": recorded(), "intended": [0.1]},
     "tracing.lint": linted,
     "tracing.record": lambda: {"optimizer": sgd()},
     "tracing.trace": scheduled,
