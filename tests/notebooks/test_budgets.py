@@ -17,7 +17,7 @@ LINES = {
     "00-recipe": 110,
     "01-size": 107,
     "02-schedulers": 104,
-    "03-warmup": 139,
+    "03-warmup": 100,
     "04-cyclical": 158,
     "05-optimizers": 176,
 }
