@@ -18,7 +18,7 @@ LINES = {
     "01-size": 107,
     "02-schedulers": 104,
     "03-warmup": 100,
-    "04-cyclical": 158,
+    "04-cyclical": 110,
     "05-optimizers": 176,
 }
 LESSONS = sorted(
