@@ -19,7 +19,7 @@ LINES = {
     "02-schedulers": 104,
     "03-warmup": 100,
     "04-cyclical": 110,
-    "05-optimizers": 176,
+    "05-optimizers": 110,
 }
 LESSONS = sorted(
     path
