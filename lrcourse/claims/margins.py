@@ -173,7 +173,14 @@ def _margin(where: str, said: object) -> Margin:
 
 
 def listed(seeds: tuple[Any, ...]) -> str:
-    """Seeds in words: whole numbers in runs, as in "0-7, 20-27", in their order."""
+    """Seeds in words: whole numbers in runs, as in "0-7, 20-27", in their order.
+
+    Pairs (split, seed): "splits 0-5, seeds 0-7" where each split has the same seeds.
+    """
+    if seeds and all(isinstance(seed, tuple) and len(seed) == 2 for seed in seeds):
+        splits, inner = (tuple(dict.fromkeys(of_pair)) for of_pair in zip(*seeds, strict=True))
+        if len(splits) * len(inner) == len(set(seeds)):
+            return f"splits {listed(splits)}, seeds {listed(inner)}"
     if not all(isinstance(seed, int) for seed in seeds):
         return ", ".join(map(str, seeds))
     runs: list[list[int]] = []

@@ -62,6 +62,15 @@ def test_the_line_tells_pairs_and_interquartile_mean():
     assert told in line and "(t of the splits' means, alpha .01)" in line
 
 
+def test_the_table_tells_which_splits_and_which_seeds():
+    first, second = arms()
+    told = judge("x", over_splits(first, second), margin=0).to_dict()["seeds"]
+    assert told == "splits 0-5, seeds 50-57"
+    del first[5, 57], second[5, 57]
+    told = judge("x", over_splits(first, second), margin=0).to_dict()["seeds"]
+    assert told.startswith("(0, 50), (0, 51)") and told.endswith("(5, 56)")
+
+
 def test_logarithms_give_a_ratio():
     first, second = arms(effect=1)
     up = {name: math.exp(value) for name, value in first.items()}
