@@ -114,7 +114,7 @@ def _compared(sample: Pair, log: bool, of: str, test: str) -> Evidence:
     return Evidence(
         len(by_split), counted, "difference", effect, test, interval, seeds=sample.seeds,
         points=sample.points(difference),
-        values=() if method == "t" else tuple(summed.tolist()),
+        values=() if test.startswith("t ") else tuple(summed.tolist()),
     )  # fmt: skip
 
 
