@@ -56,6 +56,7 @@ def sheet(
     title: str | None = None,
     heights: tuple[float, ...] | None = None,
     path: str | PathLike[str] | None = None,
+    dpi: float | None = None,
     **options: Any,
 ) -> Iterator[tuple[Figure | SubFigure, list[Axes]]]:
     """A figure in the course's look, with its panels row by row; at the end it is finished.
@@ -69,7 +70,8 @@ def sheet(
         title: over all panels.
         heights: of panels over one another, on one x axis, all shown; instead of rows.
         path: where to save it, instead of showing it.
-        **options: for `plt.subplots`.
+        dpi: points an inch on the screen.
+        **options: for `Figure.subplots`.
 
     An error in between closes it. Inside `beside` it is one place of a larger figure.
     """
@@ -77,7 +79,7 @@ def sheet(
         rows, options = len(heights), options | {"sharex": True, "height_ratios": heights}
     places = None if path else _places.get()
     with plt.rc_context(LOOK):
-        if (figure := _figure(places, size)) is None:
+        if (figure := _figure(places, size, dpi)) is None:
             raise ValueError(f"there is no place for {name!r} beside the other figures")
         try:
             grid = figure.subplots(rows, columns, squeeze=False, **options)
@@ -94,9 +96,9 @@ def sheet(
 
 
 def _figure(
-    places: Iterator[SubFigure] | None, size: tuple[float, float]
+    places: Iterator[SubFigure] | None, size: tuple[float, float], dpi: float | None
 ) -> Figure | SubFigure | None:
-    return plt.figure(figsize=size) if places is None else next(places, None)
+    return plt.figure(figsize=size, dpi=dpi) if places is None else next(places, None)
 
 
 def finish(

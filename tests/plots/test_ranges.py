@@ -55,9 +55,9 @@ def test_a_range_test_by_hand_has_dots_and_their_running_mean(figure):
 
 
 def test_the_choice_marks_what_went_on(figure):
+    torch.manual_seed(0)
     net = torch.nn.Linear(2, 1)
     sgd = torch.optim.SGD(net.parameters(), lr=0.1)
-    torch.manual_seed(0)
     batches = [(x := torch.randn(16, 2), x.sum(1, keepdim=True)) for _ in range(60)]
     test = range_test(net, sgd, batches, torch.nn.functional.mse_loss, repeats=2)
     applied = [0.3, 0.2, 0.1]
