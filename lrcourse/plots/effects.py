@@ -82,8 +82,8 @@ def effects(verdicts: Iterable[Verdict], *, name: str = "effects") -> None:
     tall = [0.78 * _height(verdict, over) for verdict, over in zip(drawn, titles, strict=True)]
     heights = [max(tall[k : k + COLUMNS]) for k in range(0, len(drawn), COLUMNS)]
     told = {"claims": [verdict.sentence for verdict in drawn]}
-    options = {"dpi": 90, "gridspec_kw": {"height_ratios": heights}}
-    with look.sheet(name, told, (11, sum(heights)), len(heights), COLUMNS, **options) as (_, grid):
+    size, rows = (11, sum(heights)), len(heights)
+    with look.sheet(name, told, size, rows, COLUMNS, dpi=90, height_ratios=heights) as (_, grid):
         for axes, verdict, over in zip(grid, drawn, titles, strict=False):
             _draw(axes, verdict)
             axes.set_title(over, fontsize=7.5)

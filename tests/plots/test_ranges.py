@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import torch
 
 from lrcourse import look, plots
-from lrcourse.rangetest import range_test
+from lrcourse.rangetest import RangeTest
+from lrcourse.rangetest.curves import Curve
 
 BY_RATE = {0.1: [1.0, 3.0], 1.0: [2.0, 8.0], 10.0: [9.0, float("nan")]}
 
@@ -54,20 +54,25 @@ def test_a_range_test_by_hand_has_dots_and_their_running_mean(figure):
         plots.ramps({0: (rates, losses[:3])})
 
 
+def tested(repeats):
+    """A range test whose losses fall and rise again, with nothing trained."""
+    lr = np.geomspace(1e-4, 10, 100)
+    loss = 2 - np.exp(-(np.log(lr / 0.3) ** 2))
+    columns = dict.fromkeys(["accuracy", "held_out_loss", "held_out_accuracy"])
+    ends = {"diverged_at": None, "why": None, "skipped": (), "seed": 0}
+    curve = Curve(lr=lr, group_lr=lr[:, None], loss=loss, **columns, **ends)
+    return RangeTest((curve,) * repeats, 1e-4, 10.0, 100, "log", smoothing=0.5, diverged=4.0)
+
+
 def test_the_choice_marks_what_went_on(figure):
-    torch.manual_seed(0)
-    net = torch.nn.Linear(2, 1)
-    sgd = torch.optim.SGD(net.parameters(), lr=0.1)
-    batches = [(x := torch.randn(16, 2), x.sum(1, keepdim=True)) for _ in range(60)]
-    test = range_test(net, sgd, batches, torch.nn.functional.mse_loss, repeats=2)
-    applied = [0.3, 0.2, 0.1]
+    test, applied = tested(repeats=2), [0.3, 0.2, 0.1]
     plots.choice(test, {0.1: [0.3, 0.4], 0.3: [0.2, 0.3], 1.0: [0.1, np.nan]}, applied, epoch=2)
     left, middle, right = figure().axes
+    assert len(left.get_lines()) == 3
     assert left.get_lines()[-1].get_xdata()[0] == test.suggest().lr
     assert middle.get_lines()[-1].get_xdata()[0] == 0.3  # 1.0 has a seed without a loss
     np.testing.assert_allclose(right.get_lines()[0].get_ydata()[:-1], applied)
     np.testing.assert_allclose(right.get_lines()[0].get_xdata(), [0, 0.5, 1, 1.5])
-    assert len(left.get_lines()) == 3
 
 
 def test_a_cloud_leaves_out_what_a_log_axis_cannot_hold(figure):
