@@ -97,7 +97,7 @@ def as_table(stored: Stored) -> str:
     The label tells the fields of the experiment that have not their default.
     """
     rows = [_row(*finished(content)) for content in stored.values()]
-    rows.sort(key=lambda row: (row["label"], row["lr"], row["seed"]))
+    rows.sort(key=lambda row: (row["label"], row["lr"], row.get("split", 0), row["seed"]))
     columns = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
