@@ -54,7 +54,7 @@ def test_a_range_test_by_hand_has_dots_and_their_running_mean(figure):
         plots.ramps({0: (rates, losses[:3])})
 
 
-def tested(repeats):
+def falls_and_rises(repeats):
     """A range test whose losses fall and rise again, with nothing trained."""
     lr = np.geomspace(1e-4, 10, 100)
     loss = 2 - np.exp(-(np.log(lr / 0.3) ** 2))
@@ -65,7 +65,7 @@ def tested(repeats):
 
 
 def test_the_choice_marks_what_went_on(figure):
-    test, applied = tested(repeats=2), [0.3, 0.2, 0.1]
+    test, applied = falls_and_rises(repeats=2), [0.3, 0.2, 0.1]
     plots.choice(test, {0.1: [0.3, 0.4], 0.3: [0.2, 0.3], 1.0: [0.1, np.nan]}, applied, epoch=2)
     left, middle, right = figure().axes
     assert len(left.get_lines()) == 3
