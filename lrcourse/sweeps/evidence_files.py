@@ -92,7 +92,7 @@ def table_of(path: Path) -> Path:
 
 
 def as_table(stored: Stored) -> str:
-    """A line a run, as CSV: what it is, LR, seed, and the last value of each column.
+    """A line a run, as CSV: what it is, LR, seed, and each column's last value to six digits.
 
     The label tells the fields of the experiment that have not their default.
     """
@@ -213,7 +213,8 @@ def _row(spec: dict[str, Any], history: History) -> dict[str, Any]:
         if field not in plain and value != usual.get(field)
     ]
     told = {field: spec[field] for field in ("lr", "seed", "split") if field in spec}
-    ends = {column: history.final(column) for column in history.epochs if column != "epoch"}
+    columns = [column for column in history.epochs if column != "epoch"]
+    ends = {column: f"{history.final(column):.6g}" for column in columns}
     return {
         "label": " ".join(other) or "defaults",
         **told,

@@ -46,7 +46,7 @@ FIRST_SHIFT, NEXT_SHIFT = 100_000, 10_000  # no page's own seeds reach so far
 SEEDS = {
     "00-recipe": r"SEEDS = range\((10, 16)\)",
     "evidence-02-schedulers": r"FIRST = (2000) |range\((2200, 2210)\)|seeds=range\(([\d, ]+)\)",
-    "evidence-03-warmup": r"\b(3[0-6]\d\d)\b|FIRST = (2000)",
+    "evidence-03-warmup": r"\b(3[0-7]\d\d)\b|FIRST = (2000)",
     "evidence-04-cyclical": r"wide_seeds = range\((2000, 2064)\)|\b(4\d\d\d|50\d\d|5[12]\d\d)\b",
     "evidence-05-optimizers": r"(?:FIRST|EARLIER) = (\d+)",
     "evidence-01-size": r"FIRST = (2000) |(?:seeds? ?=|(?:k|seed) in|eight =) ?range\(([\d, ]+)\)",
