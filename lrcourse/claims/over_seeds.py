@@ -228,6 +228,8 @@ def slope(x: Any, y: Any, *, method: Literal["t", "sign"] = "t") -> Evidence:
     try:
         rows, seeded = columns(y)
     except Unfit as problem:
+        if not isinstance(y, Mapping) and np.ndim(y) not in (1, 2):
+            raise
         told = ("seeds", test) if isinstance(y, Mapping) or np.ndim(y) == 2 else _LINE
         return refused(problem, told[0], list(y), quantity="slope", test=told[1])
     seeds = tuple(y) if isinstance(y, Mapping) else ()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lrcourse.recorder import OptimizerLike
-from lrcourse.support.checks import COUNT_FROM_1, arguments, function, optional
+from lrcourse.schedules import Schedule, plateau
+from lrcourse.support.checks import COUNT_FROM_1, arguments, function, one_of, optional, shown
 from lrcourse.tracing import Findings, Log, lint
 from lrcourse.training import ScheduleWarning
 
@@ -25,6 +26,17 @@ class Writer(Protocol):
     def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> object:
         """Write one number."""
         ...
+
+
+def _scheduler(owner: str, name: str, value: Any) -> Any:
+    """Rule: something with a step, or a shape."""
+    steps = callable(getattr(value, "step", None)) and not isinstance(value, type)
+    if steps or isinstance(value, Schedule | plateau):
+        return value
+    raise TypeError(f"{owner}: {name} must be a scheduler or a shape; got {shown(value)}")
+
+
+_WHEN = {"when": one_of("update", "epoch"), "updates_per_epoch": optional(COUNT_FROM_1)}
 
 
 class Watch(Log):
@@ -55,19 +67,26 @@ class Watch(Log):
         self.findings = Findings()
         self._report, self._every = report, every
 
-    @arguments(updates=COUNT_FROM_1)
-    def examine(self, scheduler: Any, updates: int, **when: Any) -> Self:
+    @arguments(scheduler=_scheduler, updates=COUNT_FROM_1, **_WHEN)
+    def examine(
+        self,
+        scheduler: Any,
+        updates: int,
+        *,
+        when: str = "update",
+        updates_per_epoch: int | None = None,
+    ) -> Self:
         """Lint a schedule for so many updates, each finding as a ScheduleWarning.
 
-        `scheduler`, `updates` and what is given by name are as for `tracing.lint`: `when`,
-        `updates_per_epoch`. One that follows a metric is not asked, and neither is one that cannot
-        be looked ahead of; of that the warning says why. Nothing is changed, and no training ends
-        by it.
+        `scheduler`, `updates`, `when` and `updates_per_epoch` are as for `tracing.lint`. One that
+        follows a metric is not asked, and neither is one that cannot be looked ahead of; of that
+        the warning says why. Nothing is changed, and no training ends by it.
         """
         if isinstance(scheduler, ReduceLROnPlateau):
             return self
         try:
-            self.findings = lint(self._optimizer, scheduler, updates, **when)
+            told = {"when": when, "updates_per_epoch": updates_per_epoch}
+            self.findings = lint(self._optimizer, scheduler, updates, **told)
         except (TypeError, ValueError, RuntimeError) as problem:
             said = [f"the schedule was not examined: {problem}"]
         else:
@@ -96,7 +115,13 @@ class Watch(Log):
             self._report(self.latest(), len(self))
 
 
-@arguments(updates=optional(COUNT_FROM_1), every=COUNT_FROM_1, report=optional(function))
+@arguments(
+    scheduler=optional(_scheduler),
+    updates=optional(COUNT_FROM_1),
+    every=COUNT_FROM_1,
+    report=optional(function),
+    **_WHEN,
+)
 def watch(
     optimizer: OptimizerLike,
     scheduler: Any = None,

@@ -215,7 +215,9 @@ def scatter(
             there = (x > 0) & (y > 0)
             axes.plot(x[there], y[there], ".", ms=2.5, color=colour, label=label, rasterized=True)
         across, upright = limits or (None, None)
-        axes.set(xlabel=labels[0], ylabel=labels[1], title=title, xlim=across)
+        axes.set(xlabel=labels[0], ylabel=labels[1], title=title)
+        if across:
+            axes.set_xlim(*across)
         look.scales(axes, log_x=True, log_y=True, limits=upright)
         axes.legend(markerscale=4, loc="lower right")
 

@@ -330,10 +330,11 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "data.Split.to": lambda: {"device": "cpu"},
     "data.load": lambda: {"name": "digits"},
     "frameworks.Watch": lambda: {"optimizer": sgd()},
-    "frameworks.Watch.against": lambda: {"self": watched(), "intended": [0.1]},
-    "frameworks.Watch.examine": lambda: (
-        {"self": watched()} | {k: v for k, v in scheduled().items() if k != "optimizer"}
-    ),
+    "frameworks.Watch.examine": lambda: {
+        "self": watching(),
+        "scheduler": torch.optim.lr_scheduler.StepLR(sgd(), 5),
+        "updates": 4,
+    },
     "frameworks.for_accelerate": lambda: {
         "accelerator": SimpleNamespace(log=print),
         "optimizer": sgd(),

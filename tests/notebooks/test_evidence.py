@@ -185,32 +185,33 @@ def history(loss, accuracy):
     return History(np.full(len(loss), 0.1), loss, epochs, len(loss))
 
 
-FRESH = history([2.0, 1.0, 0.5], 0.9)
-QUIET = [history([2.0, 1.0, 0.50002], 0.9)]
-WILD = [history([2.0, 1.001, 0.8], 0.7)]
+SAME = [2.0, 2.0, 2.0]
+FRESH = history([*SAME, 1.0, 0.5], 0.9)
+QUIET = [history([*SAME, 1.0, 0.50002], 0.9)]
+WILD = [history([*SAME, 1.001, 0.8], 0.7)]
 
 
 def test_a_run_that_only_rounds_otherwise_is_right():
-    found = compare(history([2.0, 1.0, 0.5002], 0.9), FRESH, lambda: QUIET)
+    found = compare(history([*SAME, 1.0, 0.5002], 0.9), FRESH, lambda: QUIET)
     assert (found.wrong, found.erratic) == ([], {})
 
 
 def test_a_run_that_parts_where_its_twins_stay_is_wrong():
-    found = compare(history([2.0, 1.0, 0.6], 0.9), FRESH, lambda: QUIET)
-    assert "the loss of update 2: stored 0.6" in found.wrong[0]
+    found = compare(history([*SAME, 1.0, 0.6], 0.9), FRESH, lambda: QUIET)
+    assert "the loss of update 4: stored 0.6" in found.wrong[0]
 
 
 def test_a_run_that_parts_before_its_twins_is_wrong():
-    assert compare(history([2.1, 1.0, 0.5], 0.9), FRESH, lambda: WILD).wrong
+    assert compare(history([2.1, *SAME[1:], 1.0, 0.5], 0.9), FRESH, lambda: WILD).wrong
 
 
 def test_an_erratic_run_is_left_to_the_comparison_of_all():
-    found = compare(history([2.0, 1.001, 0.3], 0.5), FRESH, lambda: WILD)
+    found = compare(history([*SAME, 1.001, 0.3], 0.5), FRESH, lambda: WILD)
     assert (found.wrong, found.erratic) == ([], {"test_acc": (0.5, 0.9)})
 
 
 def test_a_wrong_accuracy_is_not_excused_by_losses_that_agree():
-    found = compare(history([2.0, 1.0, 0.5], 0.5), FRESH, lambda: WILD)
+    found = compare(history([*SAME, 1.0, 0.5], 0.5), FRESH, lambda: WILD)
     assert found.wrong == ["test_acc of epoch 1: stored 0.5, now 0.9"]
 
 
@@ -231,6 +232,6 @@ def test_a_draw_is_a_tenth_and_one_at_least():
 
 
 def test_twins_that_live_longer_than_the_run_are_compared_up_to_its_end():
-    short = history([2.0, 1.0], 0.9)
-    found = compare(history([2.0, 1.1], 0.9), short, lambda: [*WILD, short])
-    assert "the loss of update 1: stored 1.1" in found.wrong[0]
+    short = history(SAME, 0.9)
+    found = compare(history([*SAME[1:], 2.5], 0.9), short, lambda: [*WILD, short])
+    assert "the loss of update 2: stored 2.5" in found.wrong[0]
